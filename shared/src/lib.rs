@@ -1,0 +1,16 @@
+//! What the API and the workers must agree on: names, states, settings, job payloads, all SQL, events.
+//!
+//! Read in this order: the words (`names` to `generation`), what crosses a border (`wire`, `jobs`), what is stored
+//! (`db`, `events`), and how a process is set up (`settings`, `telemetry`, `os`).
+
+pub mod names;
+pub mod ids;
+pub mod source;
+pub mod provider;
+pub mod stage;
+pub mod plan;
+pub mod variant;
+pub mod generation;
+pub mod page;
+pub mod settings;
+pub mod os;

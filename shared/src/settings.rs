@@ -1,0 +1,314 @@
+//! Every setting of the program: one group per concern, each a flag and an environment variable with docsfy's name where
+//! docsfy has one. A wrong value stops the start with one sentence.
+
+use std::{net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
+
+use clap::{Args, ValueEnum};
+use ipnet::IpNet;
+
+use crate::{names::ModelId, provider::Provider};
+
+/// What every command knows.
+#[derive(Debug, Clone, Args)]
+pub struct CommonSettings {
+    /// What is logged: error, warn, info, debug, trace, or a filter such as `info,sqlx=warn`
+    #[arg(long, env = "LOG_LEVEL", default_value = "info", hide_env_values = true)]
+    pub log_level: String,
+}
+
+/// Where state lives on this host.
+#[derive(Debug, Clone, Args)]
+pub struct DataSettings {
+    /// Folder for everything docmill keeps [default: a folder of the user, /var/lib/docmill for root]
+    #[arg(long, env = "DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+
+    /// Folder of the published sites; several hosts must share it [default: DATA_DIR/sites]
+    #[arg(long, env = "SITES_DIR", value_name = "DIR")]
+    pub sites_dir: Option<PathBuf>,
+}
+
+impl DataSettings {
+    /// The data folder: as set, else `/var/lib/docmill` for root, else `$XDG_DATA_HOME/docmill` or `~/.local/share/docmill`.
+    pub fn data_dir(&self) -> Result<PathBuf, InvalidSetting> {
+        let not_empty = |path: &PathBuf| !path.as_os_str().is_empty();
+        if let Some(dir) = self.data_dir.clone().filter(not_empty) {
+            return std::path::absolute(&dir)
+                .map_err(|error| InvalidSetting(format!("DATA_DIR `{}`: {error}", dir.display())));
+        }
+        if crate::os::is_root() {
+            return Ok(PathBuf::from("/var/lib/docmill"));
+        }
+        let of_variable = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(not_empty);
+        of_variable("XDG_DATA_HOME")
+            .or_else(|| of_variable("HOME").map(|home| home.join(".local/share")))
+            .map(|base| base.join("docmill"))
+            .ok_or_else(|| InvalidSetting("DATA_DIR is not set and there is no HOME to put it in, set DATA_DIR".into()))
+    }
+
+    /// The folder of the published sites: as set, else `sites` in the data folder.
+    pub fn sites_dir(&self) -> Result<PathBuf, InvalidSetting> {
+        match self.sites_dir.clone().filter(|path| !path.as_os_str().is_empty()) {
+            Some(dir) => Ok(dir),
+            None => Ok(self.data_dir()?.join("sites")),
+        }
+    }
+}
+
+/// Where the database is.
+#[derive(Debug, Clone, Args)]
+pub struct DatabaseSettings {
+    /// Postgres to use, as `postgres://user:password@host/database`
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub database_url: Option<String>,
+}
+
+impl DatabaseSettings {
+    /// The address if one is set; an empty variable counts as not set.
+    pub fn url(&self) -> Option<&str> {
+        self.database_url.as_deref().filter(|url| !url.is_empty())
+    }
+}
+
+/// How the API listens and whom it knows.
+#[derive(Debug, Clone, Args)]
+pub struct ApiSettings {
+    /// Address to listen on
+    #[arg(long, env = "HOST", default_value = "127.0.0.1")]
+    pub host: IpAddr,
+
+    /// Port to listen on; 0 takes a free one
+    #[arg(long, env = "PORT", default_value_t = 8000)]
+    pub port: u16,
+
+    /// Key of the built-in user `admin`, at least 16 characters
+    #[arg(long, env = "ADMIN_KEY", hide_env_values = true, value_name = "KEY")]
+    pub admin_key: Option<Secret>,
+
+    /// Whether cookies carry the Secure attribute
+    #[arg(long, env = "SECURE_COOKIES", default_value_t = true, action = clap::ArgAction::Set,
+          value_parser = parse_bool)]
+    pub secure_cookies: bool,
+
+    /// File with the secret under which keys and sessions are stored; `serve` and `try` make one in DATA_DIR
+    #[arg(long, env = "KEY_PEPPER_FILE", value_name = "FILE")]
+    pub key_pepper_file: Option<PathBuf>,
+}
+
+/// Who writes and how much at once.
+#[derive(Debug, Clone, Args)]
+pub struct WriterSettings {
+    /// Provider of a request that names none
+    #[arg(long, env = "AI_PROVIDER", default_value = "builtin")]
+    pub ai_provider: Provider,
+
+    /// Model of a request that names none
+    #[arg(long, env = "AI_MODEL", default_value = "extract")]
+    pub ai_model: ModelId,
+
+    /// Minutes one call of an AI command line may take
+    #[arg(long, env = "AI_CLI_TIMEOUT", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=1440),
+          value_name = "MINUTES")]
+    pub ai_cli_timeout: u32,
+
+    /// Pages of one generation that are written at the same time
+    #[arg(long, env = "MAX_CONCURRENT_PAGES", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100),
+          value_name = "COUNT")]
+    pub max_concurrent_pages: u32,
+
+    /// How AI command lines are kept from the rest of this machine
+    #[arg(long, env = "SANDBOX", default_value = "auto")]
+    pub sandbox: Sandbox,
+}
+
+/// Kinds of isolation of an AI command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Sandbox {
+    /// Landlock where the kernel has it, else limits alone, with a warning
+    Auto,
+    /// bubblewrap, or no start
+    Bwrap,
+    /// Landlock, or no start
+    Landlock,
+    /// bubblewrap or Landlock, or no start
+    Required,
+    /// Limits alone
+    Off,
+}
+
+/// How repositories are fetched.
+#[derive(Debug, Clone, Default, Args)]
+pub struct GitSettings {
+    /// Private key for `git@` repositories
+    #[arg(long, env = "GIT_SSH_KEY_FILE", value_name = "FILE")]
+    pub git_ssh_key_file: Option<PathBuf>,
+
+    /// Host keys for `git@` repositories, as ssh's `known_hosts`
+    #[arg(long, env = "GIT_KNOWN_HOSTS_FILE", value_name = "FILE")]
+    pub git_known_hosts_file: Option<PathBuf>,
+
+    /// Passwords for https repositories, as git's `credential-store` keeps them
+    #[arg(long, env = "GIT_CREDENTIALS_FILE", value_name = "FILE")]
+    pub git_credentials_file: Option<PathBuf>,
+
+    /// Hosts, addresses or networks (CIDR), separated by commas, that may be cloned from although private, also by http
+    #[arg(long, env = "REPO_HOST_ALLOWLIST", default_value = "", value_name = "LIST")]
+    pub repo_host_allowlist: HostAllowlist,
+}
+
+/// Hosts and networks that may be cloned from although their addresses are private.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HostAllowlist {
+    /// Host names, lower case.
+    pub hosts: Vec<String>,
+    /// Networks.
+    pub networks: Vec<IpNet>,
+}
+
+impl HostAllowlist {
+    /// Whether this host name is listed, or this address lies in a listed network.
+    pub fn allows(&self, host: &str, address: IpAddr) -> bool {
+        self.allows_host(host) || self.networks.iter().any(|network| network.contains(&address))
+    }
+
+    /// Whether this host name is listed as a name.
+    pub fn allows_host(&self, host: &str) -> bool {
+        self.hosts.iter().any(|listed| listed.eq_ignore_ascii_case(host))
+    }
+}
+
+impl FromStr for HostAllowlist {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut list = Self::default();
+        for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+            if let Ok(network) = entry.parse::<IpNet>() {
+                list.networks.push(network);
+            } else if let Ok(address) = entry.parse::<IpAddr>() {
+                list.networks.push(address.into());
+            } else if entry.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')) {
+                list.hosts.push(entry.to_ascii_lowercase());
+            } else {
+                return Err(format!("`{entry}` is neither a host name nor an address nor a network such as 10.0.0.0/8"));
+            }
+        }
+        Ok(list)
+    }
+}
+
+/// Limits of one clone.
+#[derive(Debug, Clone)]
+pub struct CloneLimits {
+    /// Most bytes a clone may take on disk.
+    pub max_bytes: u64,
+    /// Blobs above this many bytes are left out (skipped files).
+    pub max_blob_bytes: u64,
+    /// Most files of the commit.
+    pub max_files: usize,
+    /// Longest a clone may take.
+    pub timeout: Duration,
+}
+
+impl Default for CloneLimits {
+    fn default() -> Self {
+        Self {
+            max_bytes: 2 << 30,
+            max_blob_bytes: 2 << 20,
+            max_files: 200_000,
+            timeout: Duration::from_secs(600),
+        }
+    }
+}
+
+/// The clockwork of leases (decisions.md 3). Hidden settings: tests shorten them, operators need not.
+#[derive(Debug, Clone, Args)]
+pub struct TimingSettings {
+    /// Milliseconds a lease lasts without renewal
+    #[arg(long, env = "DOCMILL_LEASE_MS", default_value_t = 30_000, hide = true)]
+    pub lease_ms: u64,
+    /// Milliseconds between renewals
+    #[arg(long, env = "DOCMILL_RENEW_MS", default_value_t = 5_000, hide = true)]
+    pub renew_ms: u64,
+    /// Milliseconds without a renewal after which a worker cancels its own run
+    #[arg(long, env = "DOCMILL_SELF_CANCEL_MS", default_value_t = 15_000, hide = true)]
+    pub self_cancel_ms: u64,
+    /// Milliseconds between two looks of the reaper
+    #[arg(long, env = "DOCMILL_REAPER_MS", default_value_t = 5_000, hide = true)]
+    pub reaper_ms: u64,
+    /// Seconds between two heartbeats of a queue worker; six missed ones make it dead
+    #[arg(long, env = "DOCMILL_HEARTBEAT_S", default_value_t = 5, hide = true)]
+    pub heartbeat_s: u64,
+}
+
+/// A text that is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself; for comparing, hashing and handing to a child, never for printing.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+impl FromStr for Secret {
+    type Err = std::convert::Infallible;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// Fewest characters of `ADMIN_KEY` and of keys that people choose.
+pub const MIN_KEY_CHARS: usize = 16;
+
+/// Checks the length of `ADMIN_KEY`.
+pub fn check_admin_key(key: &Secret) -> Result<(), InvalidSetting> {
+    if key.expose().chars().count() >= MIN_KEY_CHARS {
+        return Ok(());
+    }
+    Err(InvalidSetting(format!("ADMIN_KEY must have at least {MIN_KEY_CHARS} characters")))
+}
+
+/// A setting that cannot be used; the sentence names it, its limit and the fix.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidSetting(pub String);
+
+fn parse_bool(text: &str) -> Result<bool, String> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
+        _ => Err("use true or false".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_allowlist_knows_hosts_addresses_and_networks() {
+        let list: HostAllowlist = "git.lan, 10.1.0.0/16,127.0.0.1".parse().unwrap();
+        assert!(list.allows("git.lan", "192.168.1.1".parse().unwrap()));
+        assert!(list.allows("x", "10.1.2.3".parse().unwrap()));
+        assert!(list.allows("x", "127.0.0.1".parse().unwrap()));
+        assert!(!list.allows("x", "10.2.2.3".parse().unwrap()));
+        assert!("a b".parse::<HostAllowlist>().is_err());
+    }
+
+    #[test]
+    fn a_secret_does_not_print_itself() {
+        assert_eq!(format!("{:?}", Secret::new("hunter2")), "[secret]");
+    }
+}

@@ -1,0 +1,2 @@
+//! docmill
+fn main() {}

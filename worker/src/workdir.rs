@@ -1,0 +1,1 @@
+//! Temporary trees of runs; leftovers of dead processes are swept at start.

@@ -1,0 +1,163 @@
+//! Who writes the words. One trait, one instance per run; the pipeline does not know which writer it has.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use shared::plan::{Plan, PlannedPage, RepoType};
+use tokio_util::sync::CancellationToken;
+
+/// What a writer was paid for, for one call or summed over several.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Usage {
+    /// Tokens read, cached ones not included.
+    pub(crate) input_tokens: u64,
+    /// Tokens written, thinking included.
+    pub(crate) output_tokens: u64,
+    /// Tokens read from the provider's cache.
+    pub(crate) cached_tokens: u64,
+    /// US dollars, when the provider says so.
+    pub(crate) cost_usd: Option<f64>,
+}
+
+impl Usage {
+    /// Adds what another call cost.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.input_tokens += other.input_tokens;
+        self.output_tokens += other.output_tokens;
+        self.cached_tokens += other.cached_tokens;
+        self.cost_usd = match (self.cost_usd, other.cost_usd) {
+            (None, None) => None,
+            (a, b) => Some(a.unwrap_or_default() + b.unwrap_or_default()),
+        };
+    }
+}
+
+/// What a writer returns, and what it cost.
+#[derive(Debug, Clone)]
+pub(crate) struct Written<T> {
+    /// The plan or the text.
+    pub(crate) value: T,
+    /// What it cost.
+    pub(crate) usage: Usage,
+}
+
+/// Why a writer could not do it (the classes of ai-cli.md section 8). `message` is shown to people: no secrets, no
+/// temporary paths, at most 500 characters.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct WriterError {
+    /// The class.
+    pub(crate) failure: Failure,
+    /// The sentence.
+    pub(crate) message: String,
+}
+
+/// Classes of failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// The command is not on this host.
+    NotInstalled,
+    /// The key is missing or wrong, or the account may not.
+    Auth,
+    /// The provider does not know the model.
+    ModelUnknown,
+    /// Too many requests; try again after this time if the provider said one.
+    RateLimited {
+        /// How long to wait.
+        retry_after: Option<Duration>,
+    },
+    /// The provider is overloaded or failing.
+    Overloaded,
+    /// The prompt is larger than the model takes.
+    PromptTooLong,
+    /// The model declined.
+    Refused,
+    /// The call used all its turns.
+    TurnLimit,
+    /// The call used all its money.
+    BudgetLimit,
+    /// The call took longer than `AI_CLI_TIMEOUT`.
+    Timeout,
+    /// The command was killed, by a signal from outside or for breaking a limit.
+    Killed,
+    /// The provider could not be reached.
+    Network,
+    /// The answer could not be read: cut off, or not of the asked shape.
+    Protocol,
+    /// The answer was empty.
+    Empty,
+    /// The run was cancelled.
+    Cancelled,
+    /// This host failed: no disk, no process.
+    Host,
+}
+
+impl Failure {
+    /// Whether the same call may succeed later.
+    pub(crate) fn is_retryable(self) -> bool {
+        matches!(
+            self,
+            Self::RateLimited { .. }
+                | Self::Overloaded
+                | Self::Network
+                | Self::Timeout
+                | Self::Protocol
+                | Self::Empty
+                | Self::Killed
+                | Self::Host
+        )
+    }
+}
+
+/// What every call of a writer knows.
+#[derive(Debug, Clone)]
+pub(crate) struct CallContext {
+    /// Cancelled when the run is aborted or its lease lost: children must be dead within a second.
+    pub(crate) cancel: CancellationToken,
+    /// Longest one call of an AI command line may take.
+    pub(crate) call_timeout: Duration,
+}
+
+/// Writes plans and pages about one checkout. Cheap to make; made once per run.
+#[async_trait]
+pub(crate) trait Writer: Send + Sync {
+    /// Changes whenever the same inputs would give other words; part of what a page's reuse is keyed by.
+    fn version(&self) -> String;
+
+    /// Decides which pages the site has. The caller validates the plan.
+    async fn plan(&self, context: &CallContext, wish: &PlanWish) -> Result<Written<Plan>, WriterError>;
+
+    /// Writes one page: Markdown that begins with `# Title`.
+    async fn write_page(
+        &self,
+        context: &CallContext,
+        plan: &Plan,
+        page: &PlannedPage,
+    ) -> Result<Written<String>, WriterError>;
+
+    /// Writes a page again, told what was wrong with it.
+    async fn revise_page(
+        &self,
+        context: &CallContext,
+        plan: &Plan,
+        page: &PlannedPage,
+        previous: &str,
+        findings: &[String],
+    ) -> Result<Written<String>, WriterError>;
+
+    /// What went wrong without ending the run, one sentence each (files that could not be read or parsed).
+    fn findings(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// What the request says about the plan.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PlanWish {
+    /// The kind of repository, if the caller named one.
+    pub(crate) repo_type: Option<RepoType>,
+    /// The project's name, for writers that find none in the repository.
+    pub(crate) project_name: String,
+    /// The repository's public address, if it has one.
+    pub(crate) repo_url: Option<String>,
+}
