@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 ///   +---------+  lease ran out, or handed back at shutdown
 /// queued -> aborted
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
 #[serde(rename_all = "lowercase")]
+#[sqlx(type_name = "text", rename_all = "lowercase")]
 pub enum State {
     /// Waiting for a worker.
     Queued,

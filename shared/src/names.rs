@@ -13,8 +13,9 @@ pub struct InvalidName(pub String);
 macro_rules! name_type {
     ($(#[$doc:meta])* $name:ident, $parse:expr) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, sqlx::Type)]
         #[serde(transparent)]
+        #[sqlx(transparent)]
         pub struct $name(String);
 
         impl $name {
@@ -136,8 +137,22 @@ name_type!(
 
 /// Page names that would collide with files of the site itself or with device names of some systems.
 const RESERVED_SLUGS: [&str; 16] = [
-    "index", "search", "search-index", "llms", "llms-full", "assets", "images", "quality", "404", "manifest", "plan",
-    "con", "prn", "aux", "nul", "sitemap",
+    "index",
+    "search",
+    "search-index",
+    "llms",
+    "llms-full",
+    "assets",
+    "images",
+    "quality",
+    "404",
+    "manifest",
+    "plan",
+    "con",
+    "prn",
+    "aux",
+    "nul",
+    "sitemap",
 ];
 
 impl BranchName {

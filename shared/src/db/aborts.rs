@@ -1,0 +1,124 @@
+//! Aborting generations: what the API asks for, and what the abort job enforces.
+
+use sqlx::PgConnection;
+
+use crate::{
+    generation::State,
+    ids::GenerationId,
+    names::{BranchName, ModelId, ProjectName},
+    provider::Provider,
+    variant::VariantKey,
+};
+
+/// What an aborted row says; the text is docsfy's.
+pub const ABORTED_BY_USER: &str = "Generation aborted by user";
+
+/// A generation that could be aborted.
+#[derive(Debug, Clone)]
+pub struct ActiveGeneration {
+    /// The generation.
+    pub id: GenerationId,
+    /// Primary key of its variant.
+    pub variant_id: i64,
+    /// Its variant.
+    pub key: VariantKey,
+}
+
+/// The active generations of a project name, in one owner's scope or everybody's.
+pub async fn list_active(
+    conn: &mut PgConnection,
+    scope: super::variants::Scope<'_>,
+    name: &ProjectName,
+) -> sqlx::Result<Vec<ActiveGeneration>> {
+    let owner = match scope {
+        super::variants::Scope::All => None,
+        super::variants::Scope::Owner(owner) => Some(owner),
+    };
+    let rows = sqlx::query!(
+        r#"
+        SELECT g.id AS "id: GenerationId", v.id AS variant_id, v.owner, v.name AS "name: ProjectName",
+               v.branch AS "branch: BranchName", v.ai_provider AS "provider: Provider", v.ai_model AS "model: ModelId"
+          FROM generations g
+          JOIN variants v ON v.id = g.variant_id
+         WHERE g.state IN ('queued', 'running') AND v.name = $1 AND ($2::text IS NULL OR v.owner = $2)
+         ORDER BY g.created_at
+        "#,
+        name.as_str(),
+        owner,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| ActiveGeneration {
+            id: row.id,
+            variant_id: row.variant_id,
+            key: VariantKey {
+                owner: row.owner,
+                name: row.name,
+                branch: row.branch,
+                provider: row.provider,
+                model: row.model,
+            },
+        })
+        .collect())
+}
+
+/// Asks for an abort: a queued generation ends at once, a running one is told. `None` when it has ended already.
+pub async fn request(conn: &mut PgConnection, id: GenerationId) -> sqlx::Result<Option<State>> {
+    let state = sqlx::query_scalar!(
+        r#"
+        UPDATE generations
+           SET cancel_requested_at = COALESCE(cancel_requested_at, now()),
+               state         = CASE state WHEN 'queued' THEN 'aborted' ELSE state END,
+               finished_at   = CASE state WHEN 'queued' THEN now() END,
+               error_message = CASE state WHEN 'queued' THEN $2 END
+         WHERE id = $1 AND state IN ('queued', 'running')
+        RETURNING state AS "state: State"
+        "#,
+        id as GenerationId,
+        ABORTED_BY_USER,
+    )
+    .fetch_optional(&mut *conn)
+    .await?;
+    if state == Some(State::Aborted) {
+        show_aborted(conn, id).await?;
+    }
+    Ok(state)
+}
+
+/// Ends a running generation as aborted when it was asked to be and its holder's lease has run out. Says whether it did.
+pub async fn force(conn: &mut PgConnection, id: GenerationId) -> sqlx::Result<bool> {
+    let ended = sqlx::query!(
+        r#"
+        UPDATE generations
+           SET state = 'aborted', finished_at = now(), lease_until = NULL, error_message = $2
+         WHERE id = $1 AND cancel_requested_at IS NOT NULL
+           AND (state = 'queued' OR (state = 'running' AND lease_until < now()))
+        "#,
+        id as GenerationId,
+        ABORTED_BY_USER,
+    )
+    .execute(&mut *conn)
+    .await?
+    .rows_affected()
+        == 1;
+    if ended {
+        show_aborted(conn, id).await?;
+    }
+    Ok(ended)
+}
+
+async fn show_aborted(conn: &mut PgConnection, id: GenerationId) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"
+        UPDATE variants SET status = 'aborted', error_message = $2, current_stage = NULL, updated_at = now()
+         WHERE generation_id = $1
+        "#,
+        id as GenerationId,
+        ABORTED_BY_USER,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! Who may come in: sessions, one-time login links, and the facts all processes of an installation agree on.
+
+use std::time::Duration;
+
+use sqlx::PgConnection;
+
+use super::generations::interval;
+
+/// How long a session lasts (docsfy-behaviour 1.2).
+pub const SESSION_LIFETIME: Duration = Duration::from_secs(28_800);
+
+/// Starts a session; `token_hash` is the hash of what the cookie carries.
+pub async fn create_session(conn: &mut PgConnection, token_hash: &[u8], username: &str) -> sqlx::Result<()> {
+    sqlx::query!(
+        "INSERT INTO sessions (token_hash, username, expires_at) VALUES ($1, $2, now() + $3::interval)",
+        token_hash,
+        username,
+        interval(SESSION_LIFETIME),
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Whose session this is, if it still runs.
+pub async fn find_session(conn: &mut PgConnection, token_hash: &[u8]) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar!("SELECT username FROM sessions WHERE token_hash = $1 AND expires_at > now()", token_hash)
+        .fetch_optional(conn)
+        .await
+}
+
+/// Ends a session.
+pub async fn delete_session(conn: &mut PgConnection, token_hash: &[u8]) -> sqlx::Result<()> {
+    sqlx::query!("DELETE FROM sessions WHERE token_hash = $1", token_hash).execute(conn).await?;
+    Ok(())
+}
+
+/// Deletes sessions and links that have run out.
+pub async fn prune(conn: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::query!("DELETE FROM sessions WHERE expires_at < now()").execute(&mut *conn).await?;
+    sqlx::query!("DELETE FROM login_links WHERE expires_at < now()").execute(conn).await?;
+    Ok(())
+}
+
+/// Makes a link that logs `username` in once within `lifetime`; `token_hash` is the hash of what the link carries.
+pub async fn create_login_link(
+    conn: &mut PgConnection,
+    token_hash: &[u8],
+    username: &str,
+    lifetime: Duration,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "INSERT INTO login_links (token_hash, username, expires_at) VALUES ($1, $2, now() + $3::interval)",
+        token_hash,
+        username,
+        interval(lifetime),
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Uses up a link: whom it logs in, if it was still good.
+pub async fn take_login_link(conn: &mut PgConnection, token_hash: &[u8]) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar!(
+        "DELETE FROM login_links WHERE token_hash = $1 AND expires_at > now() RETURNING username",
+        token_hash,
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// The value all processes agree on under this key: the given one if there was none yet.
+pub async fn agree_on(conn: &mut PgConnection, key: &str, value: &str) -> sqlx::Result<String> {
+    sqlx::query_scalar!(
+        r#"
+        INSERT INTO installation (key, value) VALUES ($1, $2)
+        ON CONFLICT (key) DO UPDATE SET value = installation.value
+        RETURNING value
+        "#,
+        key,
+        value,
+    )
+    .fetch_one(conn)
+    .await
+}

@@ -1,0 +1,385 @@
+//! The table `generations` from a worker's side: claim, renew, checkpoint, end. Every write names the fence.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use sqlx::{PgConnection, postgres::types::PgInterval};
+
+use super::{WriteError, one_row};
+use crate::{
+    generation::State,
+    ids::GenerationId,
+    names::{BranchName, CommitSha, ModelId, ProjectName},
+    plan::RepoType,
+    provider::Provider,
+    stage::Stage,
+    variant::VariantKey,
+};
+
+/// What a request asks of a generation.
+#[derive(Debug, Clone)]
+pub struct NewGeneration {
+    /// Who asked.
+    pub requested_by: String,
+    /// Everything is made anew.
+    pub force: bool,
+    /// Kind of repository, when the caller named one.
+    pub repo_type: Option<RepoType>,
+    /// Minutes one call of an AI command line may take.
+    pub call_timeout_minutes: i32,
+}
+
+/// The right to work on a generation, and what it is about.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    /// The generation.
+    pub id: GenerationId,
+    /// Names this claim in every write; a later claim has a higher one.
+    pub fence: i64,
+    /// Primary key of the variant.
+    pub variant_id: i64,
+    /// The variant.
+    pub key: VariantKey,
+    /// Source, as [`crate::source::RepoSource`] prints it.
+    pub repo_url: String,
+    /// The request.
+    pub request: NewGeneration,
+    /// Commit of the site that is served now.
+    pub served_commit: Option<String>,
+    /// Whether a site is served now.
+    pub served_site: bool,
+    /// Deaths of workers since the last checkpoint.
+    pub crash_count: i32,
+}
+
+/// Makes the row of a new generation, queued. The partial unique index refuses a second active one.
+pub async fn create(
+    conn: &mut PgConnection,
+    id: GenerationId,
+    variant_id: i64,
+    request: &NewGeneration,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"
+        INSERT INTO generations (id, variant_id, requested_by, force, repo_type, call_timeout_min)
+        VALUES ($1, $2, $3, $4, $5, $6)
+        "#,
+        id as GenerationId,
+        variant_id,
+        request.requested_by,
+        request.force,
+        request.repo_type.map(RepoType::as_str),
+        request.call_timeout_minutes,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Takes a queued generation for `worker`: raises the fence and starts a lease. `None` when there is nothing to take: it is
+/// taken, ended, deleted, or a person asked to abort it.
+pub async fn claim(
+    conn: &mut PgConnection,
+    id: GenerationId,
+    worker: &str,
+    lease: Duration,
+) -> sqlx::Result<Option<Claimed>> {
+    let row = sqlx::query!(
+        r#"
+        UPDATE generations g
+           SET state = 'running', fence = g.fence + 1, worker = $2, lease_until = now() + $3::interval,
+               started_at = COALESCE(g.started_at, now())
+          FROM variants v
+         WHERE g.id = $1 AND g.state = 'queued' AND g.cancel_requested_at IS NULL AND v.id = g.variant_id
+        RETURNING g.fence, g.variant_id, v.owner, v.name AS "name: ProjectName", v.branch AS "branch: BranchName",
+               v.ai_provider AS "provider: Provider", v.ai_model AS "model: ModelId", v.repo_url, g.requested_by,
+               g.force, g.repo_type AS "repo_type: RepoType", g.call_timeout_min, v.last_commit_sha, v.site_prefix,
+               g.crash_count
+        "#,
+        id as GenerationId,
+        worker,
+        interval(lease),
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(|row| Claimed {
+        id,
+        fence: row.fence,
+        variant_id: row.variant_id,
+        key: VariantKey {
+            owner: row.owner,
+            name: row.name,
+            branch: row.branch,
+            provider: row.provider,
+            model: row.model,
+        },
+        repo_url: row.repo_url,
+        request: NewGeneration {
+            requested_by: row.requested_by,
+            force: row.force,
+            repo_type: row.repo_type,
+            call_timeout_minutes: row.call_timeout_min,
+        },
+        served_commit: row.last_commit_sha,
+        served_site: row.site_prefix.is_some(),
+        crash_count: row.crash_count,
+    }))
+}
+
+/// Extends the lease. Says whether a person asked to abort the run.
+pub async fn renew(conn: &mut PgConnection, id: GenerationId, fence: i64, lease: Duration) -> Result<bool, WriteError> {
+    sqlx::query_scalar!(
+        r#"
+        UPDATE generations
+           SET lease_until = now() + $3::interval
+         WHERE id = $1 AND fence = $2 AND state = 'running'
+        RETURNING cancel_requested_at IS NOT NULL AS "cancelled!"
+        "#,
+        id as GenerationId,
+        fence,
+        interval(lease),
+    )
+    .fetch_optional(conn)
+    .await?
+    .ok_or(WriteError::Lost)
+}
+
+/// Says which stage is worked on, here and on the variant.
+pub async fn set_stage(conn: &mut PgConnection, id: GenerationId, fence: i64, stage: Stage) -> Result<(), WriteError> {
+    let rows = sqlx::query!(
+        r#"
+        WITH held AS (
+            UPDATE generations SET stage = $3 WHERE id = $1 AND fence = $2 AND state = 'running' RETURNING variant_id
+        )
+        UPDATE variants v SET current_stage = $3, updated_at = now() FROM held WHERE v.id = held.variant_id
+        "#,
+        id as GenerationId,
+        fence,
+        stage.as_str(),
+    )
+    .execute(conn)
+    .await?;
+    one_row(rows.rows_affected())
+}
+
+/// Keeps what a stage produced. A second write of the same stage replaces the first. Progress: deaths count from zero again.
+pub async fn save_checkpoint(
+    conn: &mut PgConnection,
+    id: GenerationId,
+    fence: i64,
+    stage: Stage,
+    result: &Value,
+) -> Result<(), WriteError> {
+    let rows = sqlx::query!(
+        r#"
+        WITH held AS (
+            UPDATE generations SET crash_count = 0 WHERE id = $1 AND fence = $2 AND state = 'running' RETURNING id
+        )
+        INSERT INTO checkpoints (generation_id, stage, result)
+        SELECT held.id, $3, $4 FROM held
+        ON CONFLICT (generation_id, stage) DO UPDATE SET result = EXCLUDED.result, created_at = now()
+        "#,
+        id as GenerationId,
+        fence,
+        stage.as_str(),
+        result,
+    )
+    .execute(conn)
+    .await?;
+    one_row(rows.rows_affected())
+}
+
+/// What a stage produced in an earlier life of this generation.
+pub async fn find_checkpoint(conn: &mut PgConnection, id: GenerationId, stage: Stage) -> sqlx::Result<Option<Value>> {
+    sqlx::query_scalar!(
+        "SELECT result FROM checkpoints WHERE generation_id = $1 AND stage = $2",
+        id as GenerationId,
+        stage.as_str(),
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// Notes the commit that the run is about.
+pub async fn set_commit(
+    conn: &mut PgConnection,
+    id: GenerationId,
+    fence: i64,
+    commit: &CommitSha,
+) -> Result<(), WriteError> {
+    let rows = sqlx::query!(
+        "UPDATE generations SET commit_sha = $3 WHERE id = $1 AND fence = $2 AND state = 'running'",
+        id as GenerationId,
+        fence,
+        commit.as_str(),
+    )
+    .execute(conn)
+    .await?;
+    one_row(rows.rows_affected())
+}
+
+/// Shows the plan on the variant as soon as it is made.
+pub async fn show_plan(
+    conn: &mut PgConnection,
+    id: GenerationId,
+    fence: i64,
+    plan_json: &str,
+    repo_type: RepoType,
+) -> Result<(), WriteError> {
+    let rows = sqlx::query!(
+        r#"
+        UPDATE variants v
+           SET plan_json = $3, repo_type = $4, page_count = 0, updated_at = now()
+          FROM generations g
+         WHERE g.id = $1 AND g.fence = $2 AND g.state = 'running' AND v.id = g.variant_id
+        "#,
+        id as GenerationId,
+        fence,
+        plan_json,
+        repo_type.as_str(),
+    )
+    .execute(conn)
+    .await?;
+    one_row(rows.rows_affected())
+}
+
+/// Adds what calls cost, in US dollars, to the generation and to its variant.
+pub async fn add_cost(conn: &mut PgConnection, id: GenerationId, fence: i64, cost_usd: f64) -> Result<(), WriteError> {
+    let rows = sqlx::query!(
+        r#"
+        WITH held AS (
+            UPDATE generations SET cost_usd = COALESCE(cost_usd, 0) + $3
+             WHERE id = $1 AND fence = $2 AND state = 'running'
+            RETURNING variant_id, cost_usd
+        )
+        UPDATE variants v SET total_cost_usd = held.cost_usd FROM held WHERE v.id = held.variant_id
+        "#,
+        id as GenerationId,
+        fence,
+        cost_usd,
+    )
+    .execute(conn)
+    .await?;
+    one_row(rows.rows_affected())
+}
+
+/// What a finished generation leaves on its variant.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    /// Folder of the site: new, or `None` when the one that is served stays (`up_to_date`).
+    pub site_prefix: Option<String>,
+    /// Its commit.
+    pub commit: CommitSha,
+    /// Its pages.
+    pub page_count: i32,
+    /// The stage that stays visible: `up_to_date` or none.
+    pub final_stage: Option<Stage>,
+}
+
+/// Ends the run as published and moves the variant's pointer, in one statement. Fails with `Lost` when the run was taken
+/// over or a person asked to abort it: an abort that was asked for before this point wins.
+pub async fn finish(
+    conn: &mut PgConnection,
+    id: GenerationId,
+    fence: i64,
+    finished: &Finished,
+) -> Result<(), WriteError> {
+    let rows = sqlx::query!(
+        r#"
+        WITH held AS (
+            UPDATE generations
+               SET state = 'ready', finished_at = now(), lease_until = NULL, site_prefix = $3, commit_sha = $4,
+                   error_message = NULL
+             WHERE id = $1 AND fence = $2 AND state = 'running' AND cancel_requested_at IS NULL
+            RETURNING variant_id
+        )
+        UPDATE variants v
+           SET status = 'ready', error_message = NULL, current_stage = $6, page_count = $5, last_commit_sha = $4,
+               last_generated = now(), site_prefix = COALESCE($3, v.site_prefix), updated_at = now()
+          FROM held
+         WHERE v.id = held.variant_id
+        "#,
+        id as GenerationId,
+        fence,
+        finished.site_prefix,
+        finished.commit.as_str(),
+        finished.page_count,
+        finished.final_stage.map(Stage::as_str),
+    )
+    .execute(conn)
+    .await?;
+    one_row(rows.rows_affected())
+}
+
+/// Ends the run as `error` or `aborted`; the served site stays.
+pub async fn end_unfinished(
+    conn: &mut PgConnection,
+    id: GenerationId,
+    fence: i64,
+    state: State,
+    message: &str,
+) -> Result<(), WriteError> {
+    debug_assert!(matches!(state, State::Error | State::Aborted), "only these leave no site");
+    let rows = sqlx::query!(
+        r#"
+        WITH held AS (
+            UPDATE generations
+               SET state = $3, finished_at = now(), lease_until = NULL, error_message = $4
+             WHERE id = $1 AND fence = $2 AND state = 'running'
+            RETURNING variant_id
+        )
+        UPDATE variants v
+           SET status = $3, error_message = $4, current_stage = NULL, updated_at = now()
+          FROM held
+         WHERE v.id = held.variant_id
+        "#,
+        id as GenerationId,
+        fence,
+        state.as_str(),
+        message,
+    )
+    .execute(conn)
+    .await?;
+    one_row(rows.rows_affected())
+}
+
+/// Gives the run back at shutdown, for another worker to go on with. The caller rings the bell in the same transaction.
+pub async fn hand_back(conn: &mut PgConnection, id: GenerationId, fence: i64) -> Result<(), WriteError> {
+    let rows = sqlx::query!(
+        r#"
+        UPDATE generations SET state = 'queued', worker = NULL, lease_until = NULL
+         WHERE id = $1 AND fence = $2 AND state = 'running'
+        "#,
+        id as GenerationId,
+        fence,
+    )
+    .execute(conn)
+    .await?;
+    one_row(rows.rows_affected())
+}
+
+/// State and fence of a generation.
+pub async fn find_state(conn: &mut PgConnection, id: GenerationId) -> sqlx::Result<Option<(State, i64)>> {
+    let row =
+        sqlx::query!(r#"SELECT state AS "state: State", fence FROM generations WHERE id = $1"#, id as GenerationId,)
+            .fetch_optional(conn)
+            .await?;
+    Ok(row.map(|row| (row.state, row.fence)))
+}
+
+/// Which of these generations are running under exactly this fence: a worker keeps their temporary trees.
+pub async fn is_live(conn: &mut PgConnection, id: GenerationId, fence: i64) -> sqlx::Result<bool> {
+    let live = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT 1 FROM generations WHERE id = $1 AND fence = $2 AND state = 'running') AS "live!""#,
+        id as GenerationId,
+        fence,
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(live)
+}
+
+/// A duration as Postgres takes it.
+pub(super) fn interval(duration: Duration) -> PgInterval {
+    PgInterval { months: 0, days: 0, microseconds: i64::try_from(duration.as_micros()).unwrap_or(i64::MAX) }
+}

@@ -1,0 +1,68 @@
+//! All SQL of the system: plain functions over `&mut PgConnection`, one file per table group.
+//!
+//! The rules of this room:
+//! - A function does one statement, or a few that belong together; the caller owns the transaction.
+//! - A change of state is a guarded `UPDATE` that must hit exactly one row; what a worker writes names its fence and fails
+//!   with [`WriteError::Lost`] when another worker holds the run by now.
+//! - The clock is `now()`. No process's own time is stored or compared.
+//! - `find_*` gives an `Option`, `list_*` a `Vec`; transitions have names (`start`, `claim`, `finish`, `fail`, `abort`).
+//! - Queries are checked at compile time against the cache in `shared/.sqlx`; `script/sqlx` makes it anew.
+
+use std::time::Duration;
+
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+pub mod variants;
+pub mod generations;
+pub mod aborts;
+pub mod recovery;
+pub mod pages;
+pub mod events;
+pub mod queue;
+pub mod access;
+
+/// Why a worker's write did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The run was taken over, ended or deleted: stop at once and write nothing more.
+    #[error("this worker does not hold the run any more")]
+    Lost,
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+/// Demands that exactly one row was hit.
+fn one_row(rows_affected: u64) -> Result<(), WriteError> {
+    if rows_affected == 1 { Ok(()) } else { Err(WriteError::Lost) }
+}
+
+/// Opens a pool of at most `max_connections`. Statements end after 10 s, waits for locks after 3 s, transactions that do
+/// nothing after 30 s; a dead peer is noticed by the server within about 25 s.
+pub async fn connect(url: &str, max_connections: u32) -> Result<PgPool, sqlx::Error> {
+    let options: PgConnectOptions = url.parse()?;
+    let options = options.application_name("docmill").options([
+        ("statement_timeout", "10s"),
+        ("lock_timeout", "3s"),
+        ("idle_in_transaction_session_timeout", "30s"),
+        ("tcp_keepalives_idle", "10"),
+        ("tcp_keepalives_interval", "5"),
+        ("tcp_keepalives_count", "3"),
+    ]);
+    PgPoolOptions::new()
+        .max_connections(max_connections)
+        .acquire_timeout(Duration::from_secs(5))
+        .connect_with(options)
+        .await
+}
+
+/// Brings the schema up to date: apalis's tables first, then ours. Safe to run from several processes at once.
+pub async fn migrate(pool: &PgPool) -> anyhow::Result<()> {
+    use anyhow::Context;
+    apalis_postgres::PostgresStorage::<()>::setup(pool).await.context("cannot create the tables of the queue")?;
+    sqlx::migrate!("../migrations").run(pool).await.context("cannot create the tables of docmill")?;
+    Ok(())
+}

@@ -1,0 +1,190 @@
+//! The table `pages`: each page's own checkpoint, and the pages that a later run takes over.
+
+use sqlx::PgConnection;
+
+use super::{WriteError, one_row};
+use crate::{ids::GenerationId, names::PageSlug};
+
+/// A page of a generation.
+#[derive(Debug, Clone)]
+pub struct PageRow {
+    /// Which page.
+    pub slug: PageSlug,
+    /// Hash of everything the text depends on.
+    pub input_hash: String,
+    /// The text, once written.
+    pub markdown: Option<String>,
+    /// Whether the validating stage is satisfied with it.
+    pub checked: bool,
+}
+
+/// A page that is to be written.
+#[derive(Debug, Clone)]
+pub struct NewPage {
+    /// Which page.
+    pub slug: PageSlug,
+    /// Hash of everything the text depends on.
+    pub input_hash: String,
+}
+
+/// Makes the rows of a plan's pages; rows that exist (a resumed run) stay.
+pub async fn create_all(
+    conn: &mut PgConnection,
+    generation: GenerationId,
+    fence: i64,
+    pages: &[NewPage],
+) -> Result<(), WriteError> {
+    let slugs: Vec<String> = pages.iter().map(|page| page.slug.to_string()).collect();
+    let hashes: Vec<String> = pages.iter().map(|page| page.input_hash.clone()).collect();
+    let held = sqlx::query_scalar!(
+        r#"
+        WITH held AS (
+            SELECT id FROM generations WHERE id = $1 AND fence = $2 AND state = 'running' FOR UPDATE
+        ),
+        made AS (
+            INSERT INTO pages (generation_id, slug, position, input_hash)
+            SELECT held.id, new.slug, new.position, new.input_hash
+              FROM held, unnest($3::text[], $4::text[]) WITH ORDINALITY AS new (slug, input_hash, position)
+            ON CONFLICT (generation_id, slug) DO NOTHING
+        )
+        SELECT count(*) AS "held!" FROM held
+        "#,
+        generation as GenerationId,
+        fence,
+        &slugs,
+        &hashes,
+    )
+    .fetch_one(conn)
+    .await?;
+    one_row(held.unsigned_abs())
+}
+
+/// Every page of a generation in the order of its plan.
+pub async fn list(conn: &mut PgConnection, generation: GenerationId) -> sqlx::Result<Vec<PageRow>> {
+    sqlx::query_as!(
+        PageRow,
+        r#"
+        SELECT slug AS "slug: PageSlug", input_hash, markdown, checked
+          FROM pages WHERE generation_id = $1 ORDER BY position
+        "#,
+        generation as GenerationId,
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Takes over the texts that earlier runs of the same variant wrote for the same commit from the same inputs, checked or
+/// not (decisions.md 9). With `force` only those of the failed or aborted run that came right before. Gives the count.
+pub async fn reuse(
+    conn: &mut PgConnection,
+    generation: GenerationId,
+    fence: i64,
+    commit: &str,
+    force: bool,
+) -> Result<u64, WriteError> {
+    let rows = sqlx::query!(
+        r#"
+        WITH held AS (
+            SELECT id, variant_id, created_at FROM generations WHERE id = $1 AND fence = $2 AND state = 'running'
+        ),
+        -- a forced run repeats the run before it: what that one finished is paid for, unless it ended well
+        earlier AS (
+            SELECT g.id, g.created_at
+              FROM generations g JOIN held ON g.variant_id = held.variant_id AND g.created_at < held.created_at
+             WHERE g.commit_sha = $3
+               AND (NOT $4 OR (g.state IN ('error', 'aborted') AND g.id = (
+                       SELECT last.id FROM generations last
+                        WHERE last.variant_id = held.variant_id AND last.created_at < held.created_at
+                        ORDER BY last.created_at DESC LIMIT 1)))
+        ),
+        found AS (
+            SELECT DISTINCT ON (old.slug, old.input_hash) old.slug, old.input_hash, old.markdown
+              FROM pages old JOIN earlier ON earlier.id = old.generation_id
+             WHERE old.markdown IS NOT NULL AND old.checked
+             ORDER BY old.slug, old.input_hash, earlier.created_at DESC
+        )
+        UPDATE pages p
+           SET markdown = found.markdown, updated_at = now()
+          FROM found, held
+         WHERE p.generation_id = held.id AND p.slug = found.slug AND p.input_hash = found.input_hash
+           AND p.markdown IS NULL
+        "#,
+        generation as GenerationId,
+        fence,
+        commit,
+        force,
+    )
+    .execute(conn)
+    .await?;
+    Ok(rows.rows_affected())
+}
+
+/// Keeps a page's text: its checkpoint. Deaths count from zero again. Gives how many pages are written by now, which the
+/// variant shows too.
+pub async fn save(
+    conn: &mut PgConnection,
+    generation: GenerationId,
+    fence: i64,
+    slug: &PageSlug,
+    markdown: &str,
+) -> Result<i32, WriteError> {
+    let rows = sqlx::query!(
+        r#"
+        WITH held AS (
+            UPDATE generations SET crash_count = 0 WHERE id = $1 AND fence = $2 AND state = 'running' RETURNING id
+        )
+        UPDATE pages p
+           SET markdown = $4, checked = false, attempts = attempts + 1, updated_at = now()
+          FROM held
+         WHERE p.generation_id = held.id AND p.slug = $3
+        "#,
+        generation as GenerationId,
+        fence,
+        slug.as_str(),
+        markdown,
+    )
+    .execute(&mut *conn)
+    .await?;
+    one_row(rows.rows_affected())?;
+    show_count(conn, generation).await
+}
+
+/// Counts the written pages and shows the count on the variant.
+pub async fn show_count(conn: &mut PgConnection, generation: GenerationId) -> Result<i32, WriteError> {
+    let count = sqlx::query_scalar!(
+        r#"
+        UPDATE variants v
+           SET page_count = (SELECT count(*) FROM pages WHERE generation_id = $1 AND markdown IS NOT NULL),
+               updated_at = now()
+         WHERE v.generation_id = $1
+        RETURNING page_count
+        "#,
+        generation as GenerationId,
+    )
+    .fetch_optional(conn)
+    .await?;
+    count.ok_or(WriteError::Lost)
+}
+
+/// Notes that pages passed validation.
+pub async fn mark_checked(
+    conn: &mut PgConnection,
+    generation: GenerationId,
+    fence: i64,
+    slugs: &[PageSlug],
+) -> Result<(), WriteError> {
+    let slugs: Vec<String> = slugs.iter().map(ToString::to_string).collect();
+    let rows = sqlx::query!(
+        r#"
+        UPDATE pages p SET checked = true
+          FROM generations g
+         WHERE g.id = $1 AND g.fence = $2 AND g.state = 'running' AND p.generation_id = g.id AND p.slug = ANY($3)
+        "#,
+        generation as GenerationId,
+        fence,
+        &slugs,
+    )
+    .execute(conn)
+    .await?;
+    if rows.rows_affected() == slugs.len() as u64 { Ok(()) } else { Err(WriteError::Lost) }
+}

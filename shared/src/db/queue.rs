@@ -1,0 +1,86 @@
+//! The tables of apalis: our own INSERT (decisions.md 2), the heartbeat, and the pruning that apalis lacks.
+
+use serde_json::Value;
+use sqlx::PgConnection;
+
+/// Puts a task into a queue, due now. A task of the same key that still waits or runs stays alone; one that has ended is
+/// put back. Attempts are practically unlimited: our rows decide about retries.
+pub async fn push(
+    conn: &mut PgConnection,
+    queue: &str,
+    payload: &Value,
+    idempotency_key: &str,
+    priority: i32,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"
+        INSERT INTO apalis.jobs (id, job_type, job, status, max_attempts, run_at, priority, idempotency_key, metadata)
+        VALUES (apalis.generate_ulid(), $1, convert_to($2::jsonb::text, 'UTF8'), 'Pending', 1000000, now(), $4, $3, '')
+        ON CONFLICT (job_type, idempotency_key) DO UPDATE
+           SET status = 'Pending', run_at = now(), lock_by = NULL, lock_at = NULL, done_at = NULL
+         WHERE jobs.status IN ('Done', 'Failed', 'Killed')
+        "#,
+        queue,
+        payload,
+        idempotency_key,
+        priority,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Removes the tasks of a queue whose key begins so and that nobody has taken yet.
+pub async fn remove_waiting(conn: &mut PgConnection, queue: &str, key_prefix: &str) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"
+        DELETE FROM apalis.jobs
+         WHERE job_type = $1 AND starts_with(idempotency_key, $2) AND status IN ('Pending', 'Failed')
+        "#,
+        queue,
+        key_prefix,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Says that a queue worker lives. apalis itself says so only while it polls.
+pub async fn beat(conn: &mut PgConnection, worker: &str) -> sqlx::Result<()> {
+    sqlx::query!("UPDATE apalis.workers SET last_seen = now() WHERE id = $1", worker).execute(conn).await?;
+    Ok(())
+}
+
+/// Deletes tasks that ended a day ago, at most 5,000 at a time, then the rows of workers that nobody refers to.
+pub async fn prune(conn: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"
+        DELETE FROM apalis.jobs
+         WHERE id IN (SELECT id FROM apalis.jobs
+                       WHERE done_at < now() - interval '1 day' AND status IN ('Done', 'Killed')
+                       LIMIT 5000)
+        "#
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!(
+        r#"
+        DELETE FROM apalis.workers w
+         WHERE w.last_seen < now() - interval '1 day'
+           AND NOT EXISTS (SELECT 1 FROM apalis.jobs j WHERE j.lock_by = w.id)
+        "#
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Tasks that wait in a queue.
+pub async fn count_waiting(conn: &mut PgConnection, queue: &str) -> sqlx::Result<i64> {
+    sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM apalis.jobs WHERE job_type = $1 AND status = 'Pending' AND run_at < now()"#,
+        queue,
+    )
+    .fetch_one(conn)
+    .await
+}

@@ -1,0 +1,145 @@
+//! The reaper's statements: the one place where a lost run is found and decided about (decisions.md 1 and 5).
+
+use sqlx::PgConnection;
+
+use crate::{generation::State, ids::GenerationId};
+
+/// Deaths without a new checkpoint in between that end a run.
+pub const MAX_CRASHES: i32 = 3;
+
+/// A run whose lease ran out, and what became of it.
+#[derive(Debug, Clone)]
+pub struct Reaped {
+    /// The generation.
+    pub id: GenerationId,
+    /// Primary key of its variant.
+    pub variant_id: i64,
+    /// Its fence.
+    pub fence: i64,
+    /// `queued` again, `error` after [`MAX_CRASHES`] deaths, or `aborted` when that was asked for.
+    pub state: State,
+    /// What the variant says, for the ended ones.
+    pub message: Option<String>,
+}
+
+/// Whether this process is the one that reaps now; the right ends with the transaction.
+pub async fn try_lock(conn: &mut PgConnection) -> sqlx::Result<bool> {
+    // an arbitrary number, only ours: "docmill reaper" in spirit
+    sqlx::query_scalar!(r#"SELECT pg_try_advisory_xact_lock(733001) AS "locked!""#).fetch_one(conn).await
+}
+
+/// Decides about every run whose lease has run out.
+pub async fn reap_expired(conn: &mut PgConnection) -> sqlx::Result<Vec<Reaped>> {
+    let reaped = sqlx::query_as!(
+        Reaped,
+        r#"
+        WITH expired AS (
+            SELECT id FROM generations
+             WHERE state = 'running' AND lease_until < now()
+             ORDER BY lease_until
+             LIMIT 500
+               FOR UPDATE SKIP LOCKED
+        ),
+        decided AS (
+            SELECT g.id,
+                   CASE WHEN g.cancel_requested_at IS NOT NULL THEN 'aborted'
+                        WHEN g.crash_count + 1 >= $1 THEN 'error'
+                        ELSE 'queued' END AS next,
+                   CASE WHEN g.cancel_requested_at IS NOT NULL THEN $2
+                        WHEN g.crash_count + 1 >= $1
+                        THEN 'The worker died ' || (g.crash_count + 1) || ' times in stage '
+                             || COALESCE(g.stage, 'cloning') || ' without finishing anything in between' END AS message
+              FROM generations g JOIN expired USING (id)
+        )
+        UPDATE generations g
+           SET state = decided.next, crash_count = g.crash_count + 1, worker = NULL, lease_until = NULL,
+               finished_at = CASE decided.next WHEN 'queued' THEN NULL ELSE now() END,
+               error_message = decided.message
+          FROM decided
+         WHERE g.id = decided.id
+        RETURNING g.id AS "id: GenerationId", g.variant_id, g.fence, g.state AS "state: State",
+                  g.error_message AS message
+        "#,
+        MAX_CRASHES,
+        super::aborts::ABORTED_BY_USER,
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    for ended in reaped.iter().filter(|run| run.state.is_terminal()) {
+        sqlx::query!(
+            r#"
+            UPDATE variants SET status = $2, error_message = $3, current_stage = NULL, updated_at = now()
+             WHERE generation_id = $1
+            "#,
+            ended.id as GenerationId,
+            ended.state.as_str(),
+            ended.message,
+        )
+        .execute(&mut *conn)
+        .await?;
+    }
+    Ok(reaped)
+}
+
+/// Queued generations for which no task is waiting or being handled: the bell has to be rung again. At most 500, the oldest
+/// first; those younger than five seconds are left to the transaction that made them.
+pub async fn list_unrung(conn: &mut PgConnection) -> sqlx::Result<Vec<(GenerationId, i64)>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT g.id AS "id: GenerationId", g.fence
+          FROM generations g
+         WHERE g.state = 'queued' AND g.created_at < now() - interval '5 seconds'
+           AND NOT EXISTS (
+               SELECT 1 FROM apalis.jobs j
+                WHERE j.job_type = 'generate' AND j.idempotency_key = g.id || ':' || g.fence
+                  AND j.status IN ('Pending', 'Queued', 'Running'))
+         ORDER BY g.created_at
+         LIMIT 500
+        "#
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.fence)).collect())
+}
+
+/// Folders of sites that no variant serves and that are neither among its last three builds nor younger than ten minutes.
+pub async fn list_outdated_sites(conn: &mut PgConnection, limit: i64) -> sqlx::Result<Vec<(GenerationId, String)>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT ranked.id AS "id!: GenerationId", ranked.site_prefix AS "site_prefix!"
+          FROM (
+              SELECT g.id, g.site_prefix, g.finished_at, v.site_prefix AS served,
+                     row_number() OVER (PARTITION BY g.variant_id ORDER BY g.finished_at DESC) AS age
+                FROM generations g JOIN variants v ON v.id = g.variant_id
+               WHERE g.site_prefix IS NOT NULL
+          ) ranked
+         WHERE ranked.age > 3 AND ranked.site_prefix IS DISTINCT FROM ranked.served
+           AND ranked.finished_at < now() - interval '10 minutes'
+         LIMIT $1
+        "#,
+        limit,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.site_prefix)).collect())
+}
+
+/// Forgets a folder that was removed.
+pub async fn forget_site(conn: &mut PgConnection, id: GenerationId) -> sqlx::Result<()> {
+    sqlx::query!("UPDATE generations SET site_prefix = NULL WHERE id = $1", id as GenerationId).execute(conn).await?;
+    Ok(())
+}
+
+/// Which of these generations are still active; the files of the others can go.
+pub async fn list_active_of(conn: &mut PgConnection, ids: &[GenerationId]) -> sqlx::Result<Vec<GenerationId>> {
+    let ids: Vec<uuid::Uuid> = ids.iter().map(|id| id.0).collect();
+    sqlx::query_scalar!(
+        r#"
+        SELECT id AS "id: GenerationId" FROM generations
+         WHERE id = ANY($1) AND (state IN ('queued', 'running') OR finished_at > now() - interval '1 hour')
+        "#,
+        &ids,
+    )
+    .fetch_all(conn)
+    .await
+}

@@ -1,0 +1,151 @@
+//! Progress for everyone who watches: events are rows, and a NOTIFY says that there is a new one. One listening connection
+//! per process hears everything and hands it on.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::{Value, json};
+use sqlx::{PgConnection, PgPool, postgres::PgListener};
+use tokio::sync::broadcast;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::{db, generation::State, ids::GenerationId, stage::Stage};
+
+/// The channel on which running generations are told to stop; the payload is the generation's id.
+pub const CANCEL_CHANNEL: &str = "docmill_cancel";
+/// The channel on which apalis's trigger announces new tasks; the payload is JSON with `job_type`.
+pub const TASK_CHANNEL: &str = "apalis::job::insert";
+
+/// Notifications that are kept for a slow receiver; beyond that it is told that it lagged and looks for itself.
+const BACKLOG: usize = 1024;
+
+/// A stage began.
+pub async fn emit_stage(
+    conn: &mut PgConnection,
+    variant: i64,
+    generation: GenerationId,
+    stage: Stage,
+) -> sqlx::Result<i64> {
+    db::events::insert(conn, variant, generation, "progress", &json!({ "current_stage": stage })).await
+}
+
+/// Progress within a stage: how many pages are written, and which one came last.
+pub async fn emit_page(
+    conn: &mut PgConnection,
+    variant: i64,
+    generation: GenerationId,
+    stage: Stage,
+    progress: PageProgress<'_>,
+) -> sqlx::Result<i64> {
+    let body = json!({
+        "current_stage": stage, "page_count": progress.page_count, "pages_total": progress.pages_total,
+        "page": progress.page,
+    });
+    db::events::insert(conn, variant, generation, "progress", &body).await
+}
+
+/// How far the pages are.
+#[derive(Debug, Clone, Copy)]
+pub struct PageProgress<'a> {
+    /// Written by now.
+    pub page_count: i32,
+    /// Of the plan.
+    pub pages_total: usize,
+    /// The slug of the page that came last, if one did.
+    pub page: Option<&'a str>,
+}
+
+/// The generation ended, or was queued again.
+pub async fn emit_state(
+    conn: &mut PgConnection,
+    variant: i64,
+    generation: GenerationId,
+    state: State,
+    message: Option<&str>,
+) -> sqlx::Result<i64> {
+    let mut body = json!({ "status": state });
+    if let Some(message) = message {
+        body["error_message"] = Value::from(message);
+    }
+    db::events::insert(conn, variant, generation, "status_change", &body).await
+}
+
+/// Something went wrong without ending the run.
+pub async fn emit_warning(
+    conn: &mut PgConnection,
+    variant: i64,
+    generation: GenerationId,
+    message: &str,
+) -> sqlx::Result<i64> {
+    db::events::insert(conn, variant, generation, "warning", &json!({ "message": message })).await
+}
+
+/// Something that was heard.
+#[derive(Debug, Clone)]
+pub enum Heard {
+    /// A notification of one of the channels.
+    Notification {
+        /// The channel.
+        channel: Arc<str>,
+        /// What it carried.
+        payload: Arc<str>,
+    },
+    /// The connection was lost and is back: notifications in between are lost, so look for yourself.
+    Reconnected,
+}
+
+/// The process's one listening connection, fanned out. Stops when the last clone is dropped.
+#[derive(Debug, Clone)]
+pub struct Listening {
+    heard: broadcast::Sender<Heard>,
+    _task: Arc<AbortOnDropHandle<()>>,
+}
+
+impl Listening {
+    /// Starts listening on all channels; comes back when the first connection stands.
+    pub async fn start(pool: &PgPool) -> sqlx::Result<Self> {
+        let (heard, _) = broadcast::channel(BACKLOG);
+        let listener = open(pool).await?;
+        let task = tokio::spawn(listen(pool.clone(), listener, heard.clone()));
+        Ok(Self { heard, _task: Arc::new(AbortOnDropHandle::new(task)) })
+    }
+
+    /// Hears everything from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<Heard> {
+        self.heard.subscribe()
+    }
+}
+
+async fn open(pool: &PgPool) -> sqlx::Result<PgListener> {
+    let mut listener = PgListener::connect_with(pool).await?;
+    listener.listen_all([db::events::CHANNEL, CANCEL_CHANNEL, TASK_CHANNEL]).await?;
+    Ok(listener)
+}
+
+async fn listen(pool: PgPool, mut listener: PgListener, heard: broadcast::Sender<Heard>) {
+    let mut pause = Duration::from_millis(200);
+    loop {
+        match listener.try_recv().await {
+            Ok(Some(notification)) => {
+                pause = Duration::from_millis(200);
+                // an error only says that nobody subscribes at the moment
+                let _ = heard.send(Heard::Notification {
+                    channel: notification.channel().into(),
+                    payload: notification.payload().into(),
+                });
+            }
+            // the connection was lost; the listener connects again by itself at the next call
+            Ok(None) => {
+                let _ = heard.send(Heard::Reconnected);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "lost the listening connection, trying again in {pause:?}");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(5));
+                if let Ok(again) = open(&pool).await {
+                    listener = again;
+                    let _ = heard.send(Heard::Reconnected);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! The kinds of jobs and the only way to enqueue one. A payload names a row and nothing else: the row is the truth.
+//!
+//! A new kind is one payload file here, one work file in `worker/src/jobs`, and one line in the worker's registration.
+
+use serde::{Serialize, de::DeserializeOwned};
+use sqlx::PgConnection;
+
+mod generate;
+mod abort;
+
+pub use abort::AbortJob;
+pub use generate::GenerateJob;
+
+/// A kind of job. Payloads are tolerant: unknown fields are ignored, new fields have defaults, so that old and new
+/// processes understand each other.
+pub trait Job: Serialize + DeserializeOwned + Send + Sync + Unpin + 'static {
+    /// Name of the queue.
+    const QUEUE: &'static str;
+    /// Higher goes first.
+    const PRIORITY: i32 = 0;
+
+    /// At most one task of this key waits or runs at a time.
+    fn idempotency_key(&self) -> String;
+}
+
+/// Puts a job into its queue as part of the caller's transaction.
+pub async fn enqueue<J: Job>(conn: &mut PgConnection, job: &J) -> sqlx::Result<()> {
+    let payload = serde_json::to_value(job).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    crate::db::queue::push(conn, J::QUEUE, &payload, &job.idempotency_key(), J::PRIORITY).await
+}
