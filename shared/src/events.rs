@@ -79,6 +79,11 @@ pub async fn emit_warning(
     db::events::insert(conn, variant, generation, "warning", &json!({ "message": message })).await
 }
 
+/// Tells the holder of a running generation to stop, when the transaction commits.
+pub async fn announce_cancel(conn: &mut PgConnection, generation: GenerationId) -> sqlx::Result<()> {
+    db::events::notify(conn, CANCEL_CHANNEL, &generation.to_string()).await
+}
+
 /// Something that was heard.
 #[derive(Debug, Clone)]
 pub enum Heard {

@@ -66,6 +66,12 @@ pub async fn insert(
     Ok(row.id)
 }
 
+/// Sends a notification when the transaction commits.
+pub async fn notify(conn: &mut PgConnection, channel: &str, payload: &str) -> sqlx::Result<()> {
+    sqlx::query!("SELECT pg_notify($1, $2)", channel, payload).execute(conn).await?;
+    Ok(())
+}
+
 /// The events of a generation after a sequence number, at most `limit`.
 pub async fn list_of_generation(
     conn: &mut PgConnection,
