@@ -8,8 +8,8 @@ use sqlx::PgConnection;
 mod generate;
 mod abort;
 
-pub use abort::AbortJob;
-pub use generate::GenerateJob;
+pub use abort::{AbortJob, request_abort};
+pub use generate::{GenerateJob, start_generation};
 
 /// A kind of job. Payloads are tolerant: unknown fields are ignored, new fields have defaults, so that old and new
 /// processes understand each other.
