@@ -161,3 +161,38 @@ pub(crate) struct PlanWish {
     /// The repository's public address, if it has one.
     pub(crate) repo_url: Option<String>,
 }
+
+/// Tries of one call.
+const MAX_TRIES: u32 = 3;
+/// Pause before the second try; the third waits four times as long.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// Longest pause, whatever a provider asks for.
+const MAX_PAUSE: Duration = Duration::from_secs(120);
+
+/// Makes a call again when it may succeed later, up to three times, and waits in between as long as the provider asks or a
+/// little longer each time.
+pub(crate) async fn retrying<T, F>(context: &CallContext, call: impl Fn() -> F) -> Result<Written<T>, WriterError>
+where
+    F: Future<Output = Result<Written<T>, WriterError>>,
+{
+    let mut pause = FIRST_PAUSE;
+    let mut tries = 1;
+    loop {
+        let error = match call().await {
+            Ok(written) => return Ok(written),
+            Err(error) => error,
+        };
+        if tries == MAX_TRIES || !error.failure.is_retryable() || context.cancel.is_cancelled() {
+            return Err(error);
+        }
+        let asked = match error.failure {
+            Failure::RateLimited { retry_after } => retry_after,
+            _ => None,
+        };
+        let wait = asked.unwrap_or(pause).min(MAX_PAUSE);
+        tracing::warn!(%error, tries, "call failed, trying again in {wait:?}");
+        tokio::time::sleep(wait).await;
+        pause *= 4;
+        tries += 1;
+    }
+}
