@@ -1,5 +1,8 @@
 //! Who writes the words. One trait, one instance per run; the pipeline does not know which writer it has.
 
+mod answers;
+pub(crate) mod cli;
+
 use std::time::Duration;
 
 use async_trait::async_trait;

@@ -1,0 +1,3 @@
+//! What whole-system tests need: stand-ins for AI command lines, a fake model server.
+
+pub mod stand_ins;
