@@ -4,3 +4,4 @@ pub(crate) mod database;
 pub(crate) mod world;
 pub(crate) mod repository;
 pub(crate) mod process;
+pub(crate) mod stand_ins;

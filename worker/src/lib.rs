@@ -16,13 +16,16 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use shared::{
+    db,
     events::Listening,
-    settings::{CloneLimits, GitSettings, TimingSettings, WriterSettings},
+    settings::{CloneLimits, GitSettings, Sandbox, TimingSettings, WriterSettings},
 };
 use sites::store::SiteStore;
 use sqlx::PgPool;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+
+use writers::cli::{CliSettings, Environment, sweep_leftovers};
 
 /// Everything a worker process needs.
 #[derive(Debug, Clone)]
@@ -47,6 +50,8 @@ pub struct WorkerConfig {
     pub generations: usize,
     /// This program, which parses foreign source in a child process of its own.
     pub program: PathBuf,
+    /// The environment from which AI command lines get what is theirs (keys, base URLs), and nothing else.
+    pub variables: Vec<(String, String)>,
 }
 
 /// How long runs may go on after a shutdown was asked for, before they are handed back.
@@ -58,6 +63,7 @@ pub(crate) struct Worker {
     /// Unique for this start of the process.
     name: String,
     runs: runs::Runs,
+    clis: CliSettings,
 }
 
 /// Works until `shutdown` is cancelled, then stops taking work, lets runs finish for up to ten seconds and hands the others
@@ -66,9 +72,10 @@ pub async fn run(config: WorkerConfig, shutdown: CancellationToken) -> anyhow::R
     tokio::fs::create_dir_all(&config.work_dir)
         .await
         .with_context(|| format!("cannot create the folder `{}`", config.work_dir.display()))?;
+    let clis = prepare_clis(config.writers.sandbox, config.variables.clone()).await?;
     let runs = runs::Runs::new(config.generations);
-    let worker = Arc::new(Worker { name: runner::unique_name("worker"), config, runs });
-    workdir::sweep_dead(&worker).await?;
+    let worker = Arc::new(Worker { name: runner::unique_name("worker"), config, runs, clis });
+    sweep_dead_runs(&worker).await?;
 
     let mut background = JoinSet::new();
     background.spawn(reaper::reap_until(worker.clone(), shutdown.clone()));
@@ -84,4 +91,33 @@ pub async fn run(config: WorkerConfig, shutdown: CancellationToken) -> anyhow::R
     while background.join_next().await.is_some() {}
     tracing::info!("worker stopped");
     Ok(())
+}
+
+/// What keeps AI command lines from the rest of this host, in words; an error when what is demanded is not to be had.
+pub async fn describe_sandbox(sandbox: Sandbox) -> anyhow::Result<String> {
+    Ok(prepare_clis(sandbox, Vec::new()).await?.isolation().describe())
+}
+
+async fn prepare_clis(sandbox: Sandbox, variables: Vec<(String, String)>) -> anyhow::Result<CliSettings> {
+    let prepared = tokio::task::spawn_blocking(move || CliSettings::new(sandbox, Environment::from_variables(variables)));
+    prepared.await?.map_err(anyhow::Error::msg)
+}
+
+/// Ends and removes what dead processes left on this host: AI command lines that still run, temporary trees.
+async fn sweep_dead_runs(worker: &Arc<Worker>) -> anyhow::Result<()> {
+    tokio::task::spawn_blocking(sweep_leftovers).await?;
+    let mut connection = worker.config.pool.acquire().await?;
+    for (id, fence) in workdir::list_runs(&worker.config.work_dir).await? {
+        if !db::generations::is_live(&mut connection, id, fence).await? {
+            workdir::remove_run(&worker.config.work_dir, id, fence).await?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod test_support {
+    #[expect(unreachable_pub, dead_code, reason = "shared with the whole-system tests")]
+    #[path = "../../../tests/support/stand_ins.rs"]
+    pub mod stand_ins;
 }

@@ -20,55 +20,48 @@ pub(crate) struct Pinned {
 
 /// File name of the pack in the store.
 const PACK: &str = "commit.pack";
-/// Folder of the clone in the run's temporary tree.
-const CLONE: &str = "repository";
-
 /// Clones, pins and packs.
 pub(crate) async fn pin_commit(run: &Run) -> Result<Pinned, StageError> {
     let checkout = clone(run).await?;
     let pack = run.work_dir.path().join(PACK);
-    git::pack_commit(&checkout, &pack).await.map_err(git_failure)?;
+    git::pack_commit(&checkout, &pack, run.clone_limits(), run.cancel()).await.map_err(git_failure)?;
     let config = &run.worker.config;
     config.store.put_pinned_commit(run.claimed.id, PACK, &pack).await.context("cannot keep the pinned commit")?;
     remove(&pack).await;
     let mut connection = config.pool.acquire().await?;
     db::generations::set_commit(&mut connection, run.claimed.id, run.claimed.fence, &checkout.commit).await?;
-    Ok(Pinned { commit: checkout.commit, commit_time: checkout.commit_time })
+    let pinned = Pinned { commit: checkout.commit.clone(), commit_time: checkout.commit_time };
+    *run.checkout.lock().await = Some(checkout);
+    Ok(pinned)
 }
 
 /// The clone that this life of the run made, or else the pinned pack, unpacked.
 pub(crate) async fn open_checkout(run: &Run, pinned: &Pinned) -> Result<Checkout, StageError> {
-    let git_dir = run.work_dir.path().join(CLONE);
-    if tokio::fs::try_exists(&git_dir).await.unwrap_or(false) {
-        return Ok(Checkout {
-            git_dir,
-            commit: pinned.commit.clone(),
-            commit_time: pinned.commit_time,
-            branch: run.claimed.key.branch.clone(),
-        });
+    if let Some(checkout) = run.checkout.lock().await.take() {
+        return Ok(checkout);
     }
     let pack = run.work_dir.path().join(PACK);
     let store = &run.worker.config.store;
     store.get_pinned_commit(run.claimed.id, PACK, &pack).await.context("cannot read the pinned commit")?;
     let branch = &run.claimed.key.branch;
-    let checkout = git::restore_commit(&pack, &git_dir, &pinned.commit, branch).await.map_err(git_failure)?;
+    let limits = run.clone_limits();
+    let restored = git::restore_commit(&pack, run.work_dir.path(), &pinned.commit, branch, limits, run.cancel()).await;
+    let checkout = restored.map_err(git_failure)?;
     remove(&pack).await;
     Ok(checkout)
 }
 
 async fn clone(run: &Run) -> Result<Checkout, StageError> {
-    let git_dir = run.work_dir.path().join(CLONE);
-    let config = &run.worker.config;
     let request = git::CloneRequest {
         source: &run.source,
         branch: &run.claimed.key.branch,
-        git_dir: &git_dir,
-        settings: &config.git,
+        settings: &run.worker.config.git,
         limits: run.clone_limits(),
+        folder: run.work_dir.path(),
     };
     let mut pause = std::time::Duration::from_millis(500);
     for attempt in 1.. {
-        match git::clone_repository(&request, &run.call_context().cancel).await {
+        match git::clone_repository(&request, run.cancel()).await {
             Ok(checkout) => return Ok(checkout),
             Err(error) if error.is_retryable() && attempt < 3 => {
                 tracing::warn!(%error, attempt, "clone failed, trying again in {pause:?}");

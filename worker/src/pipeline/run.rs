@@ -11,6 +11,8 @@ use shared::{
     source::RepoSource,
     stage::Stage,
 };
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::StageError;
@@ -32,6 +34,8 @@ pub(crate) struct Run {
     pub(crate) source: RepoSource,
     /// Temporary tree of this run alone; removed when the run ends.
     pub(crate) work_dir: WorkDir,
+    /// The clone, when this life of the run made it.
+    pub(crate) checkout: Mutex<Option<Checkout>>,
     stop: StopSign,
 }
 
@@ -42,14 +46,19 @@ impl Run {
         let work_dir = WorkDir::create(&worker.config.work_dir, claimed.id, claimed.fence)
             .await
             .context("cannot make the temporary folder of the run")?;
-        Ok(Self { worker: Arc::clone(worker), claimed: claimed.clone(), source, work_dir, stop: stop.clone() })
+        Ok(Self {
+            worker: Arc::clone(worker),
+            claimed: claimed.clone(),
+            source,
+            work_dir,
+            checkout: Mutex::default(),
+            stop: stop.clone(),
+        })
     }
 
     /// Opens the writer that the variant asks for.
     pub(crate) async fn open_writer(&self, checkout: &Checkout) -> Result<Box<dyn Writer>, StageError> {
-        let config = &self.worker.config;
-        let key = &self.claimed.key;
-        let opened = writers::open(key.provider, &key.model, checkout, &self.work_dir, config);
+        let opened = writers::open(&self.worker, &self.claimed.key, checkout, self.work_dir.path());
         self.unless_stopped(opened).await?.map_err(|error| StageError::Fail(error.message))
     }
 
@@ -102,6 +111,11 @@ impl Run {
     pub(crate) fn call_context(&self) -> CallContext {
         let minutes = u64::try_from(self.claimed.request.call_timeout_minutes).unwrap_or(1);
         CallContext { cancel: self.stop.token().clone(), call_timeout: Duration::from_secs(minutes * 60) }
+    }
+
+    /// Cancelled when the run is to stop.
+    pub(crate) fn cancel(&self) -> &CancellationToken {
+        self.stop.token()
     }
 
     /// The limits of a clone.

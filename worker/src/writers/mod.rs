@@ -1,5 +1,8 @@
 //! Who writes the words. One trait, one instance per run; the pipeline does not know which writer it has.
 
+mod answers;
+pub(crate) mod cli;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -160,6 +163,35 @@ pub(crate) struct PlanWish {
     pub(crate) project_name: String,
     /// The repository's public address, if it has one.
     pub(crate) repo_url: Option<String>,
+}
+
+/// Opens the writer of a variant. An AI command line gets a copy of the repository's tree without the files that would
+/// configure it; `folder` is the run's own.
+pub(crate) async fn open(
+    worker: &Worker,
+    variant: &VariantKey,
+    checkout: &Checkout,
+    folder: &Path,
+) -> Result<Box<dyn Writer>, WriterError> {
+    if variant.provider == Provider::Builtin {
+        return Ok(Box::new(builtin::open(checkout, &worker.config.program)));
+    }
+    let (tree, clis, provider) = (folder.join("tree"), worker.clis.clone(), variant.provider);
+    let limits = ExportLimits {
+        max_files: worker.config.clone_limits.max_files,
+        max_file_bytes: worker.config.clone_limits.max_blob_bytes,
+        max_total_bytes: worker.config.clone_limits.max_bytes,
+    };
+    let (copied, checkout) = (tree.clone(), checkout.clone());
+    tokio::task::spawn_blocking(move || {
+        clis.check_installed(provider)?;
+        let keep = |path: &str| !cli::is_agent_configuration(Path::new(path));
+        git::export_tree(&checkout, &copied, &keep, limits)
+            .map_err(|error| WriterError { failure: Failure::Host, message: error.to_string() })
+    })
+    .await
+    .map_err(|_| WriterError { failure: Failure::Host, message: "the copy of the repository failed".into() })??;
+    Ok(Box::new(cli::open(provider, &variant.model, &worker.clis, tree, folder.to_owned())))
 }
 
 /// Tries of one call.
