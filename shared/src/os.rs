@@ -29,10 +29,11 @@ pub fn kill_group(group: u32) {
     }
 }
 
-/// No file that the child or its children write may grow above `bytes`; who writes more is ended by `SIGXFSZ`.
+/// No file that the child or its children write may grow above `bytes`: writing more fails with "File too large". The
+/// signal that would end the writer without a word is ignored.
 #[expect(unsafe_code, reason = "limits of a child can only be set between fork and exec")]
 pub fn limit_file_size(command: &mut Command, bytes: u64) {
-    // SAFETY: getrlimit and setrlimit read and write only the local variable and do not allocate
+    // SAFETY: getrlimit and setrlimit touch only the local variable, signal sets no handler, and none allocates
     unsafe {
         command.pre_exec(move || {
             let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
@@ -42,7 +43,9 @@ pub fn limit_file_size(command: &mut Command, bytes: u64) {
             // an ordinary user cannot raise a limit again
             limit.rlim_max = limit.rlim_max.min(bytes);
             limit.rlim_cur = limit.rlim_max;
-            if libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) != 0 {
+            if libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) != 0
+                || libc::signal(libc::SIGXFSZ, libc::SIG_IGN) == libc::SIG_ERR
+            {
                 return Err(io::Error::last_os_error());
             }
             Ok(())

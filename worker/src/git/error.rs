@@ -161,7 +161,7 @@ const CAUSES: [(&str, Cause); 40] = [
 ];
 
 /// What an interrupted transfer looks like; only when nothing above explains it.
-const INTERRUPTIONS: [&str; 8] = [
+const INTERRUPTIONS: [&str; 9] = [
     "returned error: 429",
     "returned error: 5",
     "early eof",
@@ -170,6 +170,7 @@ const INTERRUPTIONS: [&str; 8] = [
     "unexpected disconnect",
     "connection reset",
     "empty reply from server",
+    "could not read from remote repository",
 ];
 
 /// Turns what git printed about a remote into a sentence.
@@ -229,7 +230,9 @@ fn sentence(cause: Cause, remote: &Remote, bounds: &Bounds<'_>) -> GitError {
                 "the certificate of {host} is not trusted by the worker; for an authority of your own set SSL_CERT_FILE"
             ),
         ),
-        Cause::NotARepository => (GitFailure::NotARepository, format!("there is no Git repository at `{remote}`")),
+        Cause::NotARepository => {
+            (GitFailure::NotARepository, format!("there is no Git repository at `{remote}` that the worker may read"))
+        }
         Cause::DumbServer => (
             GitFailure::NotARepository,
             format!("{host} serves `{remote}` as plain files; Git's smart HTTP protocol is needed"),
@@ -254,5 +257,5 @@ fn last_complaint(stderr: &str) -> &str {
 }
 
 fn bounded(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(300).collect()
+    text.trim_end_matches('.').chars().filter(|c| !c.is_control()).take(300).collect()
 }
