@@ -9,7 +9,7 @@ use std::{
 
 use apalis::{
     layers::WorkerBuilderExt,
-    prelude::{BoxDynError, Data, Event, PollSnapshot, PollStrategy, WorkerBuilder, WorkerContext},
+    prelude::{BackendExt, BoxDynError, Data, Event, EventListenerExt, ParallelizeExt, PollSnapshot, PollStrategy, WorkerBuilder, WorkerContext},
 };
 use apalis_postgres::{Config, PostgresStorage};
 use futures_util::{FutureExt, Stream, StreamExt, stream};

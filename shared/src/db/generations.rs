@@ -412,18 +412,6 @@ pub async fn find_state(conn: &mut PgConnection, id: GenerationId) -> sqlx::Resu
     Ok(row.map(|row| (row.state, row.fence)))
 }
 
-/// Which of these generations are running under exactly this fence: a worker keeps their temporary trees.
-pub async fn is_live(conn: &mut PgConnection, id: GenerationId, fence: i64) -> sqlx::Result<bool> {
-    let live = sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT 1 FROM generations WHERE id = $1 AND fence = $2 AND state = 'running') AS "live!""#,
-        id as GenerationId,
-        fence,
-    )
-    .fetch_one(conn)
-    .await?;
-    Ok(live)
-}
-
 /// A duration as Postgres takes it.
 pub(super) fn interval(duration: Duration) -> PgInterval {
     PgInterval { months: 0, days: 0, microseconds: i64::try_from(duration.as_micros()).unwrap_or(i64::MAX) }

@@ -3,11 +3,20 @@
 mod answers;
 pub(crate) mod cli;
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use async_trait::async_trait;
-use shared::plan::{Plan, PlannedPage, RepoType};
+use shared::{
+    plan::{Plan, PlannedPage, RepoType},
+    provider::Provider,
+    variant::VariantKey,
+};
 use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Worker,
+    git::{self, Checkout, ExportLimits},
+};
 
 /// What a writer was paid for, for one call or summed over several.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -174,7 +183,7 @@ pub(crate) async fn open(
     folder: &Path,
 ) -> Result<Box<dyn Writer>, WriterError> {
     if variant.provider == Provider::Builtin {
-        return Ok(Box::new(builtin::open(checkout, &worker.config.program)));
+        todo!()
     }
     let (tree, clis, provider) = (folder.join("tree"), worker.clis.clone(), variant.provider);
     let limits = ExportLimits {
