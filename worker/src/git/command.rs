@@ -194,10 +194,8 @@ async fn read_bounded(stream: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
     let Some(mut stream) = stream else {
         return kept;
     };
-    let mut chunk = [0; 8192];
     // a pipe that cannot be read has ended, as far as we are concerned
-    while let Ok(count @ 1..) = stream.read(&mut chunk).await {
-        kept.extend_from_slice(&chunk[..count]);
+    while let Ok(1..) = stream.read_buf(&mut kept).await {
         if kept.len() > 2 * MAX_OUTPUT_BYTES {
             kept.drain(..kept.len() - MAX_OUTPUT_BYTES);
         }

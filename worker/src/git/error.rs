@@ -177,13 +177,11 @@ const INTERRUPTIONS: [&str; 9] = [
 pub(super) fn explain(stderr: &str, remote: &Remote, bounds: &Bounds<'_>) -> GitError {
     let lower = stderr.to_lowercase();
     let interrupted = || INTERRUPTIONS.iter().any(|text| lower.contains(text)).then_some(Cause::ServerFailed);
-    match cause_of(&lower).or_else(interrupted) {
-        Some(cause) => sentence(cause, remote, bounds),
-        None => {
-            let complaint = remote.without_private_paths(last_complaint(stderr));
-            GitError::new(GitFailure::Other, format!("{} failed: {}", bounds.what, bounded(&complaint)))
-        }
+    if let Some(cause) = cause_of(&lower).or_else(interrupted) {
+        return sentence(cause, remote, bounds);
     }
+    let complaint = remote.without_private_paths(last_complaint(stderr));
+    GitError::new(GitFailure::Other, format!("{} failed: {}", bounds.what, bounded(&complaint)))
 }
 
 /// Turns what git printed about folders of ours into a sentence; everything but the class stays in the log.
