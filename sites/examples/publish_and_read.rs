@@ -1,6 +1,7 @@
 //! Measures the store: `cargo run --release -p sites --example publish_and_read [FOLDER]`.
 //!
-//! Prints how long a site of 50 pages of 30 KB takes to publish and to archive, and how many files per second are opened.
+//! Prints how long a site of 50 pages of 30 KB takes to publish and to archive, and how many files per second are
+//! opened.
 
 use std::{
     env,
