@@ -32,8 +32,8 @@ const STEADY_AFTER: Duration = Duration::from_secs(10);
 pub enum PostgresError {
     /// No binaries on this machine.
     #[error(
-        "no Postgres found: install it with `apt install postgresql`, `dnf install postgresql-server postgresql-contrib` \
-         or `brew install postgresql`, or set DATABASE_URL to a server that runs elsewhere"
+        "no Postgres found: install it with `apt install postgresql`, \
+         `dnf install postgresql-server postgresql-contrib` or `brew install postgresql`, or set DATABASE_URL to a server that runs elsewhere"
     )]
     NotFound,
     /// `DOCMILL_PG_BIN` is set and wrong.

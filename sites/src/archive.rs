@@ -19,8 +19,8 @@ use crate::{
 /// `mtime` is in seconds since 1970, that of the commit for instance. `None` when no such site was published.
 ///
 /// A file is read when the receiver asks for the next part, so a slow receiver costs one file of memory and no thread,
-/// and nothing goes on after it is gone. An error ends the stream without the end of the archive, so that a receiver can
-/// tell that it is not whole.
+/// and nothing goes on after it is gone. An error ends the stream without the end of the archive, so that a receiver
+/// can tell that it is not whole.
 pub async fn archive_site(
     store: &SiteStore,
     prefix: SitePrefix,

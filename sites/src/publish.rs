@@ -165,7 +165,8 @@ fn is_compressible(content_type: &str) -> bool {
         || ["application/json", "application/xml", "application/manifest+json", "image/svg+xml"].contains(&content_type)
 }
 
-/// All compressed forms go into one object: that halves the time of a durable publish and leaves a third of the objects.
+/// All compressed forms go into one object: that halves the time of a durable publish and leaves a third of the
+/// objects.
 fn assemble(files: Vec<(SiteKey, Bytes)>, encoded: Vec<EncodedFile>) -> EncodedSite {
     let mut listed = BTreeMap::new();
     let mut pack = Vec::new();

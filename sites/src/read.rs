@@ -173,8 +173,8 @@ impl SiteReader {
         Self { store, manifests: Arc::new(manifests), forms: Arc::new(forms) }
     }
 
-    /// Finds a file in the first of `prefixes`, the newest site. Only assets are looked for in the older ones too: a page
-    /// that was loaded before the newest was published goes on to work. The form is chosen by the header.
+    /// Finds a file in the first of `prefixes`, the newest site. Only assets are looked for in the older ones too: a
+    /// page that was loaded before the newest was published goes on to work. The form is chosen by the header.
     pub async fn open(
         &self,
         prefixes: &[SitePrefix],

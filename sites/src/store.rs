@@ -36,7 +36,7 @@ use crate::key::SitePrefix;
 /// Folder of the pinned commits.
 const COMMITS: &str = "commits";
 
-/// How much of a commit is in memory at a time: two parts of this size while it is written. S3 takes no less than 5 MiB.
+/// How much of a commit is in memory at a time: three parts of this size while it is written. S3 takes no less.
 const PART_BYTES: usize = 5 * 1024 * 1024;
 
 type AnyError = Box<dyn Error + Send + Sync>;

@@ -4,8 +4,12 @@ mod process;
 
 use std::{
     fs::{self, Permissions},
-    os::unix::fs::PermissionsExt,
+    os::unix::{
+        fs::{MetadataExt, PermissionsExt, chown},
+        process::CommandExt,
+    },
     path::Path,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -70,23 +74,25 @@ fn server_pid(data_dir: &Path) -> u32 {
 #[tokio::test]
 async fn a_fresh_folder_gets_a_database_and_a_second_start_keeps_its_data() {
     let folder = data_folder();
+    // more than the path of a Unix socket may have, and not only letters
+    let data_dir = folder.path().join("a folder (ä) ".repeat(10));
     let started = Instant::now();
-    let Some(server) = start(folder.path()).await else { return };
+    let Some(server) = start(&data_dir).await else { return };
     assert_eq!(query(server.url(), "SELECT 1").await.unwrap(), 1);
     println!("fresh start to first answer: {} ms", started.elapsed().as_millis());
     write_seven(server.url()).await;
     let stopped = Instant::now();
     server.stop().await;
     println!("stop: {} ms", stopped.elapsed().as_millis());
-    assert!(!folder.path().join("pg/postmaster.pid").exists(), "stop returns when the server is gone");
+    assert!(!data_dir.join("pg/postmaster.pid").exists(), "stop returns when the server is gone");
 
     // what a crash of the machine leaves: a note whose process id belongs to somebody else by now
-    fs::write(folder.path().join("pg/postmaster.pid"), format!("{}\n", std::process::id())).unwrap();
+    fs::write(data_dir.join("pg/postmaster.pid"), format!("{}\n", std::process::id())).unwrap();
     let started = Instant::now();
-    let server = start(folder.path()).await.unwrap();
+    let server = start(&data_dir).await.unwrap();
     assert_eq!(query(server.url(), READ_SEVEN).await.unwrap(), 7);
     println!("restart to first answer: {} ms", started.elapsed().as_millis());
-    let socket_folder = fs::read_to_string(folder.path().join("pg.socket")).unwrap();
+    let socket_folder = fs::read_to_string(data_dir.join("pg.socket")).unwrap();
     assert!(Path::new(&socket_folder).exists());
     server.stop().await;
     assert!(!Path::new(&socket_folder).exists(), "stop leaves nothing behind in `/tmp`");
@@ -160,6 +166,36 @@ async fn a_docmill_killed_together_with_its_server_recovers_at_the_next_start() 
     let server = start(folder.path()).await.unwrap();
     assert_eq!(query(server.url(), READ_SEVEN).await.unwrap(), 7);
     println!("start after both were killed: {} ms", started.elapsed().as_millis());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_that_outlived_its_docmill_is_stopped_and_replaced() {
+    let folder = data_folder();
+    let Some(server) = start(folder.path()).await else { return };
+    write_seven(server.url()).await;
+    let command_line = fs::read_to_string(format!("/proc/{}/cmdline", server_pid(folder.path()))).unwrap();
+    server.stop().await;
+
+    // the same server once more, but nothing makes it end with us
+    let socket_folder = data_folder();
+    let account = fs::metadata(folder.path().join("pg")).unwrap();
+    chown(socket_folder.path(), Some(account.uid()), Some(account.gid())).unwrap();
+    let mut arguments: Vec<&str> = command_line.trim_end_matches('\0').split('\0').collect();
+    let after_k = arguments.iter().position(|argument| *argument == "-k").unwrap() + 1;
+    arguments[after_k] = socket_folder.path().to_str().unwrap();
+    let mut orphan = Command::new(arguments[0]);
+    orphan.args(&arguments[1..]).uid(account.uid()).gid(account.gid()).current_dir("/").stderr(Stdio::null());
+    let mut orphan = orphan.spawn().unwrap();
+    let orphans_url =
+        format!("postgres://docmill@localhost:5432/docmill?sslmode=disable&host={}", socket_folder.path().display());
+    assert_eq!(query_until_answered(&orphans_url, READ_SEVEN).await, 7);
+
+    let started = Instant::now();
+    let server = start(folder.path()).await.unwrap();
+    assert_eq!(query(server.url(), READ_SEVEN).await.unwrap(), 7);
+    println!("start beside a living server: {} ms", started.elapsed().as_millis());
+    assert!(orphan.try_wait().unwrap().is_some(), "two servers never run on one cluster");
     server.stop().await;
 }
 
