@@ -98,7 +98,8 @@ pub async fn describe_sandbox(sandbox: Sandbox) -> anyhow::Result<String> {
 }
 
 async fn prepare_clis(sandbox: Sandbox, variables: Vec<(String, String)>) -> anyhow::Result<CliSettings> {
-    let prepared = tokio::task::spawn_blocking(move || CliSettings::new(sandbox, Environment::from_variables(variables)));
+    let prepared =
+        tokio::task::spawn_blocking(move || CliSettings::new(sandbox, Environment::from_variables(variables)));
     prepared.await?.map_err(anyhow::Error::msg)
 }
 
