@@ -6,6 +6,7 @@
 pub mod names;
 pub mod ids;
 pub mod source;
+pub mod address;
 pub mod provider;
 pub mod stage;
 pub mod plan;

@@ -9,6 +9,39 @@ pub fn is_root() -> bool {
     unsafe { libc::geteuid() == 0 }
 }
 
+/// Ends every process of a group at once. That the group is gone is not an error.
+#[expect(unsafe_code, reason = "std can signal only a direct child, not a group")]
+pub fn kill_group(group: u32) {
+    let Some(group) = i32::try_from(group).ok().filter(|group| *group > 1) else {
+        return;
+    };
+    // SAFETY: kill takes two numbers; the group is above 1, so it is neither our own nor every process
+    unsafe {
+        libc::kill(-group, libc::SIGKILL);
+    }
+}
+
+/// No file that the child or its children write may grow above `bytes`; who writes more is ended by `SIGXFSZ`.
+#[expect(unsafe_code, reason = "limits of a child can only be set between fork and exec")]
+pub fn limit_file_size(command: &mut Command, bytes: u64) {
+    // SAFETY: getrlimit and setrlimit read and write only the local variable and do not allocate
+    unsafe {
+        command.pre_exec(move || {
+            let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+            if libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) != 0 {
+                return Err(io::Error::last_os_error());
+            }
+            // an ordinary user cannot raise a limit again
+            limit.rlim_max = limit.rlim_max.min(bytes);
+            limit.rlim_cur = limit.rlim_max;
+            if libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) != 0 {
+                return Err(io::Error::last_os_error());
+            }
+            Ok(())
+        });
+    }
+}
+
 /// The child gets `signal` when the thread that starts it ends, so start it from a thread that lives as long as this
 /// process. Safe with `uid`/`gid` on the same command: the hook runs after they changed, as the kernel wants it.
 #[expect(unsafe_code, reason = "a death signal can only be asked for between fork and exec")]

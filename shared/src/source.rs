@@ -1,10 +1,20 @@
 //! Where a repository comes from: parsed from what a person wrote, never containing a password.
 
-use std::{fmt, path::PathBuf};
+mod parse;
+mod links;
+
+use std::{
+    fmt,
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
 
 use crate::names::ProjectName;
 
-/// The source of a repository.
+pub use links::{LineStyle, SourceLinks};
+
+/// The source of a repository. What [`RepoSource::parse_url`] and [`RepoSource::parse_local_path`] return has a valid
+/// project name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RepoSource {
     /// Fetched over the network.
@@ -18,11 +28,12 @@ pub enum RepoSource {
 pub struct RepoUrl {
     /// How it is fetched.
     pub protocol: Protocol,
-    /// Host name or address, lower case, without brackets.
+    /// Host name or address, lower case, without brackets, as the `url` crate normalises it.
     pub host: String,
-    /// Port, when it is not the protocol's own.
+    /// Port, when it is not the protocol's own. For ssh it also marks the spelling `ssh://git@host:port/path`, whose
+    /// path begins at the server's root and not in the home of `git`.
     pub port: Option<u16>,
-    /// Path without leading slash, as written, with or without `.git`.
+    /// Path without leading or trailing slash, with or without `.git`.
     pub path: String,
 }
 
@@ -37,38 +48,43 @@ pub enum Protocol {
     Ssh,
 }
 
+impl Protocol {
+    /// The port that an address without one means.
+    pub fn default_port(self) -> u16 {
+        match self {
+            Self::Https => 443,
+            Self::Http => 80,
+            Self::Ssh => 22,
+        }
+    }
+}
+
 /// Why a text is not a source. The sentence is shown to the caller.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidSource(pub String);
 
-/// Links into the repository as its host shows it, at one commit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SourceLinks {
-    /// Address of a file without its path, ending in `/`.
-    pub blob_base: String,
-    /// Address of the repository.
-    pub repository: String,
-    /// How the host writes a range of lines.
-    pub style: LineStyle,
-}
-
-/// How a repository host writes lines in an address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LineStyle {
-    /// `#L10-L24` (GitHub, Gitea)
-    HashLDashL,
-    /// `#L10-24` (GitLab)
-    HashLDash,
-    /// `#lines-10:24` (Bitbucket)
-    Bitbucket,
-}
-
 impl RepoSource {
+    /// Reads a repository's address: `http(s)://host[:port]/group/.../repo(.git)`, `git@host:group/.../repo(.git)` or
+    /// `ssh://git@host[:port]/path`. One part after the host is enough; docsfy wants exactly two.
+    pub fn parse_url(text: &str) -> Result<Self, InvalidSource> {
+        parse::repo_url(text).map(Self::Url)
+    }
+
+    /// Reads a path on this host. Looks at the text only; see [`check_local_repository`] for the folder.
+    pub fn parse_local_path(text: &str) -> Result<Self, InvalidSource> {
+        parse::local_path(text).map(Self::LocalPath)
+    }
+
+    /// Reads back what [`Display`](fmt::Display) wrote into `repo_url`.
+    pub fn from_stored(text: &str) -> Result<Self, InvalidSource> {
+        if text.starts_with('/') { Self::parse_local_path(text) } else { Self::parse_url(text) }
+    }
+
     /// The project's name: the last part of the path without one `.git`.
     pub fn project_name(&self) -> Result<ProjectName, InvalidSource> {
         let last = match self {
-            Self::Url(url) => url.path.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned(),
+            Self::Url(url) => url.last_part().to_owned(),
             Self::LocalPath(path) => {
                 path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
             }
@@ -76,6 +92,40 @@ impl RepoSource {
         let name = last.strip_suffix(".git").unwrap_or(&last);
         name.parse().map_err(|error: crate::names::InvalidName| InvalidSource(error.0))
     }
+}
+
+impl RepoUrl {
+    /// The port that is connected to.
+    pub fn port_or_default(&self) -> u16 {
+        self.port.unwrap_or(self.protocol.default_port())
+    }
+
+    /// The host as an address, when it is written as one.
+    pub fn host_address(&self) -> Option<IpAddr> {
+        self.host.parse().ok()
+    }
+
+    /// The host as it stands in a URL: IPv6 addresses in brackets.
+    pub fn bracketed_host(&self) -> String {
+        if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() }
+    }
+
+    fn last_part(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or_default()
+    }
+}
+
+/// Whether a folder holds a repository, with docsfy's texts; bare repositories and linked work trees count. Blocks.
+pub fn check_local_repository(path: &Path) -> Result<(), InvalidSource> {
+    let shown = path.display();
+    if !path.is_dir() {
+        return Err(InvalidSource(format!("Repository path does not exist: '{shown}'")));
+    }
+    let is_bare = path.join("HEAD").is_file() && path.join("objects").is_dir() && path.join("refs").is_dir();
+    if !is_bare && !path.join(".git").exists() {
+        return Err(InvalidSource(format!("Not a git repository (no .git directory): '{shown}'")));
+    }
+    Ok(())
 }
 
 /// What is stored in `repo_url` and shown to clients; [`RepoSource::from_stored`] reads it back.
@@ -90,7 +140,7 @@ impl fmt::Display for RepoSource {
 
 impl fmt::Display for RepoUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        let host = self.bracketed_host();
         let scheme = match self.protocol {
             Protocol::Https => "https",
             Protocol::Http => "http",
