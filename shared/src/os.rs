@@ -1,6 +1,11 @@
 //! The only unsafe code of docmill: what must happen between fork and exec, and signals to processes we started.
 
-use std::{io, os::unix::process::CommandExt, process::Command};
+use std::{
+    fs::File,
+    io,
+    os::{fd::AsRawFd, unix::process::CommandExt},
+    process::Command,
+};
 
 /// Whether this process runs as root.
 #[expect(unsafe_code, reason = "geteuid has no safe form in std")]
@@ -60,5 +65,27 @@ pub fn die_with_parent(command: &mut Command, signal: i32) {
             }
             Ok(())
         });
+    }
+}
+
+/// Sends a signal to one process.
+#[expect(unsafe_code, reason = "kill has no safe form in std")]
+pub fn send_signal(pid: u32, signal: i32) -> io::Result<()> {
+    // zero and what does not fit would be whole groups of processes
+    let pid = i32::try_from(pid).ok().filter(|pid| *pid > 0).ok_or(io::ErrorKind::InvalidInput)?;
+    // SAFETY: kill touches no memory of ours
+    match unsafe { libc::kill(pid, signal) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Waits until everything written to the file system that holds `file` survives a power cut.
+#[expect(unsafe_code, reason = "syncfs has no safe form in std")]
+pub fn sync_filesystem(file: &File) -> io::Result<()> {
+    // SAFETY: the descriptor is open for as long as `file` is borrowed
+    match unsafe { libc::syncfs(file.as_raw_fd()) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
     }
 }

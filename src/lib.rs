@@ -1,0 +1,3 @@
+//! The parts of the program that its tests start by themselves.
+
+pub mod postgres;
