@@ -1,2 +1,85 @@
-//! docmill
-fn main() {}
+//! The one program: `docmill serve | api | worker | migrate | try`.
+
+mod commands;
+mod data_dir;
+mod database;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use shared::{settings::CommonSettings, telemetry};
+
+/// Turns any Git repository into a documentation site whose claims can be traced to the code.
+#[derive(Debug, Parser)]
+#[command(version, about, propagate_version = true, max_term_width = 110)]
+struct Program {
+    #[command(flatten)]
+    common: CommonSettings,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// API and worker in one process, with a Postgres of its own unless DATABASE_URL is set
+    Serve(commands::serve::ServeSettings),
+    /// The API alone; needs DATABASE_URL, ADMIN_KEY and KEY_PEPPER_FILE
+    Api(commands::api::ApiOnlySettings),
+    /// A worker alone; needs DATABASE_URL
+    Worker(commands::worker::WorkerOnlySettings),
+    /// Brings the database schema up to date and ends
+    Migrate(commands::migrate::MigrateSettings),
+    /// Makes the site of one repository and shows it, with nothing to set up
+    Try(commands::try_repo::TrySettings),
+    /// Parses foreign source from standard input; workers start this, not people
+    #[command(hide = true)]
+    ParseSource,
+}
+
+fn main() -> ExitCode {
+    // a child that parses hostile input reads neither `.env` nor settings
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == "parse-source") {
+        return finish(worker::parse_source_child());
+    }
+    // docsfy's `.env` in the current folder works here too; real variables win
+    if let Err(error) = dotenvy::dotenv()
+        && !error.not_found()
+    {
+        return finish(Err(anyhow::anyhow!("the file `.env` cannot be read: {error}")));
+    }
+    let program = Program::parse();
+    finish(start(program))
+}
+
+fn start(program: Program) -> anyhow::Result<()> {
+    let level = match program.command {
+        // its progress is what people look at
+        Command::Try(_) if program.common.log_level == "info" => "warn",
+        _ => &program.common.log_level,
+    };
+    telemetry::start(level)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(async {
+        match program.command {
+            Command::Serve(settings) => commands::serve::serve(settings).await,
+            Command::Api(settings) => commands::api::run_api(settings).await,
+            Command::Worker(settings) => commands::worker::run_worker(settings).await,
+            Command::Migrate(settings) => commands::migrate::migrate(settings).await,
+            Command::Try(settings) => commands::try_repo::try_repository(settings).await,
+            Command::ParseSource => worker::parse_source_child(),
+        }
+    });
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    result
+}
+
+fn finish(result: anyhow::Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("docmill: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,5 +1,11 @@
-//! Whole-system tests.
+//! Whole-system tests: through the front door, with a real database, and for what only a real process shows, with that.
 
 #![expect(clippy::unwrap_used, reason = "clippy's exception for tests does not reach the functions that they share")]
 
+mod support;
+mod architecture;
 mod postgres;
+mod jobs;
+mod pipeline;
+mod crash;
+mod program;

@@ -3,7 +3,10 @@
 use std::{
     fs::File,
     io,
-    os::{fd::AsRawFd, unix::process::CommandExt},
+    os::{
+        fd::{AsRawFd, FromRawFd, OwnedFd},
+        unix::process::CommandExt,
+    },
     process::Command,
 };
 
@@ -26,10 +29,11 @@ pub fn kill_group(group: u32) {
     }
 }
 
-/// No file that the child or its children write may grow above `bytes`; who writes more is ended by `SIGXFSZ`.
+/// No file that the child or its children write may grow above `bytes`: writing more fails with "File too large". The
+/// signal that would end the writer without a word is ignored.
 #[expect(unsafe_code, reason = "limits of a child can only be set between fork and exec")]
 pub fn limit_file_size(command: &mut Command, bytes: u64) {
-    // SAFETY: getrlimit and setrlimit read and write only the local variable and do not allocate
+    // SAFETY: getrlimit and setrlimit touch only the local variable, signal sets no handler, and none allocates
     unsafe {
         command.pre_exec(move || {
             let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
@@ -39,7 +43,9 @@ pub fn limit_file_size(command: &mut Command, bytes: u64) {
             // an ordinary user cannot raise a limit again
             limit.rlim_max = limit.rlim_max.min(bytes);
             limit.rlim_cur = limit.rlim_max;
-            if libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) != 0 {
+            if libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) != 0
+                || libc::signal(libc::SIGXFSZ, libc::SIG_IGN) == libc::SIG_ERR
+            {
                 return Err(io::Error::last_os_error());
             }
             Ok(())
@@ -88,4 +94,167 @@ pub fn sync_filesystem(file: &File) -> io::Result<()> {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
+}
+
+/// The child leads a session and a process group of its own: signals to our terminal do not reach it, and one signal to
+/// its group reaches what it started.
+#[expect(unsafe_code, reason = "a session can only be opened between fork and exec")]
+pub fn own_session(command: &mut Command) {
+    // SAFETY: setsid is async-signal-safe and touches no memory
+    unsafe {
+        command.pre_exec(|| check(libc::setsid()).map(drop));
+    }
+}
+
+/// Limits of a child. They hold for everything it starts, too.
+#[derive(Debug, Clone, Copy)]
+pub struct ResourceLimits {
+    /// Most open files.
+    pub open_files: u64,
+    /// Largest file that may be written, in bytes; who writes more is ended by `SIGXFSZ`.
+    pub file_bytes: u64,
+    /// A number that nobody but its author would choose. It is kept as the limit of "file locks", which Linux has
+    /// ignored since 2.4.25: descendants inherit it whatever session, environment or parent they have, and anyone may
+    /// read it in `/proc/PID/limits`.
+    pub mark: u64,
+}
+
+/// Sets the limits of the child; it also leaves no core files.
+#[expect(unsafe_code, reason = "limits of a child can only be set between fork and exec")]
+pub fn limit_resources(command: &mut Command, limits: ResourceLimits) {
+    const FILE_LOCKS: libc::__rlimit_resource_t = 10;
+    let wanted = [
+        (libc::RLIMIT_NOFILE, limits.open_files),
+        (libc::RLIMIT_FSIZE, limits.file_bytes),
+        (libc::RLIMIT_CORE, 0),
+        (FILE_LOCKS, limits.mark),
+    ];
+    // SAFETY: getrlimit and setrlimit read and write only the local variables and do not allocate
+    unsafe {
+        command.pre_exec(move || {
+            for (resource, value) in wanted {
+                let mut current = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+                check(libc::getrlimit(resource, &raw mut current))?;
+                // an ordinary user cannot raise a limit again
+                let value = value.min(current.rlim_max);
+                let limit = libc::rlimit { rlim_cur: value, rlim_max: value };
+                check(libc::setrlimit(resource, &raw const limit))?;
+            }
+            Ok(())
+        });
+    }
+}
+
+/// Takes every capability from the child for good, also when it runs as root, and any way to win one by executing a
+/// set-user-id file.
+#[expect(unsafe_code, reason = "a child's capabilities can only be dropped between fork and exec")]
+pub fn drop_privileges(command: &mut Command) {
+    // version 3 of the header, this process; three sets of 64 bits in two halves
+    let header = [0x2008_0522_u32, 0];
+    let no_capabilities = [0_u32; 6];
+    // SAFETY: prctl and capset read only the arrays moved into the closure, which are of the sizes the kernel expects
+    unsafe {
+        command.pre_exec(move || {
+            let (yes, unused): (libc::c_ulong, libc::c_ulong) = (1, 0);
+            check(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, yes, unused, unused, unused))?;
+            // ends with EINVAL behind the last capability of this kernel, with EPERM for those who have none to drop
+            for capability in 0..64 {
+                let capability: libc::c_ulong = capability;
+                if libc::prctl(libc::PR_CAPBSET_DROP, capability, unused, unused, unused) != 0 {
+                    break;
+                }
+            }
+            if libc::syscall(libc::SYS_capset, header.as_ptr(), no_capabilities.as_ptr()) != 0 {
+                return Err(io::Error::last_os_error());
+            }
+            Ok(())
+        });
+    }
+}
+
+/// Puts the child under a Landlock ruleset that was built before. Comes after [`drop_privileges`], without which the
+/// kernel refuses.
+#[expect(unsafe_code, reason = "a child can only be restricted between fork and exec")]
+pub fn restrict_by_landlock(command: &mut Command, ruleset: OwnedFd) {
+    // SAFETY: the system call takes two numbers; the closure owns the descriptor, so that it is open when it runs
+    unsafe {
+        command.pre_exec(move || {
+            if libc::syscall(libc::SYS_landlock_restrict_self, ruleset.as_raw_fd(), 0_u32) != 0 {
+                return Err(io::Error::last_os_error());
+            }
+            Ok(())
+        });
+    }
+}
+
+/// The version of Landlock that this kernel enforces; `None` where it has none or it is switched off.
+#[expect(unsafe_code, reason = "neither std nor the landlock crate tells the version")]
+pub fn landlock_version() -> Option<u32> {
+    const CREATE_RULESET_VERSION: u32 = 1;
+    // SAFETY: with this flag the kernel reads no memory and returns a number or an error
+    let version = unsafe {
+        libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<u8>(), 0_usize, CREATE_RULESET_VERSION)
+    };
+    u32::try_from(version).ok().filter(|version| *version > 0)
+}
+
+/// Signals of this module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// Asks a process to end.
+    Terminate,
+    /// Ends a process.
+    Kill,
+}
+
+impl Signal {
+    /// The number that the kernel knows it by.
+    pub fn number(self) -> i32 {
+        match self {
+            Self::Terminate => libc::SIGTERM,
+            Self::Kill => libc::SIGKILL,
+        }
+    }
+}
+
+/// Sends a signal to every process of a group. That the group is gone is not an error.
+#[expect(unsafe_code, reason = "std can signal only a direct child, not a group")]
+pub fn signal_group(group: u32, signal: Signal) {
+    let Some(group) = i32::try_from(group).ok().filter(|group| *group > 1) else {
+        return;
+    };
+    // SAFETY: kill takes two numbers; the group is above 1, so it is neither our own nor every process
+    unsafe {
+        libc::kill(-group, signal.number());
+    }
+}
+
+/// A process that keeps meaning the same process even if its number is given to another one.
+#[derive(Debug)]
+pub struct ProcessHandle(OwnedFd);
+
+impl ProcessHandle {
+    /// Opens the process that has this number now; `None` when there is none.
+    #[expect(unsafe_code, reason = "std has no pidfd_open")]
+    pub fn open(pid: u32) -> Option<Self> {
+        // SAFETY: pidfd_open takes two numbers and returns a new descriptor or an error
+        let descriptor = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0_u32) };
+        let descriptor = i32::try_from(descriptor).ok().filter(|descriptor| *descriptor >= 0)?;
+        // SAFETY: the kernel has just given us this descriptor and nobody else knows it
+        Some(Self(unsafe { OwnedFd::from_raw_fd(descriptor) }))
+    }
+
+    /// Sends a signal; that the process has ended is not an error.
+    #[expect(unsafe_code, reason = "std has no pidfd_send_signal")]
+    pub fn signal(&self, signal: Signal) {
+        let no_details = std::ptr::null::<libc::siginfo_t>();
+        // SAFETY: the descriptor is open for as long as `self`, and a null pointer stands for ordinary details
+        unsafe {
+            libc::syscall(libc::SYS_pidfd_send_signal, self.0.as_raw_fd(), signal.number(), no_details, 0_u32);
+        }
+    }
+}
+
+fn check(result: i32) -> io::Result<i32> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }

@@ -1,5 +1,123 @@
 //! Who does the work: queue runner, pipeline stages, page writers (AI command lines, built-in extractor), git.
+//!
+//! Read in this order: `runner` (how tasks reach us), `jobs` (what each kind does), `pipeline` (the stages), `writers`.
 
-mod git;
+mod runner;
+mod jobs;
+mod runs;
+mod lease;
+mod reaper;
+mod pipeline;
 mod writers;
+mod git;
 mod workdir;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use shared::{
+    db,
+    events::Listening,
+    settings::{CloneLimits, GitSettings, Sandbox, TimingSettings, WriterSettings},
+};
+use sites::store::SiteStore;
+use sqlx::PgPool;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use writers::cli::{CliSettings, Environment, sweep_leftovers};
+
+/// Everything a worker process needs.
+#[derive(Debug, Clone)]
+pub struct WorkerConfig {
+    /// At most five connections (decisions.md 11).
+    pub pool: PgPool,
+    /// The process's listening connection.
+    pub listening: Listening,
+    /// Where sites and pinned commits are kept; shared by all hosts.
+    pub store: SiteStore,
+    /// Folder for temporary trees, on this host only.
+    pub work_dir: PathBuf,
+    /// Who writes.
+    pub writers: WriterSettings,
+    /// How repositories are fetched.
+    pub git: GitSettings,
+    /// What a clone may take.
+    pub clone_limits: CloneLimits,
+    /// The clockwork of leases.
+    pub timing: TimingSettings,
+    /// Generations this process holds at the same time.
+    pub generations: usize,
+    /// This program, which parses foreign source in a child process of its own.
+    pub program: PathBuf,
+    /// The environment from which AI command lines get what is theirs (keys, base URLs), and nothing else.
+    pub variables: Vec<(String, String)>,
+}
+
+/// How long runs may go on after a shutdown was asked for, before they are handed back.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// A running worker process.
+pub(crate) struct Worker {
+    config: WorkerConfig,
+    /// Unique for this start of the process.
+    name: String,
+    runs: runs::Runs,
+    clis: CliSettings,
+}
+
+/// Works until `shutdown` is cancelled, then stops taking work, lets runs finish for up to ten seconds and hands the others
+/// back. Returns when nothing runs any more.
+pub async fn run(config: WorkerConfig, shutdown: CancellationToken) -> anyhow::Result<()> {
+    tokio::fs::create_dir_all(&config.work_dir)
+        .await
+        .with_context(|| format!("cannot create the folder `{}`", config.work_dir.display()))?;
+    let clis = prepare_clis(config.writers.sandbox, config.variables.clone()).await?;
+    let runs = runs::Runs::new(config.generations);
+    let worker = Arc::new(Worker { name: runner::unique_name("worker"), config, runs, clis });
+    sweep_dead_runs(&worker).await?;
+
+    let mut background = JoinSet::new();
+    background.spawn(reaper::reap_until(worker.clone(), shutdown.clone()));
+    background.spawn(lease::deliver_cancels(worker.clone(), shutdown.clone()));
+    let mut queues = JoinSet::new();
+    jobs::start_queues(&worker, &shutdown, &mut queues);
+    tracing::info!(worker.name = %worker.name, "worker started");
+
+    shutdown.cancelled().await;
+    tracing::info!(runs = worker.runs.count(), "worker stops taking work");
+    worker.runs.drain(DRAIN).await;
+    while queues.join_next().await.is_some() {}
+    while background.join_next().await.is_some() {}
+    tracing::info!("worker stopped");
+    Ok(())
+}
+
+/// What keeps AI command lines from the rest of this host, in words; an error when what is demanded is not to be had.
+pub async fn describe_sandbox(sandbox: Sandbox) -> anyhow::Result<String> {
+    Ok(prepare_clis(sandbox, Vec::new()).await?.isolation().describe())
+}
+
+async fn prepare_clis(sandbox: Sandbox, variables: Vec<(String, String)>) -> anyhow::Result<CliSettings> {
+    let prepared = tokio::task::spawn_blocking(move || CliSettings::new(sandbox, Environment::from_variables(variables)));
+    prepared.await?.map_err(anyhow::Error::msg)
+}
+
+/// Ends and removes what dead processes left on this host: AI command lines that still run, temporary trees.
+async fn sweep_dead_runs(worker: &Arc<Worker>) -> anyhow::Result<()> {
+    tokio::task::spawn_blocking(sweep_leftovers).await?;
+    let mut connection = worker.config.pool.acquire().await?;
+    for (id, fence) in workdir::list_runs(&worker.config.work_dir).await? {
+        if !db::generations::is_live(&mut connection, id, fence).await? {
+            workdir::remove_run(&worker.config.work_dir, id, fence).await?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod test_support {
+    #[expect(unreachable_pub, dead_code, reason = "shared with the whole-system tests")]
+    #[path = "../../../tests/support/stand_ins.rs"]
+    pub mod stand_ins;
+}

@@ -109,6 +109,17 @@ pub async fn force(conn: &mut PgConnection, id: GenerationId) -> sqlx::Result<bo
     Ok(ended)
 }
 
+/// Which of these generations were asked to stop.
+pub async fn list_requested_of(conn: &mut PgConnection, ids: &[GenerationId]) -> sqlx::Result<Vec<GenerationId>> {
+    let ids: Vec<uuid::Uuid> = ids.iter().map(|id| id.0).collect();
+    sqlx::query_scalar!(
+        r#"SELECT id AS "id: GenerationId" FROM generations WHERE id = ANY($1) AND cancel_requested_at IS NOT NULL"#,
+        &ids,
+    )
+    .fetch_all(conn)
+    .await
+}
+
 async fn show_aborted(conn: &mut PgConnection, id: GenerationId) -> sqlx::Result<()> {
     sqlx::query!(
         r#"

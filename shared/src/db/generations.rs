@@ -48,8 +48,8 @@ pub struct Claimed {
     pub served_commit: Option<String>,
     /// Whether a site is served now.
     pub served_site: bool,
-    /// Deaths of workers since the last checkpoint.
-    pub crash_count: i32,
+    /// The day the generation was first taken, `YYYY-MM-DD`.
+    pub started_date: String,
 }
 
 /// Makes the row of a new generation, queued. The partial unique index refuses a second active one.
@@ -94,7 +94,7 @@ pub async fn claim(
         RETURNING g.fence, g.variant_id, v.owner, v.name AS "name: ProjectName", v.branch AS "branch: BranchName",
                v.ai_provider AS "provider: Provider", v.ai_model AS "model: ModelId", v.repo_url, g.requested_by,
                g.force, g.repo_type AS "repo_type: RepoType", g.call_timeout_min, v.last_commit_sha, v.site_prefix,
-               g.crash_count
+               to_char(g.started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS "started_date!"
         "#,
         id as GenerationId,
         worker,
@@ -122,7 +122,7 @@ pub async fn claim(
         },
         served_commit: row.last_commit_sha,
         served_site: row.site_prefix.is_some(),
-        crash_count: row.crash_count,
+        started_date: row.started_date,
     }))
 }
 
@@ -356,6 +356,51 @@ pub async fn hand_back(conn: &mut PgConnection, id: GenerationId, fence: i64) ->
     .execute(conn)
     .await?;
     one_row(rows.rows_affected())
+}
+
+/// After a failure of this host or of the database: queues the run again, or ends it after as many failures without a new
+/// checkpoint as deaths would end it. Gives the state it has now, and what the variant says.
+pub async fn retry_or_fail(
+    conn: &mut PgConnection,
+    id: GenerationId,
+    fence: i64,
+) -> Result<(State, Option<String>), WriteError> {
+    let row = sqlx::query!(
+        r#"
+        WITH held AS (
+            UPDATE generations
+               SET state = CASE WHEN crash_count + 1 >= $3 THEN 'error' ELSE 'queued' END,
+                   crash_count = crash_count + 1, worker = NULL, lease_until = NULL,
+                   finished_at = CASE WHEN crash_count + 1 >= $3 THEN now() END,
+                   error_message = CASE WHEN crash_count + 1 >= $3
+                       THEN 'Generation failed ' || (crash_count + 1) || ' times in stage '
+                            || COALESCE(stage, 'cloning') || ' by a fault of the server; its log says more' END
+             WHERE id = $1 AND fence = $2 AND state = 'running'
+            RETURNING variant_id, state, error_message
+        )
+        UPDATE variants v
+           SET status = CASE held.state WHEN 'queued' THEN v.status ELSE held.state END,
+               error_message = held.error_message, updated_at = now(),
+               current_stage = CASE held.state WHEN 'queued' THEN v.current_stage END
+          FROM held
+         WHERE v.id = held.variant_id
+        RETURNING held.state AS "state: State", held.error_message AS message
+        "#,
+        id as GenerationId,
+        fence,
+        super::recovery::MAX_CRASHES,
+    )
+    .fetch_optional(conn)
+    .await?
+    .ok_or(WriteError::Lost)?;
+    Ok((row.state, row.message))
+}
+
+/// The variant a generation is about.
+pub async fn find_variant(conn: &mut PgConnection, id: GenerationId) -> sqlx::Result<Option<i64>> {
+    sqlx::query_scalar!("SELECT variant_id FROM generations WHERE id = $1", id as GenerationId)
+        .fetch_optional(conn)
+        .await
 }
 
 /// State and fence of a generation.

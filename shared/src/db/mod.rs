@@ -88,3 +88,11 @@ fn is_missing_table(error: &sqlx::migrate::MigrateError) -> bool {
     };
     error.code().as_deref() == Some("42P01")
 }
+
+/// How far the database's clock is ahead of this host's, in seconds.
+pub async fn clock_skew_seconds(conn: &mut sqlx::PgConnection) -> sqlx::Result<f64> {
+    let now = sqlx::query_scalar!(r#"SELECT clock_timestamp() AS "now!""#).fetch_one(conn).await?;
+    #[expect(clippy::cast_precision_loss, reason = "a difference of hundreds of years would not be hidden by it")]
+    let skew_ms = (now - chrono::Utc::now()).num_milliseconds() as f64;
+    Ok(skew_ms / 1000.0)
+}

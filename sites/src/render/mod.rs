@@ -2,13 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use shared::{
-    names::{BranchName, CommitSha, ModelId},
-    page::Page,
-    plan::Plan,
-    provider::Provider,
-    source::SourceLinks,
-};
+use shared::{names::{BranchName, CommitSha, ModelId}, plan::Plan, page::Page, provider::Provider, source::SourceLinks};
 
 /// Raises when the same pages would be rendered to other bytes.
 pub const RENDERER_VERSION: &str = "1";

@@ -1,9 +1,30 @@
 //! Fetching and reading repositories: fetching by the git command line, hardened; reading by git2, never in a work tree.
+//!
+//! A repository of a stranger must not run anything here, reach anything but the address that was checked, or fill the
+//! disk. In reading order: `error` (what is said when it fails), `command` (one hardened call of git), `remote` (what a
+//! call needs to know about a source), `clone`, `tree` (reading and exporting files), `pack` (one commit as one file,
+//! for other hosts).
+
+mod error;
+mod command;
+mod remote;
+mod clone;
+mod tree;
+mod pack;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 use shared::names::{BranchName, CommitSha};
+
+pub(crate) use clone::{CloneRequest, clone_repository, remote_head};
+pub(crate) use error::{GitError, GitFailure};
+pub(crate) use pack::{pack_commit, restore_commit};
+pub(crate) use tree::{
+    ExportLimits, Exported, FileList, TreeFile, export_tree, list_files, open_repository, read_blob,
+};
 
 /// A repository at one commit: a bare git folder from which files are read as blobs.
 #[derive(Debug, Clone)]
@@ -16,4 +37,12 @@ pub(crate) struct Checkout {
     pub(crate) commit_time: DateTime<Utc>,
     /// The branch or tag that was asked for.
     pub(crate) branch: BranchName,
+}
+
+/// Runs work that blocks on a thread made for it. A panic in it ends the call, not the worker.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, GitError> + Send + 'static,
+) -> Result<T, GitError> {
+    let failed = |_| Err(GitError::new(GitFailure::Host, "reading the repository failed inside docmill"));
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(failed)
 }

@@ -1,5 +1,8 @@
 //! Who writes the words. One trait, one instance per run; the pipeline does not know which writer it has.
 
+mod answers;
+pub(crate) mod cli;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -160,4 +163,68 @@ pub(crate) struct PlanWish {
     pub(crate) project_name: String,
     /// The repository's public address, if it has one.
     pub(crate) repo_url: Option<String>,
+}
+
+/// Opens the writer of a variant. An AI command line gets a copy of the repository's tree without the files that would
+/// configure it; `folder` is the run's own.
+pub(crate) async fn open(
+    worker: &Worker,
+    variant: &VariantKey,
+    checkout: &Checkout,
+    folder: &Path,
+) -> Result<Box<dyn Writer>, WriterError> {
+    if variant.provider == Provider::Builtin {
+        return Ok(Box::new(builtin::open(checkout, &worker.config.program)));
+    }
+    let (tree, clis, provider) = (folder.join("tree"), worker.clis.clone(), variant.provider);
+    let limits = ExportLimits {
+        max_files: worker.config.clone_limits.max_files,
+        max_file_bytes: worker.config.clone_limits.max_blob_bytes,
+        max_total_bytes: worker.config.clone_limits.max_bytes,
+    };
+    let (copied, checkout) = (tree.clone(), checkout.clone());
+    tokio::task::spawn_blocking(move || {
+        clis.check_installed(provider)?;
+        let keep = |path: &str| !cli::is_agent_configuration(Path::new(path));
+        git::export_tree(&checkout, &copied, &keep, limits)
+            .map_err(|error| WriterError { failure: Failure::Host, message: error.to_string() })
+    })
+    .await
+    .map_err(|_| WriterError { failure: Failure::Host, message: "the copy of the repository failed".into() })??;
+    Ok(Box::new(cli::open(provider, &variant.model, &worker.clis, tree, folder.to_owned())))
+}
+
+/// Tries of one call.
+const MAX_TRIES: u32 = 3;
+/// Pause before the second try; the third waits four times as long.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// Longest pause, whatever a provider asks for.
+const MAX_PAUSE: Duration = Duration::from_secs(120);
+
+/// Makes a call again when it may succeed later, up to three times, and waits in between as long as the provider asks or a
+/// little longer each time.
+pub(crate) async fn retrying<T, F>(context: &CallContext, call: impl Fn() -> F) -> Result<Written<T>, WriterError>
+where
+    F: Future<Output = Result<Written<T>, WriterError>>,
+{
+    let mut pause = FIRST_PAUSE;
+    let mut tries = 1;
+    loop {
+        let error = match call().await {
+            Ok(written) => return Ok(written),
+            Err(error) => error,
+        };
+        if tries == MAX_TRIES || !error.failure.is_retryable() || context.cancel.is_cancelled() {
+            return Err(error);
+        }
+        let asked = match error.failure {
+            Failure::RateLimited { retry_after } => retry_after,
+            _ => None,
+        };
+        let wait = asked.unwrap_or(pause).min(MAX_PAUSE);
+        tracing::warn!(%error, tries, "call failed, trying again in {wait:?}");
+        tokio::time::sleep(wait).await;
+        pause *= 4;
+        tries += 1;
+    }
 }

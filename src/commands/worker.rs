@@ -1,0 +1,81 @@
+//! `docmill worker`: takes work from the queue; as many of them as wanted, on as many hosts as wanted.
+
+use std::path::Path;
+
+use anyhow::Context;
+use clap::Args;
+use shared::{
+    events::Listening,
+    settings::{CloneLimits, DataSettings, DatabaseSettings, GitSettings, TimingSettings, WriterSettings},
+};
+use sites::store::SiteStore;
+use sqlx::PgPool;
+use worker::WorkerConfig;
+
+use crate::{data_dir::DataDir, database::Database, signals};
+
+/// Connections of a worker (decisions.md 11).
+pub(crate) const WORKER_CONNECTIONS: u32 = 5;
+
+/// What a worker needs to know in whatever command it runs.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct WorkSettings {
+    #[command(flatten)]
+    pub(crate) writers: WriterSettings,
+    #[command(flatten)]
+    pub(crate) git: GitSettings,
+    #[command(flatten)]
+    pub(crate) timing: TimingSettings,
+    /// Generations this process works on at the same time
+    #[arg(long, env = "WORKER_GENERATIONS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1000),
+          value_name = "COUNT")]
+    pub(crate) worker_generations: u16,
+}
+
+/// Settings of `docmill worker`.
+#[derive(Debug, Args)]
+pub(crate) struct WorkerOnlySettings {
+    #[command(flatten)]
+    data: DataSettings,
+    #[command(flatten)]
+    database: DatabaseSettings,
+    #[command(flatten)]
+    work: WorkSettings,
+}
+
+/// Works until it is told to stop.
+pub(crate) async fn run_worker(settings: WorkerOnlySettings) -> anyhow::Result<()> {
+    let shutdown = signals::shutdown_token()?;
+    let data_dir = DataDir::open(settings.data.data_dir()?)?;
+    let sites_dir = settings.data.sites_dir()?;
+    let database = Database::open(&settings.database, "worker").await?;
+    let pool = database.connect(WORKER_CONNECTIONS).await?;
+    let listening = Listening::start(&pool).await.context("cannot listen to the database")?;
+    let store = SiteStore::local(&sites_dir)?;
+    let config = worker_config(&settings.work, pool.clone(), listening, store, &data_dir.work_dir())?;
+    worker::run(config, shutdown).await?;
+    pool.close().await;
+    Ok(())
+}
+
+/// Puts a worker's configuration together.
+pub(crate) fn worker_config(
+    settings: &WorkSettings,
+    pool: PgPool,
+    listening: Listening,
+    store: SiteStore,
+    work_dir: &Path,
+) -> anyhow::Result<WorkerConfig> {
+    Ok(WorkerConfig {
+        pool,
+        listening,
+        store,
+        work_dir: work_dir.to_owned(),
+        writers: settings.writers.clone(),
+        git: settings.git.clone(),
+        clone_limits: CloneLimits::default(),
+        timing: settings.timing.clone(),
+        generations: settings.worker_generations.into(),
+        program: std::env::current_exe().context("this program cannot find its own file")?,
+    })
+}

@@ -1,0 +1,7 @@
+//! The queue and the rules of generations: enqueue, claim, abort, recovery.
+
+mod queue;
+mod generations;
+mod aborts;
+mod recovery;
+mod queries;

@@ -1,0 +1,7 @@
+//! What the whole-system tests stand on.
+
+pub(crate) mod database;
+pub(crate) mod world;
+pub(crate) mod repository;
+pub(crate) mod process;
+pub(crate) mod stand_ins;

@@ -1,0 +1,18 @@
+//! What each kind of job does; one file per kind, one line per kind below.
+
+mod generate;
+mod abort;
+
+use std::sync::Arc;
+
+use shared::jobs::{AbortJob, GenerateJob};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::{Worker, runner::run_queue};
+
+/// Starts a queue worker for every kind.
+pub(crate) fn start_queues(worker: &Arc<Worker>, shutdown: &CancellationToken, queues: &mut JoinSet<()>) {
+    queues.spawn(run_queue::<GenerateJob>(worker.clone(), shutdown.clone()));
+    queues.spawn(run_queue::<AbortJob>(worker.clone(), shutdown.clone()));
+}

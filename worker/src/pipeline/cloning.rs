@@ -1,0 +1,86 @@
+//! Stage `cloning`: the repository is fetched once, its commit pinned, and a pack of exactly that commit kept in the store.
+//! Every later life of the run, on whatever host, reads the pack and never the remote again (decisions.md 6).
+
+use anyhow::Context;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use shared::{db, names::CommitSha};
+
+use super::{StageError, run::Run};
+use crate::git::{self, Checkout};
+
+/// The commit a run is about.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Pinned {
+    /// The commit.
+    pub(crate) commit: CommitSha,
+    /// When it was made.
+    pub(crate) commit_time: DateTime<Utc>,
+}
+
+/// File name of the pack in the store.
+const PACK: &str = "commit.pack";
+/// Clones, pins and packs.
+pub(crate) async fn pin_commit(run: &Run) -> Result<Pinned, StageError> {
+    let checkout = clone(run).await?;
+    let pack = run.work_dir.path().join(PACK);
+    git::pack_commit(&checkout, &pack, run.clone_limits(), run.cancel()).await.map_err(git_failure)?;
+    let config = &run.worker.config;
+    config.store.put_pinned_commit(run.claimed.id, PACK, &pack).await.context("cannot keep the pinned commit")?;
+    remove(&pack).await;
+    let mut connection = config.pool.acquire().await?;
+    db::generations::set_commit(&mut connection, run.claimed.id, run.claimed.fence, &checkout.commit).await?;
+    let pinned = Pinned { commit: checkout.commit.clone(), commit_time: checkout.commit_time };
+    *run.checkout.lock().await = Some(checkout);
+    Ok(pinned)
+}
+
+/// The clone that this life of the run made, or else the pinned pack, unpacked.
+pub(crate) async fn open_checkout(run: &Run, pinned: &Pinned) -> Result<Checkout, StageError> {
+    if let Some(checkout) = run.checkout.lock().await.take() {
+        return Ok(checkout);
+    }
+    let pack = run.work_dir.path().join(PACK);
+    let store = &run.worker.config.store;
+    store.get_pinned_commit(run.claimed.id, PACK, &pack).await.context("cannot read the pinned commit")?;
+    let branch = &run.claimed.key.branch;
+    let limits = run.clone_limits();
+    let restored = git::restore_commit(&pack, run.work_dir.path(), &pinned.commit, branch, limits, run.cancel()).await;
+    let checkout = restored.map_err(git_failure)?;
+    remove(&pack).await;
+    Ok(checkout)
+}
+
+async fn clone(run: &Run) -> Result<Checkout, StageError> {
+    let request = git::CloneRequest {
+        source: &run.source,
+        branch: &run.claimed.key.branch,
+        settings: &run.worker.config.git,
+        limits: run.clone_limits(),
+        folder: run.work_dir.path(),
+    };
+    let mut pause = std::time::Duration::from_millis(500);
+    for attempt in 1.. {
+        match git::clone_repository(&request, run.cancel()).await {
+            Ok(checkout) => return Ok(checkout),
+            Err(error) if error.is_retryable() && attempt < 3 => {
+                tracing::warn!(%error, attempt, "clone failed, trying again in {pause:?}");
+                tokio::time::sleep(pause).await;
+                pause *= 4;
+            }
+            Err(error) => return Err(git_failure(error)),
+        }
+    }
+    unreachable!("the last attempt returns")
+}
+
+fn git_failure(error: git::GitError) -> StageError {
+    StageError::Fail(error.to_string())
+}
+
+async fn remove(path: &std::path::Path) {
+    if let Err(error) = tokio::fs::remove_file(path).await {
+        // the folder goes with the run anyway
+        tracing::debug!(%error, "cannot remove a temporary file");
+    }
+}

@@ -1,0 +1,208 @@
+//! As much Markdown as links need: which lines are code, and where links to other pages stand. The text between stays as it
+//! is, byte for byte, which a parser that prints its tree again would not give.
+
+use std::sync::LazyLock;
+
+use regex::{Captures, Regex};
+use shared::{names::PageSlug, plan::Plan};
+
+/// A line of a page.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Line<'a> {
+    /// The line with its end.
+    pub(crate) text: &'a str,
+    /// Whether it belongs to a fenced code block, fences included.
+    pub(crate) in_code: bool,
+}
+
+/// The lines of a page.
+pub(crate) fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
+    let mut fence = None;
+    text.split_inclusive('\n').map(move |line| {
+        let inside_before = fence.is_some();
+        step(&mut fence, line);
+        Line { text: line, in_code: inside_before || fence.is_some() }
+    })
+}
+
+/// Whether the text ends inside a fenced code block.
+pub(crate) fn ends_in_code(text: &str) -> bool {
+    let mut fence = None;
+    text.lines().for_each(|line| step(&mut fence, line));
+    fence.is_some()
+}
+
+/// Opens or closes a fence: three or more backticks or tildes, indented by at most three spaces; closed by the same
+/// character, at least as many of them, and nothing after (CommonMark 0.31, 4.5).
+fn step(fence: &mut Option<(char, usize)>, line: &str) {
+    let trimmed = line.trim_start_matches(' ');
+    if line.len() - trimmed.len() > 3 && fence.is_none() {
+        return;
+    }
+    let Some(mark) = trimmed.chars().next().filter(|c| matches!(c, '`' | '~')) else { return };
+    let length = trimmed.chars().take_while(|c| *c == mark).count();
+    let rest = trimmed[length..].trim();
+    match *fence {
+        None if length >= 3 && !(mark == '`' && rest.contains('`')) => *fence = Some((mark, length)),
+        Some((open, least)) if open == mark && length >= least && rest.is_empty() => *fence = None,
+        _ => {}
+    }
+}
+
+/// An inline code span, or an inline link: `[text](target)` or `[text](target "title")`, images included.
+static SPAN_OR_LINK: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"(?s)(?P<code>`+[^`]*`+)|(?P<image>!?)\[(?P<text>(?:[^\[\]`]|`[^`]*`|\[[^\[\]]*\])*)\]\((?P<target>[^()\s]*)(?P<title>\s+"[^"]*")?\)"#)
+        .expect("the pattern is a constant")
+});
+
+/// What a link's target means for the site.
+enum Target<'a> {
+    /// Not a page of this site: an address, an anchor, a file.
+    Foreign,
+    /// A page of this site under its right name.
+    Page(&'a PageSlug),
+    /// A page of this site, written otherwise; this is the right target.
+    Repaired(String),
+    /// No page.
+    Broken,
+}
+
+/// Reads a target: `slug.html`, `slug.md`, with `./`, an anchor, or in other letters.
+fn resolve<'a>(target: &str, plan: &'a Plan) -> Target<'a> {
+    let (path, anchor) = target.split_at(target.find('#').unwrap_or(target.len()));
+    let file = path.strip_prefix("./").unwrap_or(path);
+    let is_address = file.contains(':') || file.starts_with('/') || file.starts_with("..");
+    let stem = file.strip_suffix(".html").or_else(|| file.strip_suffix(".md"));
+    let Some(stem) = stem.filter(|stem| !is_address && !stem.is_empty()) else { return Target::Foreign };
+    if stem == "index" {
+        return Target::Foreign;
+    }
+    let Some(page) = plan.pages().find(|page| page.slug.as_str().eq_ignore_ascii_case(stem)) else {
+        return Target::Broken;
+    };
+    if file.strip_suffix(".html") == Some(page.slug.as_str()) && path == file {
+        return Target::Page(&page.slug);
+    }
+    Target::Repaired(format!("{}.html{anchor}", page.slug))
+}
+
+/// The targets on a page that look like pages of the site and are none.
+pub(crate) fn broken_links(text: &str, plan: &Plan) -> Vec<String> {
+    let mut broken = Vec::new();
+    for_each_link(text, |link| {
+        let target = &link["target"];
+        if &link["image"] != "!" && matches!(resolve(target, plan), Target::Broken) {
+            broken.push(target.to_owned());
+        }
+    });
+    broken
+}
+
+/// The pages that a page links to.
+pub(crate) fn linked_pages<'a>(text: &str, plan: &'a Plan) -> Vec<&'a PageSlug> {
+    let mut linked = Vec::new();
+    for_each_link(text, |link| {
+        if let Target::Page(slug) = resolve(&link["target"], plan) {
+            linked.push(slug);
+        }
+    });
+    linked
+}
+
+/// Gives links to pages their right target and turns those that lead nowhere into their text.
+pub(crate) fn repair_links(text: &str, plan: &Plan) -> String {
+    let mut repaired = String::with_capacity(text.len());
+    for (block, in_code) in blocks(text) {
+        if in_code {
+            repaired.push_str(block);
+            continue;
+        }
+        repaired.push_str(&SPAN_OR_LINK.replace_all(block, |found: &Captures<'_>| {
+            if found.name("code").is_some() || &found["image"] == "!" {
+                return found[0].to_owned();
+            }
+            match resolve(&found["target"], plan) {
+                Target::Foreign | Target::Page(_) => found[0].to_owned(),
+                Target::Repaired(target) => {
+                    let title = found.name("title").map_or("", |title| title.as_str());
+                    format!("[{}]({target}{title})", &found["text"])
+                }
+                Target::Broken => found["text"].to_owned(),
+            }
+        }));
+    }
+    repaired
+}
+
+fn for_each_link(text: &str, mut visit: impl FnMut(&Captures<'_>)) {
+    for (block, in_code) in blocks(text) {
+        if !in_code {
+            SPAN_OR_LINK
+                .captures_iter(block)
+                .filter(|found| found.name("code").is_none())
+                .for_each(|found| visit(&found));
+        }
+    }
+}
+
+/// The text in alternating pieces of prose and fenced code.
+pub(crate) fn blocks(text: &str) -> impl Iterator<Item = (&str, bool)> {
+    let mut start = 0;
+    let mut position = 0;
+    let mut kind = false;
+    let mut pieces = Vec::new();
+    for line in lines(text) {
+        if line.in_code != kind {
+            if position > start {
+                pieces.push((&text[start..position], kind));
+            }
+            (start, kind) = (position, line.in_code);
+        }
+        position += line.text.len();
+    }
+    if position > start {
+        pieces.push((&text[start..position], kind));
+    }
+    pieces.into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan() -> Plan {
+        serde_json::from_str(
+            r#"{"project_name":"x","navigation":[{"group":"g","pages":[
+                {"slug":"set-up","title":"Set up"},{"slug":"usage","title":"Usage"}]}]}"#,
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn links_are_repaired_or_become_text() {
+        let text = "See [a](Set-Up.html#x), [b](./usage.md), [c](gone.html), [d](https://x.y/z.html), ![i](pic.md).";
+        let right = "See [a](set-up.html#x), [b](usage.html), c, [d](https://x.y/z.html), ![i](pic.md).";
+        assert_eq!(repair_links(text, &plan()), right);
+        assert_eq!(broken_links(text, &plan()), ["gone.html"]);
+    }
+
+    #[test]
+    fn code_is_not_touched() {
+        let text = "`[c](gone.html)`\n\n```md\n[c](gone.html)\n```\n\n[c](gone.html \"t\")\n";
+        assert_eq!(repair_links(text, &plan()), "`[c](gone.html)`\n\n```md\n[c](gone.html)\n```\n\nc\n");
+    }
+
+    #[test]
+    fn fences_follow_commonmark() {
+        assert!(ends_in_code("````\n```\n"));
+        assert!(!ends_in_code("````\n```\n````\n"));
+        assert!(!ends_in_code("``` a`b\n"));
+        assert!(ends_in_code("~~~ x\n```\n"));
+    }
+
+    #[test]
+    fn pieces_make_up_the_whole_text() {
+        let text = "a\n```\nb\n```\nc\n~~~\nd";
+        assert_eq!(blocks(text).map(|(piece, _)| piece).collect::<String>(), text);
+    }
+}

@@ -1,0 +1,131 @@
+//! Stage `generating_pages`: every page is written, several at a time; each is its own checkpoint.
+
+use std::collections::HashMap;
+
+use futures_util::{StreamExt, stream};
+use sha2::{Digest, Sha256};
+use shared::{
+    db::{self, pages::NewPage},
+    events::{self, PageProgress},
+    names::PageSlug,
+    plan::{Plan, PlannedPage},
+    stage::Stage,
+};
+
+use super::{StageError, cloning::Pinned, run::Run};
+use crate::writers::{Writer, WriterError, retrying};
+
+/// Writes the pages that neither an earlier life of this run nor an earlier run at the same inputs has written.
+pub(crate) async fn write_pages(
+    run: &Run,
+    pinned: &Pinned,
+    writer: &dyn Writer,
+    plan: &Plan,
+) -> Result<(), StageError> {
+    let missing = prepare_rows(run, pinned, writer, plan).await?;
+    let mut writing = stream::iter(missing.iter().map(|page| write_page(run, writer, plan, page)))
+        .buffer_unordered(run.worker.config.writers.max_concurrent_pages as usize);
+    let mut failures = Vec::new();
+    while let Some(result) = writing.next().await {
+        match result? {
+            Ok(()) => {}
+            // what is true for one page is true for all: no use in paying for the others
+            Err((slug, error)) if !error.failure.is_retryable() => return Err(page_failure(&slug, &error)),
+            Err(failure) => failures.push(failure),
+        }
+    }
+    match failures.as_slice() {
+        [] => Ok(()),
+        [(slug, error)] => Err(page_failure(slug, error)),
+        [(slug, error), others @ ..] => {
+            Err(StageError::Fail(format!("page `{slug}` and {} more could not be written: {error}", others.len())))
+        }
+    }
+}
+
+/// Keeps a page's text and says so.
+pub(crate) async fn save_page(
+    run: &Run,
+    stage: Stage,
+    slug: &PageSlug,
+    markdown: &str,
+    pages_total: usize,
+) -> Result<(), StageError> {
+    let (id, fence) = (run.claimed.id, run.claimed.fence);
+    let mut transaction = run.worker.config.pool.begin().await?;
+    let page_count = db::pages::save(&mut transaction, id, fence, slug, markdown).await?;
+    let progress = PageProgress { page_count, pages_total, page: Some(slug.as_str()) };
+    events::emit_page(&mut transaction, run.claimed.variant_id, id, stage, progress).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// Makes the rows, takes over what is paid for already, and gives the pages that are left.
+async fn prepare_rows(
+    run: &Run,
+    pinned: &Pinned,
+    writer: &dyn Writer,
+    plan: &Plan,
+) -> Result<Vec<PlannedPage>, StageError> {
+    let (id, fence) = (run.claimed.id, run.claimed.fence);
+    let hashes = input_hashes(run, writer, plan);
+    let mut transaction = run.worker.config.pool.begin().await?;
+    db::pages::create_all(&mut transaction, id, fence, &hashes).await?;
+    let commit = pinned.commit.as_str();
+    let reused = db::pages::reuse(&mut transaction, id, fence, commit, run.claimed.request.force).await?;
+    let page_count = db::pages::show_count(&mut transaction, id).await?;
+    let progress = PageProgress { page_count, pages_total: hashes.len(), page: None };
+    events::emit_page(&mut transaction, run.claimed.variant_id, id, Stage::GeneratingPages, progress).await?;
+    let rows = db::pages::list(&mut transaction, id).await?;
+    transaction.commit().await?;
+    if reused > 0 {
+        tracing::info!(pages = reused, "took over pages of an earlier run");
+    }
+    let written: HashMap<_, _> = rows.iter().map(|row| (&row.slug, row.markdown.is_some())).collect();
+    Ok(plan.pages().filter(|page| !written.get(&page.slug).copied().unwrap_or_default()).cloned().collect())
+}
+
+/// Everything a page's text depends on besides the commit: the whole plan is told to writers, so it counts as well.
+fn input_hashes(run: &Run, writer: &dyn Writer, plan: &Plan) -> Vec<NewPage> {
+    let key = &run.claimed.key;
+    let mut common = Sha256::new();
+    for part in [key.provider.as_str(), key.model.as_str(), &writer.version(), &format!("{plan:?}")] {
+        common.update((part.len() as u64).to_le_bytes());
+        common.update(part);
+    }
+    plan.pages()
+        .map(|page| {
+            let digest = common.clone().chain_update(page.slug.as_str()).finalize();
+            NewPage { slug: page.slug.clone(), input_hash: hex(&digest) }
+        })
+        .collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a String cannot fail");
+        text
+    })
+}
+
+type PageFailure = (PageSlug, WriterError);
+
+async fn write_page(
+    run: &Run,
+    writer: &dyn Writer,
+    plan: &Plan,
+    page: &PlannedPage,
+) -> Result<Result<(), PageFailure>, StageError> {
+    let context = run.call_context();
+    let written = match retrying(&context, || writer.write_page(&context, plan, page)).await {
+        Ok(written) => written,
+        Err(error) => return Ok(Err((page.slug.clone(), error))),
+    };
+    run.settle(written.usage).await?;
+    save_page(run, Stage::GeneratingPages, &page.slug, &written.value, plan.pages().count()).await?;
+    Ok(Ok(()))
+}
+
+fn page_failure(slug: &PageSlug, error: &WriterError) -> StageError {
+    StageError::Fail(format!("page `{slug}` could not be written: {error}"))
+}

@@ -1,0 +1,75 @@
+//! The stages of a generation, in order: one function to read from top to bottom.
+
+mod run;
+mod cloning;
+mod planning;
+mod generating;
+mod validating;
+mod cross_linking;
+mod rendering;
+mod up_to_date;
+
+use std::sync::Arc;
+
+use shared::{
+    db::{WriteError, generations::Claimed},
+    stage::Stage,
+};
+
+use crate::{Worker, runs::StopSign};
+use run::Run;
+
+/// Why a run does not reach its end.
+#[derive(Debug)]
+pub(crate) enum StageError {
+    /// It cannot succeed as asked: the sentence is shown to people.
+    Fail(String),
+    /// It was told to stop, or is not ours any more; nothing is written but what the stop sign says.
+    Stopped,
+    /// This host or the database failed: it is tried again, a few times.
+    Internal(anyhow::Error),
+}
+
+impl StageError {
+    /// A failure of the program itself.
+    pub(crate) fn internal(message: &'static str) -> Self {
+        Self::Internal(anyhow::anyhow!(message))
+    }
+}
+
+impl From<WriteError> for StageError {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Lost => Self::Stopped,
+            WriteError::Database(error) => Self::Internal(error.into()),
+        }
+    }
+}
+
+impl From<sqlx::Error> for StageError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+impl From<anyhow::Error> for StageError {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Internal(error)
+    }
+}
+
+/// Makes a claimed generation's site and publishes it. Every stage is skipped when its checkpoint exists.
+pub(crate) async fn generate(worker: &Arc<Worker>, claimed: &Claimed, stop: &StopSign) -> Result<(), StageError> {
+    let run = Run::begin(worker, claimed, stop).await?;
+    let pinned = run.stage(Stage::Cloning, cloning::pin_commit(&run)).await?;
+    if up_to_date::is_served(&run, &pinned) {
+        return up_to_date::finish(&run, &pinned).await;
+    }
+    let checkout = cloning::open_checkout(&run, &pinned).await?;
+    let writer = run.open_writer(&checkout).await?;
+    let plan = run.stage(Stage::Planning, planning::plan_pages(&run, &checkout, &*writer)).await?;
+    run.stage(Stage::GeneratingPages, generating::write_pages(&run, &pinned, &*writer, &plan)).await?;
+    run.stage(Stage::Validating, validating::check_pages(&run, &*writer, &plan)).await?;
+    let pages = run.stage(Stage::CrossLinking, cross_linking::link_pages(&run, &plan)).await?;
+    rendering::publish_site(&run, &pinned, plan, pages).await
+}

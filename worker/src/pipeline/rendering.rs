@@ -1,0 +1,69 @@
+//! Stage `rendering`: the site is rendered, written under a folder of its own, and then served, by one change of one row.
+
+use shared::{
+    db::{self, generations::Finished},
+    events,
+    generation::State,
+    page::Page,
+    plan::Plan,
+    stage::Stage,
+};
+use sites::{
+    key::SitePrefix,
+    publish::publish,
+    render::{SiteInfo, render_site},
+};
+
+use super::{StageError, cloning::Pinned, run::Run};
+
+/// Renders and publishes. Not checkpointed: publishing is its own end, and rendering again gives the same bytes.
+pub(crate) async fn publish_site(run: &Run, pinned: &Pinned, plan: Plan, pages: Vec<Page>) -> Result<(), StageError> {
+    run.enter(Stage::Rendering).await?;
+    let page_count = i32::try_from(pages.len()).unwrap_or(i32::MAX);
+    let info = site_info(run, pinned);
+    let rendering = tokio::task::spawn_blocking(move || render_site(&plan, &pages, &info));
+    let files = rendering.await.map_err(anyhow::Error::from)?;
+    let prefix = SitePrefix::new(run.claimed.id, run.claimed.fence);
+    let store = &run.worker.config.store;
+    publish(store, &prefix, files)
+        .await
+        .map_err(|error| StageError::Fail(format!("the site could not be written: {error:#}")))?;
+    let switched = switch(run, pinned, &prefix, page_count).await;
+    // only when it is certain that nobody serves it: a commit whose answer was lost may have happened
+    if matches!(switched, Err(StageError::Stopped)) {
+        if let Err(error) = store.remove_site(&prefix).await {
+            tracing::warn!(error = format!("{error:#}"), "cannot remove a site nobody serves");
+        }
+    }
+    switched
+}
+
+/// The one change that makes readers see the new site.
+async fn switch(run: &Run, pinned: &Pinned, prefix: &SitePrefix, page_count: i32) -> Result<(), StageError> {
+    let (id, fence, variant) = (run.claimed.id, run.claimed.fence, run.claimed.variant_id);
+    let finished = Finished {
+        site_prefix: Some(prefix.to_string()),
+        commit: pinned.commit.clone(),
+        page_count,
+        final_stage: None,
+    };
+    let mut transaction = run.worker.config.pool.begin().await?;
+    db::generations::finish(&mut transaction, id, fence, &finished).await?;
+    events::emit_state(&mut transaction, variant, id, State::Ready, None).await?;
+    transaction.commit().await?;
+    tracing::info!(pages = page_count, "ready");
+    Ok(())
+}
+
+fn site_info(run: &Run, pinned: &Pinned) -> SiteInfo {
+    let key = &run.claimed.key;
+    SiteInfo {
+        branch: key.branch.clone(),
+        commit: pinned.commit.clone(),
+        commit_date: pinned.commit_time.format("%Y-%m-%d").to_string(),
+        generated_date: run.claimed.started_date.clone(),
+        provider: key.provider,
+        model: key.model.clone(),
+        source: run.source.web_links(&pinned.commit),
+    }
+}

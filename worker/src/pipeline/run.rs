@@ -1,0 +1,149 @@
+//! One generation in progress: what its stages share, and what every stage does around its work.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context;
+use serde::{Serialize, de::DeserializeOwned};
+use shared::{
+    db::{self, generations::Claimed},
+    events,
+    settings::CloneLimits,
+    source::RepoSource,
+    stage::Stage,
+};
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use super::StageError;
+use crate::{
+    Worker,
+    git::Checkout,
+    runs::StopSign,
+    workdir::WorkDir,
+    writers::{self, CallContext, Usage, Writer},
+};
+
+/// A generation in progress.
+pub(crate) struct Run {
+    /// The process.
+    pub(crate) worker: Arc<Worker>,
+    /// What it is about, and its fence.
+    pub(crate) claimed: Claimed,
+    /// Where the repository comes from.
+    pub(crate) source: RepoSource,
+    /// Temporary tree of this run alone; removed when the run ends.
+    pub(crate) work_dir: WorkDir,
+    /// The clone, when this life of the run made it.
+    pub(crate) checkout: Mutex<Option<Checkout>>,
+    stop: StopSign,
+}
+
+impl Run {
+    /// Makes the run's temporary tree and reads its source.
+    pub(crate) async fn begin(worker: &Arc<Worker>, claimed: &Claimed, stop: &StopSign) -> Result<Self, StageError> {
+        let source = RepoSource::from_stored(&claimed.repo_url).map_err(|error| StageError::Fail(error.to_string()))?;
+        let work_dir = WorkDir::create(&worker.config.work_dir, claimed.id, claimed.fence)
+            .await
+            .context("cannot make the temporary folder of the run")?;
+        Ok(Self {
+            worker: Arc::clone(worker),
+            claimed: claimed.clone(),
+            source,
+            work_dir,
+            checkout: Mutex::default(),
+            stop: stop.clone(),
+        })
+    }
+
+    /// Opens the writer that the variant asks for.
+    pub(crate) async fn open_writer(&self, checkout: &Checkout) -> Result<Box<dyn Writer>, StageError> {
+        let opened = writers::open(&self.worker, &self.claimed.key, checkout, self.work_dir.path());
+        self.unless_stopped(opened).await?.map_err(|error| StageError::Fail(error.message))
+    }
+
+    /// Does a stage's work unless an earlier life of this run did it: shows the stage, announces it, opens a span, stops when
+    /// told to, and keeps the result.
+    pub(crate) async fn stage<T: Serialize + DeserializeOwned>(
+        &self,
+        stage: Stage,
+        work: impl Future<Output = Result<T, StageError>>,
+    ) -> Result<T, StageError> {
+        if let Some(done) = self.checkpoint(stage).await? {
+            return Ok(done);
+        }
+        self.enter(stage).await?;
+        let span = tracing::info_span!("stage", stage = stage.as_str());
+        let started = std::time::Instant::now();
+        let result = self.unless_stopped(work.instrument(span)).await??;
+        let kept = serde_json::to_value(&result).context("cannot keep the result of a stage")?;
+        let mut connection = self.worker.config.pool.acquire().await?;
+        db::generations::save_checkpoint(&mut connection, self.claimed.id, self.claimed.fence, stage, &kept).await?;
+        let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(stage = stage.as_str(), stage.duration_ms = duration_ms, "stage done");
+        Ok(result)
+    }
+
+    /// Shows and announces a stage.
+    pub(crate) async fn enter(&self, stage: Stage) -> Result<(), StageError> {
+        let mut transaction = self.worker.config.pool.begin().await?;
+        db::generations::set_stage(&mut transaction, self.claimed.id, self.claimed.fence, stage).await?;
+        events::emit_stage(&mut transaction, self.claimed.variant_id, self.claimed.id, stage).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Notes something that went wrong without ending the run.
+    pub(crate) async fn warn(&self, message: &str) -> Result<(), StageError> {
+        tracing::warn!(message, "run");
+        let mut connection = self.worker.config.pool.acquire().await?;
+        events::emit_warning(&mut connection, self.claimed.variant_id, self.claimed.id, message).await?;
+        Ok(())
+    }
+
+    /// Adds what a call cost.
+    pub(crate) async fn settle(&self, usage: Usage) -> Result<(), StageError> {
+        let Some(cost) = usage.cost_usd else { return Ok(()) };
+        let mut connection = self.worker.config.pool.acquire().await?;
+        Ok(db::generations::add_cost(&mut connection, self.claimed.id, self.claimed.fence, cost).await?)
+    }
+
+    /// What every call of a writer knows.
+    pub(crate) fn call_context(&self) -> CallContext {
+        let minutes = u64::try_from(self.claimed.request.call_timeout_minutes).unwrap_or(1);
+        CallContext { cancel: self.stop.token().clone(), call_timeout: Duration::from_secs(minutes * 60) }
+    }
+
+    /// Cancelled when the run is to stop.
+    pub(crate) fn cancel(&self) -> &CancellationToken {
+        self.stop.token()
+    }
+
+    /// The limits of a clone.
+    pub(crate) fn clone_limits(&self) -> &CloneLimits {
+        &self.worker.config.clone_limits
+    }
+
+    /// Gives up a future when the run is told to stop; dropping it kills what it started.
+    async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T, StageError> {
+        tokio::select! {
+            biased;
+            () = self.stop.token().cancelled() => Err(StageError::Stopped),
+            result = work => Ok(result),
+        }
+    }
+
+    async fn checkpoint<T: DeserializeOwned>(&self, stage: Stage) -> Result<Option<T>, StageError> {
+        let mut connection = self.worker.config.pool.acquire().await?;
+        let Some(kept) = db::generations::find_checkpoint(&mut connection, self.claimed.id, stage).await? else {
+            return Ok(None);
+        };
+        match serde_json::from_value(kept) {
+            Ok(result) => Ok(Some(result)),
+            Err(error) => {
+                // another version of docmill wrote it: doing the stage again is always right
+                tracing::warn!(stage = stage.as_str(), %error, "a checkpoint cannot be read, doing the stage again");
+                Ok(None)
+            }
+        }
+    }
+}

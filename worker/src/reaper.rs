@@ -1,0 +1,80 @@
+//! The one recovery authority: finds runs whose holder is gone and queued runs nobody was told about, and tidies up.
+
+use std::{sync::Arc, time::Duration};
+
+use shared::{
+    db, events,
+    generation::State,
+    jobs::{self, GenerateJob},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::Worker;
+
+/// Looks of the reaper between two tidy-ups.
+const TIDY_EVERY: u32 = 60;
+/// Looks of the reaper between two searches for queued runs without a task.
+const UNRUNG_EVERY: u32 = 3;
+
+/// Looks again and again until `shutdown`.
+pub(crate) async fn reap_until(worker: Arc<Worker>, shutdown: CancellationToken) {
+    let every = Duration::from_millis(worker.config.timing.reaper_ms);
+    let mut look = 0_u32;
+    loop {
+        if let Err(error) = reap(&worker, look).await {
+            tracing::warn!(error = format!("{error:#}"), "the reaper could not look");
+        }
+        if look % TIDY_EVERY == TIDY_EVERY - 1
+            && let Err(error) = tidy(&worker).await
+        {
+            tracing::warn!(error = format!("{error:#}"), "could not tidy up");
+        }
+        look = look.wrapping_add(1);
+        tokio::select! {
+            () = tokio::time::sleep(every) => {}
+            () = shutdown.cancelled() => return,
+        }
+    }
+}
+
+async fn reap(worker: &Worker, look: u32) -> anyhow::Result<()> {
+    let mut transaction = worker.config.pool.begin().await?;
+    if !db::recovery::try_lock(&mut transaction).await? {
+        return Ok(());
+    }
+    for run in db::recovery::reap_expired(&mut transaction).await? {
+        tracing::warn!(generation.id = %run.id, fence = run.fence, becomes = run.state.as_str(), "a run lost its worker");
+        if run.state == State::Queued {
+            jobs::enqueue(&mut transaction, &GenerateJob { generation: run.id, fence: run.fence }).await?;
+        } else {
+            events::emit_state(&mut transaction, run.variant_id, run.id, run.state, run.message.as_deref()).await?;
+        }
+    }
+    if look.is_multiple_of(UNRUNG_EVERY) {
+        for (generation, fence) in db::recovery::list_unrung(&mut transaction).await? {
+            tracing::warn!(generation.id = %generation, "a queued run had no task, ringing again");
+            jobs::enqueue(&mut transaction, &GenerateJob { generation, fence }).await?;
+        }
+    }
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// Deletes what nobody needs: ended tasks, old events, sessions that ran out, sites no page can still be open from, pinned
+/// commits of ended runs.
+async fn tidy(worker: &Worker) -> anyhow::Result<()> {
+    let mut connection = worker.config.pool.acquire().await?;
+    db::queue::prune(&mut connection).await?;
+    db::events::prune(&mut connection).await?;
+    db::access::prune(&mut connection).await?;
+    for (generation, prefix) in db::recovery::list_outdated_sites(&mut connection, 100).await? {
+        worker.config.store.remove_site(&prefix.parse()?).await?;
+        db::recovery::forget_site(&mut connection, generation).await?;
+    }
+    let pinned = worker.config.store.list_pinned_commits().await?;
+    let active = db::recovery::list_active_of(&mut connection, &pinned).await?;
+    for generation in pinned.into_iter().filter(|id| !active.contains(id)) {
+        worker.config.store.remove_pinned_commit(generation).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,201 @@
+//! From a queue to a handler: apalis inside the corset of `docs/decisions/queue.md`, supervised and restarted.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use apalis::{
+    layers::WorkerBuilderExt,
+    prelude::{BoxDynError, Data, Event, PollSnapshot, PollStrategy, WorkerBuilder, WorkerContext},
+};
+use apalis_postgres::{Config, PostgresStorage};
+use futures_util::{FutureExt, Stream, StreamExt, stream};
+use serde::Deserialize;
+use shared::{
+    db,
+    events::{Heard, TASK_CHANNEL},
+    jobs::Job,
+};
+use tokio::sync::broadcast::error::RecvError;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+
+use crate::Worker;
+
+/// A kind of job and what it does.
+pub(crate) trait Work: Job {
+    /// Tasks of this kind that one process handles at the same time.
+    const CONCURRENCY: usize;
+    /// Longest one task may take before it is given up; the row it is about decides what happens next.
+    const TIMEOUT: Duration;
+
+    /// Does it. At-least-once: every job may run twice. An error is logged; whether something is tried again is decided by
+    /// the row, never by the queue.
+    fn work(self, worker: Arc<Worker>) -> impl Future<Output = anyhow::Result<()>> + Send;
+}
+
+/// How often a queue is looked at without a notification: the net under NOTIFY.
+const POLL: Duration = Duration::from_secs(1);
+/// Missed heartbeats that make a queue worker dead.
+const MISSED_HEARTBEATS: usize = 6;
+
+/// A name that no other start of any process has: a reused one keeps the orphans of its dead predecessor alive.
+pub(crate) fn unique_name(role: &str) -> String {
+    format!("{role}-{}-{}", std::process::id(), ulid::Ulid::generate())
+}
+
+/// Handles the tasks of one kind until `shutdown`; an apalis worker that ends is replaced by a new one.
+pub(crate) async fn run_queue<J: Work>(worker: Arc<Worker>, shutdown: CancellationToken) {
+    let mut pause = Duration::from_millis(250);
+    while !shutdown.is_cancelled() {
+        let name = unique_name(J::QUEUE);
+        let started = std::time::Instant::now();
+        match run_apalis_worker::<J>(&worker, &name, &shutdown).await {
+            Ok(()) => return,
+            Err(error) => tracing::warn!(queue = J::QUEUE, %error, "queue worker ended, starting another in {pause:?}"),
+        }
+        if started.elapsed() > Duration::from_secs(60) {
+            pause = Duration::from_millis(250);
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = shutdown.cancelled() => return,
+        }
+        pause = (pause * 2).min(Duration::from_secs(5));
+    }
+}
+
+async fn run_apalis_worker<J: Work>(
+    worker: &Arc<Worker>,
+    name: &str,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<()> {
+    let every = Duration::from_secs(worker.config.timing.heartbeat_s);
+    let context = WorkerContext::new(name);
+    let config = Config::default()
+        .queue(J::QUEUE.into())
+        // anything buffered stops apalis's own heartbeat and acknowledgements
+        .batch_size(1)
+        .heartbeat_interval(every)
+        .missed_heartbeats(MISSED_HEARTBEATS);
+    let backend = PostgresStorage::<J>::new(&worker.config.pool)
+        .with_config(config)
+        .poll_with_strategy(Steady::new(announcements(worker, J::QUEUE)));
+    let apalis_worker = WorkerBuilder::new(&context)
+        .backend(backend)
+        .data(worker.clone())
+        // without this line it is unlimited
+        .concurrency(J::CONCURRENCY)
+        // without this line all handlers share one task, and a worker that ends leaves its handlers running
+        .parallelize(|future| AbortOnDropHandle::new(tokio::spawn(future)))
+        .on_event(|_, event| {
+            if let Event::Error(error) = event {
+                tracing::warn!(%error, "queue");
+            }
+        })
+        .build(handle::<J>);
+    let _beating = AbortOnDropHandle::new(tokio::spawn(beat(worker.clone(), name.to_owned(), every)));
+    tokio::select! {
+        result = apalis_worker.run() => result.map_err(|error| anyhow::anyhow!("{error}")),
+        never = stop_at_shutdown(&context, shutdown) => match never {},
+    }
+}
+
+async fn stop_at_shutdown(context: &WorkerContext, shutdown: &CancellationToken) -> std::convert::Infallible {
+    shutdown.cancelled().await;
+    if let Err(error) = context.stop() {
+        tracing::debug!(%error, "queue worker had stopped already");
+    }
+    std::future::pending().await
+}
+
+/// Timeout and panics are caught here: apalis's own layers leave the task `Running` for ever.
+async fn handle<J: Work>(job: J, worker: Data<Arc<Worker>>) -> Result<(), BoxDynError> {
+    let key = job.idempotency_key();
+    let work = std::panic::AssertUnwindSafe(job.work(Arc::clone(&worker))).catch_unwind();
+    match tokio::time::timeout(J::TIMEOUT, work).await {
+        Ok(Ok(Ok(()))) => {}
+        Ok(Ok(Err(error))) => {
+            tracing::error!(queue = J::QUEUE, task = key, error = format!("{error:#}"), "task failed")
+        }
+        Ok(Err(_)) => tracing::error!(queue = J::QUEUE, task = key, "task panicked"),
+        Err(_) => tracing::error!(queue = J::QUEUE, task = key, "task took longer than {:?}", J::TIMEOUT),
+    }
+    // always done for the queue: the reaper rings again while the row still needs a worker
+    Ok(())
+}
+
+/// apalis beats only while it polls, not while it drains; this beats as long as the worker lives.
+async fn beat(worker: Arc<Worker>, name: String, every: Duration) {
+    loop {
+        tokio::time::sleep(every).await;
+        let beaten = async { db::queue::beat(&mut *worker.config.pool.acquire().await?, &name).await };
+        if let Err(error) = beaten.await {
+            tracing::warn!(%error, "no heartbeat");
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct TaskAnnouncement {
+    job_type: String,
+}
+
+/// Fires when a task of this queue may have come.
+fn announcements(worker: &Worker, queue: &'static str) -> Pin<Box<dyn Stream<Item = ()> + Send>> {
+    let heard = worker.config.listening.subscribe();
+    let concerns = move |heard: &Heard| match heard {
+        Heard::Reconnected => true,
+        Heard::Notification { channel, payload } => {
+            **channel == *TASK_CHANNEL
+                && serde_json::from_str::<TaskAnnouncement>(payload).is_ok_and(|task| task.job_type == queue)
+        }
+    };
+    stream::unfold(heard, move |mut heard| async move {
+        loop {
+            match heard.recv().await {
+                Ok(message) if concerns(&message) => return Some(((), heard)),
+                Ok(_) => {}
+                Err(RecvError::Lagged(_)) => return Some(((), heard)),
+                Err(RecvError::Closed) => return None,
+            }
+        }
+    })
+    .boxed()
+}
+
+/// Polls on a steady beat and at every announcement, and always arms its waker again: apalis-core 1.0.0's own strategies do
+/// not, and go deaf when a fetch ends within the same poll.
+struct Steady {
+    tick: tokio::time::Interval,
+    announced: Option<Pin<Box<dyn Stream<Item = ()> + Send>>>,
+}
+
+impl Steady {
+    fn new(announced: Pin<Box<dyn Stream<Item = ()> + Send>>) -> Self {
+        // processes that start together do not poll together
+        let spread = Duration::from_millis(u64::from(std::process::id()) % 600);
+        let mut tick = tokio::time::interval(POLL.mul_f64(0.7) + spread);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        Self { tick, announced: Some(announced) }
+    }
+}
+
+impl PollStrategy for Steady {
+    fn poll_drive(&mut self, context: &mut Context<'_>, _: &PollSnapshot) -> Poll<Option<()>> {
+        let mut fired = false;
+        while self.tick.poll_tick(context).is_ready() {
+            fired = true;
+        }
+        while let Some(announced) = &mut self.announced {
+            match announced.poll_next_unpin(context) {
+                Poll::Ready(Some(())) => fired = true,
+                Poll::Ready(None) => self.announced = None,
+                Poll::Pending => break,
+            }
+        }
+        if fired { Poll::Ready(Some(())) } else { Poll::Pending }
+    }
+}

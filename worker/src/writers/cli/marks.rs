@@ -1,0 +1,111 @@
+//! The mark that every process of a call carries, and the sweep that ends whoever carries it.
+//!
+//! A process may leave its group, its session, its parent and its environment behind, not its limits: so the mark is one
+//! (`shared::os::ResourceLimits`). It names the worker, so that the next start finds what a killed worker left running.
+
+use std::{
+    fs,
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use shared::os::{ProcessHandle, Signal};
+
+/// Twelve bits that make an accident unlikely, then 22 of the worker's process id, 14 of when it started, 16 of the call.
+const MAGIC: u64 = 0xD0C;
+
+/// How long killed processes are waited for; the kernel needs a moment for those with much memory.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The mark of one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Mark(u64);
+
+impl Mark {
+    /// A mark that no other running call has.
+    pub(super) fn next() -> Self {
+        static CALLS: AtomicU64 = AtomicU64::new(0);
+        let worker = std::process::id();
+        let call = CALLS.fetch_add(1, Ordering::Relaxed) & 0xFFFF;
+        Self(MAGIC << 52 | u64::from(worker) << 30 | start_bits(worker).unwrap_or_default() << 16 | call)
+    }
+
+    /// The number that stands for it as a limit.
+    pub(super) fn number(self) -> u64 {
+        self.0
+    }
+
+    /// Ends every process that carries this mark and waits until they are gone. Blocks; a scan is about 2 ms.
+    pub(super) fn kill_all(self) {
+        kill_until_gone(|mark, _| mark == self.0);
+    }
+}
+
+/// Ends what calls of workers that are no longer alive left running. Blocks; for the start of a worker.
+pub(crate) fn sweep_leftovers() {
+    let own_namespace = fs::read_link("/proc/self/ns/pid").ok();
+    kill_until_gone(|mark, pid| {
+        let worker = u32::try_from(mark >> 30 & 0x3F_FFFF).unwrap_or_default();
+        let is_left_over = mark >> 52 == MAGIC && start_bits(worker) != Some(mark >> 16 & 0x3FFF);
+        // in another container, or outside of ours, the worker's number means another process
+        is_left_over && own_namespace.is_some() && fs::read_link(format!("/proc/{pid}/ns/pid")).ok() == own_namespace
+    });
+}
+
+fn kill_until_gone(is_wanted: impl Fn(u64, u32) -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let mut found = 0_usize;
+        for pid in process_ids() {
+            if !mark_of(pid).is_some_and(|mark| is_wanted(mark, pid)) {
+                continue;
+            }
+            found += 1;
+            // looked at again through the handle: the number may have gone to another process meanwhile
+            if let Some(process) = ProcessHandle::open(pid)
+                && mark_of(pid).is_some_and(|mark| is_wanted(mark, pid))
+            {
+                process.signal(Signal::Kill);
+            }
+        }
+        if found == 0 {
+            return;
+        }
+        if Instant::now() > deadline {
+            tracing::warn!(processes = found, "processes of an AI command line do not end although they were killed");
+            return;
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn process_ids() -> impl Iterator<Item = u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+/// The mark of a process; `None` without one, and for a process that has ended but was not yet waited for.
+fn mark_of(pid: u32) -> Option<u64> {
+    let limits = fs::read_to_string(format!("/proc/{pid}/limits")).ok()?;
+    let locks = limits.lines().find_map(|line| line.strip_prefix("Max file locks"))?;
+    let mark = locks.split_whitespace().next()?.parse().ok()?;
+    (!has_ended(pid)).then_some(mark)
+}
+
+fn has_ended(pid: u32) -> bool {
+    stat_field(pid, 0).is_none_or(|state| matches!(state.as_str(), "Z" | "X"))
+}
+
+/// When a process started, in the kernel's ticks since boot, cut to what a mark has room for.
+fn start_bits(pid: u32) -> Option<u64> {
+    let ticks: u64 = stat_field(pid, 19)?.parse().ok()?;
+    Some(ticks & 0x3FFF)
+}
+
+/// A field of `/proc/PID/stat`, counted from the state, the first one behind the command's name.
+fn stat_field(pid: u32, index: usize) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_whitespace().nth(index).map(str::to_owned)
+}

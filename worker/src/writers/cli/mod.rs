@@ -1,0 +1,288 @@
+//! The writers that are AI command lines. `claude`, `gemini` and `cursor` say what is started and how its output is read,
+//! `process` runs it, here one becomes a [`Writer`].
+
+mod agent_files;
+mod call;
+mod claude;
+mod cursor;
+mod environment;
+mod failure;
+mod folder;
+mod gemini;
+mod marks;
+mod process;
+mod prompts;
+mod redact;
+mod sandbox;
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use async_trait::async_trait;
+use serde_json::json;
+use shared::{
+    names::ModelId,
+    plan::{Plan, PlannedPage},
+    provider::Provider,
+    settings::Sandbox,
+};
+
+pub(crate) use self::{agent_files::is_agent_configuration, environment::Environment, marks::sweep_leftovers};
+use self::{
+    call::{CallDirs, CallOk, CallSpec, Exit, Launch},
+    folder::CallFolder,
+    sandbox::Isolation,
+};
+use super::{CallContext, Failure, PlanWish, Usage, Writer, WriterError, Written, answers};
+
+/// What every AI command line of this worker needs; made once at start.
+#[derive(Debug, Clone)]
+pub(crate) struct CliSettings {
+    isolation: Isolation,
+    environment: Arc<Environment>,
+}
+
+impl CliSettings {
+    /// Finds the isolation in force. The error is one sentence, for a start that must not go on. Blocks.
+    pub(crate) fn new(sandbox: Sandbox, environment: Environment) -> Result<Self, String> {
+        Ok(Self { isolation: sandbox::probe(sandbox)?, environment: Arc::new(environment) })
+    }
+
+    /// The isolation in force.
+    pub(crate) fn isolation(&self) -> &Isolation {
+        &self.isolation
+    }
+
+    /// Whether the provider's program is on this host; the error says what to install. Blocks for a few file look-ups.
+    pub(crate) fn check_installed(&self, provider: Provider) -> Result<(), WriterError> {
+        self.environment.program(provider).map(drop)
+    }
+}
+
+/// A writer that asks an AI command line, one process per call.
+#[derive(Debug)]
+pub(crate) struct CliWriter {
+    provider: Provider,
+    model: ModelId,
+    settings: CliSettings,
+    tree: PathBuf,
+    work_dir: PathBuf,
+}
+
+/// Makes a writer. `tree` is a copy of the repository without the files of [`is_agent_configuration`], in `work_dir` the
+/// folders of calls are made and deleted. [`Provider::Builtin`] is none of these writers.
+pub(crate) fn open(
+    provider: Provider,
+    model: &ModelId,
+    settings: &CliSettings,
+    tree: PathBuf,
+    work_dir: PathBuf,
+) -> CliWriter {
+    assert!(provider != Provider::Builtin, "the built-in writer is no command line");
+    CliWriter { provider, model: model.clone(), settings: settings.clone(), tree, work_dir }
+}
+
+#[async_trait]
+impl Writer for CliWriter {
+    fn version(&self) -> String {
+        format!("{}-{}", self.provider, prompts::fingerprint())
+    }
+
+    async fn plan(&self, context: &CallContext, wish: &PlanWish) -> Result<Written<Plan>, WriterError> {
+        let wished = json!({
+            "project_name": wish.project_name,
+            "repository": wish.repo_url,
+            "repo_type": wish.repo_type,
+        });
+        let mut usage = Usage::default();
+        let answer = self
+            .ask(context, &mut usage, move |folder| {
+                let wish = folder.add_data("wish.json", &pretty(&wished))?;
+                Ok(prompts::plan(&shown(&wish)))
+            })
+            .await?;
+        let problem = match answers::read_plan(&answer, wish) {
+            Ok(plan) => return Ok(Written { value: plan, usage }),
+            Err(problem) => problem,
+        };
+        tracing::info!(writer.provider = %self.provider, %problem, "the plan is asked for again");
+        let answer = self
+            .ask(context, &mut usage, move |folder| {
+                let answer = folder.add_data("answer.txt", &answer)?;
+                let problem = folder.add_data("problem.txt", &problem)?;
+                Ok(prompts::repair(&shown(&answer), &shown(&problem)))
+            })
+            .await?;
+        let plan = answers::read_plan(&answer, wish);
+        plan.map(|value| Written { value, usage }).map_err(|problem| WriterError {
+            failure: Failure::Protocol,
+            message: format!("{} gave no usable plan, also when asked again: {problem}", self.provider),
+        })
+    }
+
+    async fn write_page(
+        &self,
+        context: &CallContext,
+        plan: &Plan,
+        page: &PlannedPage,
+    ) -> Result<Written<String>, WriterError> {
+        let data = PageData::new(plan, page);
+        self.ask_for_page(context, move |folder| {
+            let (page, plan) = data.write(folder)?;
+            Ok(prompts::page(&data.slug, &page, &plan))
+        })
+        .await
+    }
+
+    async fn revise_page(
+        &self,
+        context: &CallContext,
+        plan: &Plan,
+        page: &PlannedPage,
+        previous: &str,
+        findings: &[String],
+    ) -> Result<Written<String>, WriterError> {
+        let data = PageData::new(plan, page);
+        let (previous, findings) = (previous.to_owned(), findings.join("\n"));
+        self.ask_for_page(context, move |folder| {
+            let (page, plan) = data.write(folder)?;
+            let previous = folder.add_data("previous.md", &previous)?;
+            let findings = folder.add_data("findings.txt", &findings)?;
+            Ok(prompts::revise(&data.slug, &page, &plan, &shown(&previous), &shown(&findings)))
+        })
+        .await
+    }
+}
+
+impl CliWriter {
+    async fn ask_for_page(
+        &self,
+        context: &CallContext,
+        write_prompt: impl FnOnce(&CallFolder) -> io::Result<String> + Send + 'static,
+    ) -> Result<Written<String>, WriterError> {
+        let mut usage = Usage::default();
+        let answer = self.ask(context, &mut usage, write_prompt).await?;
+        let value = answers::clean_page(&redact::mask(&answer, &self.settings.environment.secrets()));
+        if value.is_empty() {
+            return Err(failure::failure(Failure::Empty, self.provider.as_str(), "the answer was empty"));
+        }
+        Ok(Written { value, usage })
+    }
+
+    /// One call: makes its folder, lets `write_prompt` fill it, runs the command and reads what it said.
+    async fn ask(
+        &self,
+        context: &CallContext,
+        usage: &mut Usage,
+        write_prompt: impl FnOnce(&CallFolder) -> io::Result<String> + Send + 'static,
+    ) -> Result<String, WriterError> {
+        if context.cancel.is_cancelled() {
+            return Err(WriterError { failure: Failure::Cancelled, message: "the run was cancelled".into() });
+        }
+        let (launch, folder) = self.prepare(write_prompt).await?;
+        let ports = self.settings.environment.ports(self.provider);
+        let run = process::run(launch, folder, &self.settings.isolation, ports, context).await;
+        let parsed = run.and_then(|output| parse(self.provider, output.exit, &output.stdout, &output.stderr));
+        let answer = parsed.map_err(|error| self.made_showable(error))?;
+        if answer.denied_tools > 0 {
+            tracing::info!(
+                writer.denied_tools = answer.denied_tools,
+                "the model asked for tools that it does not have"
+            );
+        }
+        usage.add(answer.usage);
+        Ok(answer.text)
+    }
+
+    async fn prepare(
+        &self,
+        write_prompt: impl FnOnce(&CallFolder) -> io::Result<String> + Send + 'static,
+    ) -> Result<(Launch, CallFolder), WriterError> {
+        let (work_dir, tree) = (self.work_dir.clone(), self.tree.clone());
+        let (provider, model, environment) =
+            (self.provider, self.model.clone(), Arc::clone(&self.settings.environment));
+        let prepared = tokio::task::spawn_blocking(move || {
+            let program = environment.program(provider)?;
+            let folder = CallFolder::create(&work_dir, &tree, prompts::system()).map_err(no_folder)?;
+            let prompt = write_prompt(&folder).map_err(no_folder)?;
+            let spec = CallSpec { model, prompt };
+            let launch = launch(provider, &spec, folder.dirs(), program, &environment);
+            Ok((launch, folder))
+        });
+        prepared.await.map_err(|error| no_folder(io::Error::other(error)))?
+    }
+
+    fn made_showable(&self, error: WriterError) -> WriterError {
+        let paths = [&self.work_dir, &self.tree].map(|path| shown(path));
+        let [work_dir, tree] = &paths;
+        let secrets = self.settings.environment.secrets();
+        let message = redact::message(&error.message, &secrets, &[tree, work_dir]);
+        WriterError { failure: error.failure, message }
+    }
+}
+
+fn launch(
+    provider: Provider,
+    spec: &CallSpec,
+    dirs: &CallDirs,
+    program: call::Program,
+    environment: &Environment,
+) -> Launch {
+    match provider {
+        Provider::Claude => claude::launch(spec, dirs, program, environment),
+        Provider::Gemini => gemini::launch(spec, dirs, program, environment),
+        Provider::Cursor => cursor::launch(spec, dirs, program, environment),
+        Provider::Builtin => unreachable!("`open` refuses it"),
+    }
+}
+
+fn parse(provider: Provider, exit: Exit, stdout: &[u8], stderr: &[u8]) -> Result<CallOk, WriterError> {
+    match provider {
+        Provider::Claude => claude::parse(exit, stdout, stderr),
+        Provider::Gemini => gemini::parse(exit, stdout, stderr),
+        Provider::Cursor => cursor::parse(exit, stdout, stderr),
+        Provider::Builtin => unreachable!("`open` refuses it"),
+    }
+}
+
+/// What the prompt of a page refers to, as files.
+struct PageData {
+    slug: String,
+    page: String,
+    plan: String,
+}
+
+impl PageData {
+    fn new(plan: &Plan, page: &PlannedPage) -> Self {
+        Self { slug: page.slug.to_string(), page: pretty(page), plan: pretty(plan) }
+    }
+
+    /// Writes the files; returns the paths of the page's and the plan's.
+    fn write(&self, folder: &CallFolder) -> io::Result<(String, String)> {
+        let page = folder.add_data("page.json", &self.page)?;
+        let plan = folder.add_data("plan.json", &self.plan)?;
+        Ok((shown(&page), shown(&plan)))
+    }
+}
+
+fn pretty(value: &impl serde::Serialize) -> String {
+    serde_json::to_string_pretty(value).expect("plans and pages are made of texts, lists and maps with text keys")
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn no_folder(error: io::Error) -> WriterError {
+    tracing::error!(%error, "the folder of an AI call could not be made");
+    WriterError {
+        failure: Failure::Host,
+        message: format!("no folder for the call could be made on this host: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,109 @@
+//! The prompts. Their words stand in `worker/src/prompts`; here they get the paths of the files that hold the data.
+//! Nothing that comes from a repository or a model goes into a prompt itself: it is read as instructions there.
+
+use std::fmt::Write;
+
+use sha2::{Digest, Sha256};
+
+const SYSTEM: &str = include_str!("../../prompts/system.md");
+const PLAN: &str = include_str!("../../prompts/plan.md");
+const PLAN_SHAPE: &str = include_str!("../../prompts/plan_shape.md");
+const REPAIR: &str = include_str!("../../prompts/repair.md");
+const PAGE: &str = include_str!("../../prompts/page.md");
+const PAGE_RULES: &str = include_str!("../../prompts/page_rules.md");
+const REVISE: &str = include_str!("../../prompts/revise.md");
+
+/// The prompt's frame: who the model is, and that the repository is material, not orders.
+pub(super) fn system() -> &'static str {
+    SYSTEM
+}
+
+/// Asks for a plan. `wish` is the path of a file.
+pub(super) fn plan(wish: &str) -> String {
+    fill(PLAN, &[("wish", wish), ("shape", PLAN_SHAPE)])
+}
+
+/// Asks for the plan once more. The paths are those of the first answer and of what was wrong with it.
+pub(super) fn repair(answer: &str, problem: &str) -> String {
+    fill(REPAIR, &[("answer", answer), ("problem", problem), ("shape", PLAN_SHAPE)])
+}
+
+/// Asks for a page. The paths are those of the page's entry and of the whole plan.
+pub(super) fn page(slug: &str, page: &str, plan: &str) -> String {
+    let rules = fill(PAGE_RULES, &[("page", page), ("plan", plan)]);
+    fill(PAGE, &[("slug", slug), ("page", page), ("plan", plan), ("rules", &rules)])
+}
+
+/// Asks for a page again. The paths are those of [`page`], of its last text and of what was wrong with it.
+pub(super) fn revise(slug: &str, page: &str, plan: &str, previous: &str, findings: &str) -> String {
+    let rules = fill(PAGE_RULES, &[("page", page), ("plan", plan)]);
+    let values = [("slug", slug), ("page", page), ("previous", previous), ("findings", findings), ("rules", &rules)];
+    fill(REVISE, &values)
+}
+
+/// Changes with every change of a prompt.
+pub(super) fn fingerprint() -> String {
+    let mut hash = Sha256::new();
+    for text in [SYSTEM, PLAN, PLAN_SHAPE, REPAIR, PAGE, PAGE_RULES, REVISE] {
+        hash.update(text);
+        hash.update([0]);
+    }
+    hash.finalize().iter().take(6).fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a string takes any text");
+        text
+    })
+}
+
+/// Replaces each `{name}`. A placeholder without a value, or a value without a placeholder, is a mistake of ours that
+/// the tests of this module find.
+fn fill(template: &str, values: &[(&str, &str)]) -> String {
+    let mut filled = String::with_capacity(template.len());
+    let mut rest = template;
+    let mut used = vec![false; values.len()];
+    while let Some(start) = rest.find('{') {
+        let end = rest[start..].find('}').map(|length| start + length);
+        let name = end.map_or("", |end| &rest[start + 1..end]);
+        filled.push_str(&rest[..start]);
+        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_lowercase()) {
+            // a brace of an example
+            filled.push('{');
+            rest = &rest[start + 1..];
+            continue;
+        }
+        let index = values.iter().position(|(known, _)| *known == name);
+        let index = index.unwrap_or_else(|| panic!("the prompt has no value for `{{{name}}}`"));
+        used[index] = true;
+        filled.push_str(values[index].1);
+        rest = &rest[start + name.len() + 2..];
+    }
+    filled.push_str(rest);
+    assert!(used.iter().all(|used| *used), "a value has no placeholder in the prompt");
+    filled
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_prompt_is_filled_and_begins_with_its_task() {
+        let prompts = [
+            ("plan", plan("/d/wish.json")),
+            ("repair", repair("/d/answer.txt", "/d/problem.txt")),
+            ("page", page("start", "/d/page.json", "/d/plan.json")),
+            ("revise", revise("start", "/d/page.json", "/d/plan.json", "/d/previous.md", "/d/findings.txt")),
+        ];
+        for (task, prompt) in prompts {
+            assert!(prompt.starts_with(&format!("docmill task: {task}\n")), "{prompt}");
+            assert!(prompt.contains("/d/"), "{prompt}");
+            // what `gemini` would replace by a file's content
+            assert!(!prompt.contains('@'), "{prompt}");
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "no value for `{page}`")]
+    fn a_placeholder_without_a_value_is_found() {
+        fill("{page}", &[]);
+    }
+}
