@@ -396,8 +396,8 @@ pub async fn retry_or_fail(
     Ok((row.state, row.message))
 }
 
-/// The variant a generation is about.
-pub async fn find_variant(conn: &mut PgConnection, id: GenerationId) -> sqlx::Result<Option<i64>> {
+/// The variant that a generation, the newest or a past one, is of.
+pub async fn find_variant_id(conn: &mut PgConnection, id: GenerationId) -> sqlx::Result<Option<i64>> {
     sqlx::query_scalar!("SELECT variant_id FROM generations WHERE id = $1", id as GenerationId)
         .fetch_optional(conn)
         .await

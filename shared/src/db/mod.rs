@@ -8,7 +8,7 @@
 //! - `find_*` gives an `Option`, `list_*` a `Vec`; transitions have names (`start`, `claim`, `finish`, `fail`, `abort`).
 //! - Queries are checked at compile time against the cache in `shared/.sqlx`; `script/sqlx` makes it anew.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use sqlx::{
     PgPool,
@@ -59,12 +59,34 @@ pub async fn connect(url: &str, max_connections: u32) -> Result<PgPool, sqlx::Er
         .await
 }
 
+/// Our own schema changes; apalis brings its own.
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
+
 /// Brings the schema up to date: apalis's tables first, then ours. Safe to run from several processes at once.
 pub async fn migrate(pool: &PgPool) -> anyhow::Result<()> {
     use anyhow::Context;
     apalis_postgres::PostgresStorage::<()>::setup(pool).await.context("cannot create the tables of the queue")?;
-    sqlx::migrate!("../migrations").run(pool).await.context("cannot create the tables of docmill")?;
+    MIGRATIONS.run(pool).await.context("cannot create the tables of docmill")?;
     Ok(())
+}
+
+/// How many of our schema changes the database lacks; 0 when this program can work with it.
+pub async fn count_missing_migrations(conn: &mut sqlx::PgConnection) -> anyhow::Result<usize> {
+    use sqlx::migrate::Migrate;
+    let applied: HashSet<i64> = match conn.list_applied_migrations("_sqlx_migrations").await {
+        Ok(applied) => applied.into_iter().map(|migration| migration.version).collect(),
+        // the list itself is made by the first migration
+        Err(error) if is_missing_table(&error) => HashSet::new(),
+        Err(error) => return Err(error.into()),
+    };
+    Ok(MIGRATIONS.iter().filter(|migration| !applied.contains(&migration.version)).count())
+}
+
+fn is_missing_table(error: &sqlx::migrate::MigrateError) -> bool {
+    let sqlx::migrate::MigrateError::Execute(sqlx::Error::Database(error)) = error else {
+        return false;
+    };
+    error.code().as_deref() == Some("42P01")
 }
 
 /// How far the database's clock is ahead of this host's, in seconds.

@@ -1,0 +1,120 @@
+//! Sessions of browsers: the cookie `docsfy_session`, letter by letter docsfy's, and the rows behind it.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::Utc;
+use http::{HeaderMap, HeaderValue, header};
+use shared::db::{self, access::SESSION_LIFETIME};
+
+use super::{Caller, token};
+use crate::{error::ApiError, state::ApiState};
+
+const COOKIE: &str = "docsfy_session";
+
+/// For how long a session that was found is not looked up again. An ended session lives at most this much longer in
+/// another process.
+pub(crate) const REMEMBERED: Duration = Duration::from_secs(1);
+
+/// Starts a session and gives the value of `Set-Cookie`.
+pub(crate) async fn start(state: &ApiState, caller: &Caller) -> Result<HeaderValue, ApiError> {
+    let token = token::new();
+    let mut conn = state.pool().acquire().await?;
+    db::access::create_session(&mut conn, &token::hash(&token), &caller.username).await?;
+    Ok(cookie(&set_cookie(&token, state.secure_cookies())))
+}
+
+/// Whose session a token is of, if it still runs.
+pub(crate) async fn find(state: &ApiState, token: &str) -> Result<Option<Arc<str>>, ApiError> {
+    let hash = token::hash(token);
+    if let Some(username) = state.sessions().get(&hash) {
+        return Ok(Some(username));
+    }
+    let mut conn = state.pool().acquire().await?;
+    let Some(username) = db::access::find_session(&mut conn, &hash).await? else {
+        return Ok(None);
+    };
+    let username: Arc<str> = username.into();
+    state.sessions().insert(hash, username.clone());
+    Ok(Some(username))
+}
+
+/// Ends the session of this request, if there is one.
+pub(crate) async fn end(state: &ApiState, headers: &HeaderMap) -> Result<(), ApiError> {
+    let Some(token) = token_of(headers) else {
+        return Ok(());
+    };
+    let hash = token::hash(token);
+    let mut conn = state.pool().acquire().await?;
+    db::access::delete_session(&mut conn, &hash).await?;
+    state.sessions().remove(&hash);
+    Ok(())
+}
+
+/// The value of `Set-Cookie` that makes a browser forget its session.
+pub(crate) fn forget(state: &ApiState) -> HeaderValue {
+    let now = Utc::now().format("%a, %d %b %Y %H:%M:%S GMT");
+    cookie(&delete_cookie(&now.to_string(), state.secure_cookies()))
+}
+
+/// The token of a request's cookie, if it could be one.
+pub(crate) fn token_of(headers: &HeaderMap) -> Option<&str> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find_map(|(name, value)| (name == COOKIE && token::is_well_formed(value)).then_some(value))
+}
+
+fn set_cookie(token: &str, secure: bool) -> String {
+    let lifetime = SESSION_LIFETIME.as_secs();
+    format!("{COOKIE}={token}; HttpOnly; Max-Age={lifetime}; Path=/; SameSite=strict{}", secure_attribute(secure))
+}
+
+fn delete_cookie(now: &str, secure: bool) -> String {
+    format!(
+        "{COOKIE}=\"\"; expires={now}; HttpOnly; Max-Age=0; Path=/; SameSite=strict{}",
+        secure_attribute(secure)
+    )
+}
+
+fn secure_attribute(secure: bool) -> &'static str {
+    if secure { "; Secure" } else { "" }
+}
+
+fn cookie(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).expect("a cookie is made of visible ASCII characters")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cookie_is_docsfys_letter_by_letter() {
+        assert_eq!(
+            set_cookie("TOKEN", true),
+            "docsfy_session=TOKEN; HttpOnly; Max-Age=28800; Path=/; SameSite=strict; Secure"
+        );
+        assert_eq!(
+            set_cookie("TOKEN", false),
+            "docsfy_session=TOKEN; HttpOnly; Max-Age=28800; Path=/; SameSite=strict"
+        );
+        assert_eq!(
+            delete_cookie("Sat, 21 Nov 2026 07:00:00 GMT", true),
+            "docsfy_session=\"\"; expires=Sat, 21 Nov 2026 07:00:00 GMT; HttpOnly; Max-Age=0; Path=/; \
+             SameSite=strict; Secure"
+        );
+    }
+
+    #[test]
+    fn the_token_is_found_among_other_cookies_and_nonsense_is_not_looked_up() {
+        let token = token::new();
+        let mut headers = HeaderMap::new();
+        headers.append(header::COOKIE, HeaderValue::from_static("a=b; docsfy_session=short; c"));
+        assert_eq!(token_of(&headers), None);
+        headers.append(header::COOKIE, HeaderValue::from_str(&format!("x=y;  docsfy_session={token}")).unwrap());
+        assert_eq!(token_of(&headers), Some(token.as_str()));
+    }
+}

@@ -1,0 +1,55 @@
+//! Reading request bodies: at most 64 KiB, in the ways that docsfy reads JSON.
+
+use axum::extract::{FromRequest, Request, rejection::BytesRejection};
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+use serde_json::{Map, Value};
+
+use crate::error::ApiError;
+
+/// Longest body of any request, in bytes.
+pub(crate) const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// The whole body, with the headers that say what it is.
+pub(crate) struct Body {
+    pub(crate) headers: HeaderMap,
+    pub(crate) bytes: Bytes,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Body {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let headers = request.headers().clone();
+        let bytes = Bytes::from_request(request, state).await.map_err(|error| refused(&error))?;
+        Ok(Self { headers, bytes })
+    }
+}
+
+fn refused(error: &BytesRejection) -> ApiError {
+    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        let detail = format!("Request body is larger than {} KiB", MAX_BODY_BYTES / 1024);
+        return ApiError::Refused(StatusCode::PAYLOAD_TOO_LARGE, detail);
+    }
+    ApiError::bad_request("Request body could not be read")
+}
+
+impl Body {
+    /// Whether the sender calls it JSON, or nothing.
+    pub(crate) fn is_json(&self) -> bool {
+        let Some(value) = self.headers.get(header::CONTENT_TYPE) else {
+            return true;
+        };
+        let kind = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        kind.strip_prefix("application/").is_some_and(|subtype| subtype == "json" || subtype.ends_with("+json"))
+    }
+
+    /// The body as a JSON object, for the routes that docsfy reads by hand: whatever its type is called.
+    pub(crate) fn to_object(&self) -> Result<Map<String, Value>, ApiError> {
+        match serde_json::from_slice(&self.bytes) {
+            Ok(Value::Object(object)) => Ok(object),
+            Ok(_) => Err(ApiError::bad_request("Request body must be a JSON object")),
+            Err(_) => Err(ApiError::bad_request("Invalid JSON body")),
+        }
+    }
+}

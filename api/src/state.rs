@@ -1,0 +1,145 @@
+//! What every request needs: made once per process, cloned cheaply.
+
+use std::sync::Arc;
+
+use shared::{
+    db,
+    events::{Heard, Listening},
+    settings::{HostAllowlist, InvalidSetting, Secret, WriterSettings},
+};
+use sites::{read::SiteReader, store::SiteStore};
+use sqlx::PgPool;
+use tokio::sync::broadcast::error::RecvError;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::{
+    auth::{admin_key::AdminKey, pepper::Pepper, session},
+    brief_cache::BriefCache,
+    served::{self, ServedSites},
+};
+
+/// Sessions that are remembered.
+const REMEMBERED_SESSIONS: usize = 10_000;
+/// Memory for files of sites, in bytes.
+const SITE_MEMORY_BYTES: u64 = 64 << 20;
+
+/// What a process gives its API.
+#[derive(Debug, Clone)]
+pub struct ApiParts {
+    /// The database.
+    pub pool: PgPool,
+    /// Where sites are.
+    pub sites: SiteStore,
+    /// The process's listening connection.
+    pub listening: Listening,
+    /// Key of the user `admin`.
+    pub admin_key: Secret,
+    /// Whether cookies carry the `Secure` attribute.
+    pub secure_cookies: bool,
+    /// Defaults of requests.
+    pub writer: WriterSettings,
+    /// Hosts that may be cloned from although private.
+    pub repo_host_allowlist: HostAllowlist,
+    /// Lets everybody who addresses this machine as `localhost` read docs without a login (`docmill try`). Only for servers
+    /// that listen on loopback.
+    pub docs_are_open: bool,
+    /// How writers are kept from the rest of this machine, for `/ready`: a note, or what is missing.
+    pub sandbox: Option<Result<String, String>>,
+}
+
+/// Everything a request needs.
+#[derive(Clone)]
+pub struct ApiState(Arc<Inner>);
+
+struct Inner {
+    parts: ApiParts,
+    admin_key: AdminKey,
+    reader: SiteReader,
+    sessions: BriefCache<[u8; 32], Arc<str>>,
+    served: Arc<ServedSites>,
+    _forgetting: AbortOnDropHandle<()>,
+}
+
+impl ApiState {
+    /// Puts the parts together; must be called on a runtime. Fails when the admin key is too short.
+    pub fn new(parts: ApiParts, pepper: Pepper) -> Result<Self, InvalidSetting> {
+        let served = Arc::new(served::new_cache());
+        let forgetting = tokio::spawn(forget_moved_sites(parts.listening.clone(), served.clone()));
+        Ok(Self(Arc::new(Inner {
+            admin_key: AdminKey::new(&parts.admin_key, pepper)?,
+            reader: SiteReader::new(parts.sites.clone(), SITE_MEMORY_BYTES),
+            sessions: BriefCache::new(REMEMBERED_SESSIONS, session::REMEMBERED),
+            served,
+            _forgetting: AbortOnDropHandle::new(forgetting),
+            parts,
+        })))
+    }
+
+    pub(crate) fn pool(&self) -> &PgPool {
+        &self.0.parts.pool
+    }
+
+    pub(crate) fn sites(&self) -> &SiteStore {
+        &self.0.parts.sites
+    }
+
+    pub(crate) fn reader(&self) -> &SiteReader {
+        &self.0.reader
+    }
+
+    pub(crate) fn listening(&self) -> &Listening {
+        &self.0.parts.listening
+    }
+
+    pub(crate) fn writer(&self) -> &WriterSettings {
+        &self.0.parts.writer
+    }
+
+    pub(crate) fn repo_host_allowlist(&self) -> &HostAllowlist {
+        &self.0.parts.repo_host_allowlist
+    }
+
+    pub(crate) fn secure_cookies(&self) -> bool {
+        self.0.parts.secure_cookies
+    }
+
+    pub(crate) fn docs_are_open(&self) -> bool {
+        self.0.parts.docs_are_open
+    }
+
+    pub(crate) fn sandbox(&self) -> Option<&Result<String, String>> {
+        self.0.parts.sandbox.as_ref()
+    }
+
+    pub(crate) fn admin_key(&self) -> &AdminKey {
+        &self.0.admin_key
+    }
+
+    pub(crate) fn sessions(&self) -> &BriefCache<[u8; 32], Arc<str>> {
+        &self.0.sessions
+    }
+
+    pub(crate) fn served(&self) -> &ServedSites {
+        &self.0.served
+    }
+}
+
+/// Forgets which site is served whenever a generation ends, and whenever something may have been missed.
+async fn forget_moved_sites(listening: Listening, served: Arc<ServedSites>) {
+    let mut heard = listening.subscribe();
+    drop(listening);
+    loop {
+        let moved = match heard.recv().await {
+            Ok(Heard::Notification { channel, payload }) => {
+                &*channel == db::events::CHANNEL
+                    && serde_json::from_str::<db::events::Announcement>(&payload)
+                        .is_ok_and(|announcement| announcement.kind == "status_change")
+            }
+            Ok(Heard::Reconnected) | Err(RecvError::Lagged(_)) => true,
+            Err(RecvError::Closed) => return,
+        };
+        if moved {
+            served.clear();
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Asking for a generation and for its end.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ids::GenerationId,
+    names::{BranchName, ModelId, ProjectName},
+    plan::RepoType,
+    provider::Provider,
+    variant::Status,
+};
+
+/// The body of `POST /api/generate`. Unknown fields are ignored; exactly one of `repo_url` and `repo_path` is needed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct GenerateRequest {
+    /// `http(s)://host[:port]/owner/repo(.git)` or `git@host:owner/repo(.git)`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repo_url: Option<String>,
+    /// Absolute path of a repository on the server; admins only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repo_path: Option<String>,
+    /// Who writes; the server's default when missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ai_provider: Option<Provider>,
+    /// With which model; the server's default when missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub ai_model: Option<ModelId>,
+    /// Minutes one call of an AI command line may take, 1 to 1440; the server's default when missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 1440)]
+    pub ai_cli_timeout: Option<u32>,
+    /// Makes everything anew.
+    pub force: bool,
+    /// Branch or tag; `main` when missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, default = "main")]
+    pub branch: Option<BranchName>,
+    /// Kind of repository; found out when missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repo_type: Option<RepoType>,
+}
+
+/// Answer 202: the generation is queued.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct GenerateResponse {
+    /// Project name, from the repository's address.
+    #[schema(value_type = String)]
+    pub project: ProjectName,
+    /// Always `generating`.
+    pub status: Status,
+    /// Branch or tag.
+    #[schema(value_type = String)]
+    pub branch: BranchName,
+    /// The new generation.
+    #[schema(value_type = uuid::Uuid)]
+    pub generation_id: GenerationId,
+    /// Kind of repository, when the request named one.
+    pub repo_type: Option<RepoType>,
+}
+
+/// The generation has ended as aborted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct AbortResponse {
+    /// `name`, or `name/branch/provider/model`, as it was asked for.
+    pub aborted: String,
+}

@@ -1,0 +1,51 @@
+//! The JSON of the API, one file per resource: what the API answers, what the client commands read, what tests compare.
+//!
+//! Shapes, key order and texts are docsfy's; where its versions differ, the union of their keys is sent
+//! (docsfy-behaviour, "API delta by version").
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+mod project;
+mod generate;
+mod models;
+mod auth;
+mod system;
+
+pub use auth::{AuthResponse, LoginRequest, LogoutResponse, Role};
+pub use generate::{AbortResponse, GenerateRequest, GenerateResponse};
+pub use models::{AvailableModel, ModelsResponse};
+pub use project::{Project, ProjectResponse, ProjectsResponse};
+pub use system::{Check, HealthResponse, ReadyResponse, VersionResponse};
+
+/// Every error except those of a request body that does not fit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ErrorResponse {
+    /// A sentence for people.
+    pub detail: String,
+}
+
+/// Answer 422: what of a request body does not fit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ValidationErrorResponse {
+    /// Every problem that was found.
+    pub detail: Vec<ValidationProblem>,
+}
+
+/// One problem of a request body.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ValidationProblem {
+    /// Kind of problem, such as `missing` or `literal_error`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Where it is: `body`, then a field's name or a position.
+    #[schema(value_type = Vec<Object>)]
+    pub loc: Vec<Value>,
+    /// A sentence for people.
+    pub msg: String,
+    /// What was sent there.
+    pub input: Value,
+    /// Values that the sentence mentions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ctx: Option<Value>,
+}

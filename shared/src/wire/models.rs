@@ -1,0 +1,76 @@
+//! Providers and models.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    names::ModelId,
+    provider::{BUILTIN_MODEL, Provider},
+};
+
+/// Models by the provider's name.
+pub(super) type KnownModels = BTreeMap<String, Vec<String>>;
+/// Models with their names on a page, by the provider's name.
+pub(super) type AvailableModels = BTreeMap<String, Vec<AvailableModel>>;
+
+/// Who can write.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ModelsResponse {
+    /// Every provider.
+    pub providers: Vec<Provider>,
+    /// Provider of a request that names none.
+    pub default_provider: Provider,
+    /// Model of a request that names none.
+    #[schema(value_type = String)]
+    pub default_model: ModelId,
+    /// Models of ready variants, by provider.
+    pub known_models: KnownModels,
+    /// Models to choose from, by provider; every provider has an entry.
+    pub available_models: AvailableModels,
+    /// Always empty; docsfy describes images with a model of its own.
+    pub default_vision_provider: String,
+    /// Always empty.
+    pub default_vision_model: String,
+}
+
+/// A model to choose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct AvailableModel {
+    /// As requests name it.
+    pub id: String,
+    /// As people read it.
+    pub name: String,
+}
+
+impl ModelsResponse {
+    /// Groups the models that wrote ready variants; the default and the built-in model can always be chosen.
+    pub fn new(default_provider: Provider, default_model: ModelId, known: &[(Provider, ModelId)]) -> Self {
+        let mut known_models = KnownModels::new();
+        for (provider, model) in known {
+            known_models.entry(provider.to_string()).or_default().push(model.to_string());
+        }
+        let available_models = Provider::ALL.map(|provider| {
+            let mut ids = known_models.get(provider.as_str()).cloned().unwrap_or_default();
+            if provider == default_provider {
+                ids.push(default_model.to_string());
+            }
+            if provider == Provider::Builtin {
+                ids.push(BUILTIN_MODEL.to_owned());
+            }
+            ids.sort();
+            ids.dedup();
+            let models = ids.into_iter().map(|id| AvailableModel { name: id.clone(), id });
+            (provider.to_string(), models.collect())
+        });
+        Self {
+            providers: Provider::ALL.to_vec(),
+            default_provider,
+            default_model,
+            known_models,
+            available_models: available_models.into(),
+            default_vision_provider: String::new(),
+            default_vision_model: String::new(),
+        }
+    }
+}
