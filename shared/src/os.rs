@@ -29,3 +29,19 @@ pub fn die_with_parent(command: &mut Command, signal: i32) {
         });
     }
 }
+
+/// Limits the address space of the child to this many bytes: what asks for more gets an error, and a process that cannot
+/// live with it ends by itself. Inherited by the child's own children.
+#[expect(unsafe_code, reason = "a limit for the child alone can only be set between fork and exec")]
+pub fn limit_memory(command: &mut Command, bytes: u64) {
+    // SAFETY: the closure calls only setrlimit, which is async-signal-safe, and does not allocate
+    unsafe {
+        command.pre_exec(move || {
+            let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
+            if libc::setrlimit(libc::RLIMIT_AS, &raw const limit) != 0 {
+                return Err(io::Error::last_os_error());
+            }
+            Ok(())
+        });
+    }
+}

@@ -3,3 +3,5 @@
 mod git;
 mod writers;
 mod workdir;
+
+pub use self::writers::parse_source_child;

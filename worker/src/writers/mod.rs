@@ -1,10 +1,14 @@
 //! Who writes the words. One trait, one instance per run; the pipeline does not know which writer it has.
 
+mod builtin;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
 use shared::plan::{Plan, PlannedPage, RepoType};
 use tokio_util::sync::CancellationToken;
+
+pub use self::builtin::parse_source_child;
 
 /// What a writer was paid for, for one call or summed over several.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
