@@ -70,7 +70,12 @@ impl Wanted {
     }
 
     /// Starts the generation, unless one is on its way; gives the generation to wait for.
-    pub(crate) async fn start(&self, pool: &PgPool, writers: &WriterSettings, force: bool) -> anyhow::Result<GenerationId> {
+    pub(crate) async fn start(
+        &self,
+        pool: &PgPool,
+        writers: &WriterSettings,
+        force: bool,
+    ) -> anyhow::Result<GenerationId> {
         let request = NewGeneration {
             requested_by: OWNER.to_owned(),
             force,
@@ -120,9 +125,7 @@ impl Wanted {
                 Status::Error | Status::Aborted => bail!("{}", row.error_message.unwrap_or_default()),
             }
             // any event is reason enough to look; one that was missed costs a second
-            let of_events = |heard: &Heard| {
-                !matches!(heard, Heard::Notification { channel, .. } if **channel != *db::events::CHANNEL)
-            };
+            let of_events = |heard: &Heard| !matches!(heard, Heard::Notification { channel, .. } if **channel != *db::events::CHANNEL);
             let event = async { while heard.recv().await.is_ok_and(|heard| !of_events(&heard)) {} };
             let _ = tokio::time::timeout(LOOK_EVERY, event).await;
         }

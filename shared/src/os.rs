@@ -145,6 +145,22 @@ pub fn limit_resources(command: &mut Command, limits: ResourceLimits) {
     }
 }
 
+/// Limits the address space of the child to this many bytes: what asks for more gets an error, and a process that cannot
+/// live with it ends by itself. Inherited by the child's own children.
+#[expect(unsafe_code, reason = "a limit for the child alone can only be set between fork and exec")]
+pub fn limit_memory(command: &mut Command, bytes: u64) {
+    // SAFETY: the closure calls only setrlimit, which is async-signal-safe, and does not allocate
+    unsafe {
+        command.pre_exec(move || {
+            let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
+            if libc::setrlimit(libc::RLIMIT_AS, &raw const limit) != 0 {
+                return Err(io::Error::last_os_error());
+            }
+            Ok(())
+        });
+    }
+}
+
 /// Takes every capability from the child for good, also when it runs as root, and any way to win one by executing a
 /// set-user-id file.
 #[expect(unsafe_code, reason = "a child's capabilities can only be dropped between fork and exec")]

@@ -12,6 +12,8 @@ mod writers;
 mod git;
 mod workdir;
 
+pub use self::writers::parse_source_child;
+
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context;

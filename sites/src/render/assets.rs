@@ -40,7 +40,8 @@ impl Assets {
 /// The project's initial on a colour that its name picks, dark enough for white.
 fn icon(project: &str) -> String {
     let hue = project.bytes().fold(7_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte))) % 360;
-    let initial: String = project.chars().find(|c| c.is_alphanumeric()).map_or_else(|| "d".into(), |c| c.to_uppercase().collect());
+    let initial: String =
+        project.chars().find(|c| c.is_alphanumeric()).map_or_else(|| "d".into(), |c| c.to_uppercase().collect());
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 32 32\">\
          <rect width=\"32\" height=\"32\" rx=\"7\" fill=\"hsl({hue} 45% 34%)\"/>\

@@ -79,7 +79,8 @@ struct NotFoundTemplate<'a> {
 pub(crate) fn page_html(site: &Site<'_>, assets: &Assets, position: usize, rendered: &RenderedPage) -> String {
     let page = &site.pages[position];
     let group = &site.groups[page.group];
-    let description = if page.planned.description.trim().is_empty() { &site.plan.tagline } else { &page.planned.description };
+    let description =
+        if page.planned.description.trim().is_empty() { &site.plan.tagline } else { &page.planned.description };
     let neighbour = |position: usize| site.pages.get(position).map(|_| page_link(site, position, false));
     render(&PageTemplate {
         frame: frame(site, assets, description),

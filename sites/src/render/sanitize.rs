@@ -10,7 +10,12 @@ use std::{
 use ammonia::Builder;
 use sha2::{Digest, Sha256};
 
-use super::{headings::LAYOUT_PREFIX, links::{LinkTargets, resolve_link}, raw_html, site::Site};
+use super::{
+    headings::LAYOUT_PREFIX,
+    links::{LinkTargets, resolve_link},
+    raw_html,
+    site::Site,
+};
 
 /// Pieces of our own HTML that wait outside while a page is sanitised.
 ///
@@ -104,7 +109,10 @@ pub(crate) fn sanitize(site: &Site<'_>, html: &str, held: &HeldOut) -> String {
         ]))
         .generic_attributes(HashSet::from(["id", "title", "lang", "dir", "aria-label"]))
         .allowed_classes(HashMap::from([
-            ("div", HashSet::from(["heading", "table-scroll", "callout", "note", "tip", "important", "warning", "danger"])),
+            (
+                "div",
+                HashSet::from(["heading", "table-scroll", "callout", "note", "tip", "important", "warning", "danger"]),
+            ),
             ("a", HashSet::from(["permalink", "footnote-back"])),
             ("p", HashSet::from(["callout-title"])),
             ("th", HashSet::from(["center", "right"])),

@@ -60,7 +60,8 @@ pub(crate) fn sections_of(root: Node<'_>, headings: &[Heading]) -> Vec<Section> 
                 section.code.push_str(&block.literal);
                 section.code.push('\n');
             }
-            NodeValue::Emph | NodeValue::Strong | NodeValue::Link(_) | NodeValue::Strikethrough | NodeValue::Raw(_) => {}
+            NodeValue::Emph | NodeValue::Strong | NodeValue::Link(_) | NodeValue::Strikethrough | NodeValue::Raw(_) => {
+            }
             _ if !section.body.is_empty() && !section.body.ends_with(' ') => section.body.push(' '),
             _ => {}
         }

@@ -60,7 +60,8 @@ impl Run {
 
     /// Opens the writer that the variant asks for.
     pub(crate) async fn open_writer(&self, checkout: &Checkout) -> Result<Box<dyn Writer>, StageError> {
-        let opened = writers::open(&self.worker, &self.claimed.key, checkout, self.work_dir.path());
+        let repo_url = self.source.web_links(&checkout.commit).map(|links| links.repository);
+        let opened = writers::open(&self.worker, &self.claimed.key, checkout, repo_url, self.work_dir.path());
         self.unless_stopped(opened).await?.map_err(|error| StageError::Fail(error.message))
     }
 
