@@ -15,7 +15,8 @@ pub(crate) fn convert_quotations(root: Node<'_>) {
         else {
             continue;
         };
-        let Some(strong) = paragraph.first_child().filter(|first| matches!(first.data().value, NodeValue::Strong)) else {
+        let Some(strong) = paragraph.first_child().filter(|first| matches!(first.data().value, NodeValue::Strong))
+        else {
             continue;
         };
         let word = text_of(strong);

@@ -18,8 +18,18 @@ const MAX_LABEL_CHARS: usize = 36;
 
 /// Files without an ending that are citations nevertheless.
 const BARE_FILES: [&str; 12] = [
-    "Makefile", "Dockerfile", "LICENSE", "README", "Justfile", "justfile", "Gemfile", "Rakefile", "Procfile",
-    "Jenkinsfile", "BUILD", "CODEOWNERS",
+    "Makefile",
+    "Dockerfile",
+    "LICENSE",
+    "README",
+    "Justfile",
+    "justfile",
+    "Gemfile",
+    "Rakefile",
+    "Procfile",
+    "Jenkinsfile",
+    "BUILD",
+    "CODEOWNERS",
 ];
 
 impl Citation {
@@ -72,7 +82,9 @@ impl Citation {
     pub(crate) fn url(&self, source: &SourceLinks) -> String {
         let fragment = match (self.lines, source.style) {
             (None, _) => String::new(),
-            (Some((first, last)), LineStyle::HashLDashL | LineStyle::HashLDash) if first == last => format!("#L{first}"),
+            (Some((first, last)), LineStyle::HashLDashL | LineStyle::HashLDash) if first == last => {
+                format!("#L{first}")
+            }
             (Some((first, last)), LineStyle::HashLDashL) => format!("#L{first}-L{last}"),
             (Some((first, last)), LineStyle::HashLDash) => format!("#L{first}-{last}"),
             (Some((first, last)), LineStyle::Bitbucket) if first == last => format!("#lines-{first}"),
@@ -107,7 +119,8 @@ impl Citation {
     pub(crate) fn to_markdown(&self, source: Option<&SourceLinks>) -> String {
         match source {
             Some(source) => {
-                let label = self.label().replace('[', "\\[").replace(']', "\\]").replace('_', "\\_").replace('*', "\\*");
+                let label =
+                    self.label().replace('[', "\\[").replace(']', "\\]").replace('_', "\\_").replace('*', "\\*");
                 let url = self.url(source).replace('(', "%28").replace(')', "%29");
                 format!("[{label}]({url})")
             }
@@ -157,7 +170,8 @@ mod tests {
         assert_eq!(lines("a b.rs:24-10"), Some(("a b.rs".into(), Some((10, 24)))));
         assert_eq!(lines("x.rs#L3-L9"), Some(("x.rs".into(), Some((3, 9)))));
         assert_eq!(lines("Makefile"), Some(("Makefile".into(), None)));
-        for no in ["nodiscard", "-f x", "../etc/passwd", "/etc/passwd", "https://e.org/a.js", "a/../b.rs", "", "a<b.rs"] {
+        for no in ["nodiscard", "-f x", "../etc/passwd", "/etc/passwd", "https://e.org/a.js", "a/../b.rs", "", "a<b.rs"]
+        {
             assert_eq!(lines(no), None, "{no}");
         }
     }
@@ -175,7 +189,7 @@ mod tests {
     fn a_long_path_loses_its_first_folders_only_on_the_label() {
         let citation = Citation::parse("crates/very/deeply/nested/module/with/names/file.rs:1").unwrap();
         let html = citation.to_html(Some(&github(LineStyle::HashLDashL)));
-        assert!(html.contains(">…/module/with/names/file.rs:1<"), "{html}");
+        assert!(html.contains(">…/nested/module/with/names/file.rs:1<"), "{html}");
         assert!(html.contains("title=\"crates/very/deeply/nested/module/with/names/file.rs:1\""), "{html}");
     }
 }

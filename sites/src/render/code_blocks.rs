@@ -25,7 +25,8 @@ pub(crate) fn code_block_html(site: &Site<'_>, info: &str, code: &str, number: u
     let mut out = String::with_capacity(code.len() * 2 + 400);
     out.push_str("<figure class=\"code\">");
     fence.push_caption(site, &mut out);
-    write!(out, "<pre tabindex=\"0\" role=\"region\" aria-label=\"Code {number}").expect("writing to a String cannot fail");
+    write!(out, "<pre tabindex=\"0\" role=\"region\" aria-label=\"Code {number}")
+        .expect("writing to a String cannot fail");
     if let Some(name) = fence.name() {
         out.push_str(": ");
         push_escaped(&mut out, &name);
@@ -60,7 +61,8 @@ impl Fence {
         let name = word.split(',').next().unwrap_or_default().trim_start_matches('.');
         if let Some((lines, path)) = lines_and_path(word) {
             self.file = Citation::new(path, Some(lines));
-        } else if let Some((language, path)) = word.split_once(':').filter(|(name, _)| language_of_name(name).is_some()) {
+        } else if let Some((language, path)) = word.split_once(':').filter(|(name, _)| language_of_name(name).is_some())
+        {
             self.language = language_of_name(language);
             self.file = Citation::parse(path);
         } else if let Some(language) = language_of_name(name) {

@@ -35,7 +35,10 @@ pub(crate) fn encode_path(path: &str) -> String {
 
 /// An address that may already hold percent signs: only what has no place in an address is encoded.
 pub(crate) fn encode_url(url: &str) -> String {
-    encode(url, |byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}'))
+    encode(url, |byte| {
+        byte.is_ascii_graphic()
+            && !matches!(byte, b'"' | b'\'' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}')
+    })
 }
 
 fn encode(text: &str, allowed: impl Fn(u8) -> bool) -> String {

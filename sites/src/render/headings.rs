@@ -24,7 +24,8 @@ pub(crate) fn ensure_title<'a>(arena: &'a comrak::Arena<'a>, root: Node<'a>, tit
     if first.is_some_and(is_title) {
         return;
     }
-    let heading = arena.alloc(AstNode::from(NodeValue::Heading(NodeHeading { level: 1, setext: false, closed: false })));
+    let heading =
+        arena.alloc(AstNode::from(NodeValue::Heading(NodeHeading { level: 1, setext: false, closed: false })));
     heading.append(arena.alloc(AstNode::from(NodeValue::Text(title.to_owned().into()))));
     root.prepend(heading);
 }

@@ -34,8 +34,14 @@ struct Progress {
 pub(crate) fn page_html(site: &Site<'_>, root: Node<'_>, headings: &[Heading], held: Option<HeldOut>) -> String {
     let mut options = markdown::options();
     options.render.r#unsafe = held.is_some();
-    let progress =
-        Progress { headings: headings.to_vec().into_iter(), open_heading: None, tables: 0, column: 0, footnotes: 0, held };
+    let progress = Progress {
+        headings: headings.to_vec().into_iter(),
+        open_heading: None,
+        tables: 0,
+        column: 0,
+        footnotes: 0,
+        held,
+    };
     let mut html = String::new();
     let plugins = Plugins::default();
     let progress = format_document_with_formatter(root, &options, &mut html, &plugins, format_node, progress)
@@ -97,10 +103,15 @@ fn format_node(context: &mut Context<Progress>, node: Node<'_>, entering: bool) 
             }
         }
         NodeValue::FootnoteDefinition(_) => format_footnote(context, entering)?,
-        NodeValue::TaskItem(item) if node.parent().is_some_and(|list| matches!(list.data().value, NodeValue::List(_))) => {
+        NodeValue::TaskItem(item)
+            if node.parent().is_some_and(|list| matches!(list.data().value, NodeValue::List(_))) =>
+        {
             if entering {
                 let (class, label) = if item.symbol.is_some() { ("box done", "Done") } else { ("box", "Open") };
-                write!(context, "<li class=\"task\"><span class=\"{class}\" role=\"img\" aria-label=\"{label}\"></span>")?;
+                write!(
+                    context,
+                    "<li class=\"task\"><span class=\"{class}\" role=\"img\" aria-label=\"{label}\"></span>"
+                )?;
             } else {
                 context.write_str("</li>\n")?;
             }
@@ -141,8 +152,7 @@ fn format_table(context: &mut Context<Progress>, node: Node<'_>, entering: bool)
         context.user.tables += 1;
         let number = context.user.tables;
         let first = node.first_child().and_then(|row| row.first_child()).map(text_of).filter(|text| !text.is_empty());
-        let mut tag =
-            format!("<div class=\"table-scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Table {number}");
+        let mut tag = format!("<div class=\"table-scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Table {number}");
         if let Some(first) = first {
             tag.push_str(": ");
             push_escaped(&mut tag, &first);

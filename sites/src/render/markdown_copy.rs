@@ -25,7 +25,8 @@ impl CitationPlaces {
             let mut written = 0;
             while let Some((start, citation)) = places.next_if(|(start, _)| start.line <= index + 1) {
                 let column = start.column.saturating_sub(1);
-                let Some((from, to)) = find(line, column.max(written), citation).or_else(|| find(line, written, citation))
+                let Some((from, to)) =
+                    find(line, column.max(written), citation).or_else(|| find(line, written, citation))
                 else {
                     continue;
                 };

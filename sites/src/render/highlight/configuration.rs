@@ -158,11 +158,7 @@ fn paint_yaml_value(painter: &mut Painter, text: &str) {
             }
             _ if c.is_alphabetic() => {
                 let length = length_while(rest, |c| c.is_alphanumeric() || c == '_' || c == '-');
-                if rest[length..].starts_with(": ") {
-                    (Class::Property, length)
-                } else {
-                    scalar(rest, length)
-                }
+                if rest[length..].starts_with(": ") { (Class::Property, length) } else { scalar(rest, length) }
             }
             _ => (Class::Plain, c.len_utf8()),
         };

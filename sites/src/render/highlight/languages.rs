@@ -2,13 +2,7 @@
 
 use syntect::parsing::SyntaxReference;
 
-use super::{
-    configuration, lexer,
-    lexer::Grammar,
-    long_tail, markup,
-    painter::Painter,
-    shell, stylesheet, tables,
-};
+use super::{configuration, lexer, lexer::Grammar, long_tail, markup, painter::Painter, shell, stylesheet, tables};
 
 /// A language that code can be painted in.
 #[derive(Clone, Copy)]

@@ -59,8 +59,7 @@ pub(super) fn paint(painter: &mut Painter, syntax: &SyntaxReference, code: &str)
     let mut state = ParseState::new(syntax);
     let mut stack = ScopeStack::new();
     for line in code.split_inclusive('\n') {
-        let operations =
-            if line.len() <= MAX_LINE_BYTES { state.parse_line(line, &SYNTAXES).ok() } else { None };
+        let operations = if line.len() <= MAX_LINE_BYTES { state.parse_line(line, &SYNTAXES).ok() } else { None };
         let mut painted = 0;
         for (at, operation) in operations.into_iter().flatten() {
             if let Some(text) = line.get(painted..at) {

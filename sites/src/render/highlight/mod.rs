@@ -13,8 +13,8 @@ mod stylesheet;
 mod long_tail;
 mod languages;
 
+pub(crate) use languages::{Language, language_of_file, language_of_name};
 use painter::Painter;
-pub(crate) use languages::{language_of_file, language_of_name, Language};
 
 /// Longest code, in bytes, that is coloured; longer code is shown as it is.
 const MAX_COLOURED_BYTES: usize = 100 * 1024;
@@ -34,17 +34,108 @@ mod tests {
     use super::{super::escape::escaped, *};
 
     const NAMES: &[&str] = &[
-        "rust", "python", "javascript", "typescript", "tsx", "jsx", "go", "java", "c", "cpp", "csharp", "ruby", "php",
-        "kotlin", "swift", "bash", "console", "json", "yaml", "toml", "ini", "html", "xml", "css", "scss", "sql",
-        "dockerfile", "makefile", "diff", "markdown", "haskell", "lua",
+        "rust",
+        "python",
+        "javascript",
+        "typescript",
+        "tsx",
+        "jsx",
+        "go",
+        "java",
+        "c",
+        "cpp",
+        "csharp",
+        "ruby",
+        "php",
+        "kotlin",
+        "swift",
+        "bash",
+        "console",
+        "json",
+        "yaml",
+        "toml",
+        "ini",
+        "html",
+        "xml",
+        "css",
+        "scss",
+        "sql",
+        "dockerfile",
+        "makefile",
+        "diff",
+        "markdown",
+        "haskell",
+        "lua",
     ];
 
     /// Pieces that open, close and escape things in one language or another.
     const PIECES: &[&str] = &[
-        "\"", "'", "`", "\\", "\n", " ", "/*", "*/", "//", "#", "<!--", "-->", "<", ">", "</", "script", "<script>",
-        "</script>", "{", "}", "(", ")", "[", "]", "$", "${", "$(", "@", ":", ";", "=", "-", "--", "+", "|", "&", "!",
-        "r#\"", "\"#", "'a", "fn", "def", "x", "0x1f", "1.5e-3", "é", "日本", "\t", "- ", "key: ", "|\n  text", "EOF",
-        "<<EOF\n", "\"\"\"", "'''", "%", "~~~", "```", "#[", "@media", ".", ",", "\r\n", "\u{0}", "\u{1F600}", "--[[",
+        "\"",
+        "'",
+        "`",
+        "\\",
+        "\n",
+        " ",
+        "/*",
+        "*/",
+        "//",
+        "#",
+        "<!--",
+        "-->",
+        "<",
+        ">",
+        "</",
+        "script",
+        "<script>",
+        "</script>",
+        "{",
+        "}",
+        "(",
+        ")",
+        "[",
+        "]",
+        "$",
+        "${",
+        "$(",
+        "@",
+        ":",
+        ";",
+        "=",
+        "-",
+        "--",
+        "+",
+        "|",
+        "&",
+        "!",
+        "r#\"",
+        "\"#",
+        "'a",
+        "fn",
+        "def",
+        "x",
+        "0x1f",
+        "1.5e-3",
+        "é",
+        "日本",
+        "\t",
+        "- ",
+        "key: ",
+        "|\n  text",
+        "EOF",
+        "<<EOF\n",
+        "\"\"\"",
+        "'''",
+        "%",
+        "~~~",
+        "```",
+        "#[",
+        "@media",
+        ".",
+        ",",
+        "\r\n",
+        "\u{0}",
+        "\u{1F600}",
+        "--[[",
     ];
 
     fn without_tags(html: &str) -> String {
@@ -88,7 +179,8 @@ mod tests {
     #[test]
     fn time_grows_with_the_length_of_the_code() {
         for name in NAMES.iter().filter(|name| !language_of_name(name).is_some_and(Language::is_long_tail)) {
-            for piece in ["\"", "/*", "<", "'", "[", "${", "#[", "<a ", "(", "a: ", "- ", "r#", "`", "\\", "<!--", "$("] {
+            for piece in ["\"", "/*", "<", "'", "[", "${", "#[", "<a ", "(", "a: ", "- ", "r#", "`", "\\", "<!--", "$("]
+            {
                 let code = piece.repeat(90 * 1024 / piece.len());
                 let start = std::time::Instant::now();
                 let html = highlight(language_of_name(name), &code);
@@ -117,8 +209,10 @@ mod tests {
             ("diff", "@@ -1 +1 @@\n-old\n+new\n same\n"),
             ("css", "@media print { .a:hover { color: #fff; margin: 1.5rem } }"),
         ];
-        let shown: String =
-            samples.iter().map(|(name, code)| format!("{name}\n{}\n\n", highlight(language_of_name(name), code))).collect();
+        let shown: String = samples
+            .iter()
+            .map(|(name, code)| format!("{name}\n{}\n\n", highlight(language_of_name(name), code)))
+            .collect();
         insta::assert_snapshot!(shown);
     }
 }

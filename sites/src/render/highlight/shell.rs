@@ -137,7 +137,8 @@ fn token(rest: &str, c: char, command: &mut bool, after_space: bool) -> (Class, 
 }
 
 fn is_argument(c: char) -> bool {
-    !c.is_whitespace() && !matches!(c, '"' | '\'' | '$' | '|' | ';' | '&' | '(' | ')' | '`' | '\\' | '<' | '>' | '{' | '}')
+    !c.is_whitespace()
+        && !matches!(c, '"' | '\'' | '$' | '|' | ';' | '&' | '(' | ')' | '`' | '\\' | '<' | '>' | '{' | '}')
 }
 
 fn word(rest: &str, command: &mut bool) -> (Class, usize) {
@@ -184,9 +185,7 @@ fn paint_arguments_as(painter: &mut Painter, text: &str, class: Class) {
     let mut command = false;
     while let Some(c) = rest.chars().next() {
         let (found, length) = match c {
-            '$' if rest.starts_with("$(") => {
-                (Class::Variable, length_while(rest, |c| c != ')' && c != '\n').max(2))
-            }
+            '$' if rest.starts_with("$(") => (Class::Variable, length_while(rest, |c| c != ')' && c != '\n').max(2)),
             '$' | '"' | '\'' | '-' => token(rest, c, &mut command, ends_with_space(text, rest)),
             _ if c.is_whitespace() => (Class::Plain, c.len_utf8()),
             _ => (class, c.len_utf8()),

@@ -24,7 +24,9 @@ pub(super) fn paint_css(painter: &mut Painter, code: &str) {
                 in_value = !is_selector(rest);
                 (Class::Plain, 1)
             }
-            '0'..='9' => (Class::Number, number_length(rest) + usize::from(rest[number_length(rest)..].starts_with('%'))),
+            '0'..='9' => {
+                (Class::Number, number_length(rest) + usize::from(rest[number_length(rest)..].starts_with('%')))
+            }
             _ if is_name(c) => name(rest, in_value),
             _ => (Class::Plain, c.len_utf8()),
         };
