@@ -26,9 +26,10 @@ document.querySelector("[data-theme-switch]")?.addEventListener("click", () => {
 
 // --- sidebar and contents -----------------------------------------------------------------------------------------
 
-// older browsers cannot show the inside of closed details by style alone
-if (!CSS.supports("selector(::details-content)") && matchMedia("(min-width: 60rem)").matches) {
-  for (const details of document.querySelectorAll("[data-wide-open]")) details.open = true;
+// on wide screens both are always shown by style; open they are named right for screen readers, too
+for (const [query, name] of [["(min-width: 60rem)", ".sidebar"], ["(min-width: 80rem)", ".contents"]]) {
+  const details = document.querySelector(name);
+  if (details && matchMedia(query).matches) details.open = true;
 }
 
 const sidebar = document.querySelector(".sidebar");
@@ -141,7 +142,7 @@ const matches = (word) => {
   const found = new Map();
   for (let at = lowerBound(index.terms, word); at < index.terms.length && index.terms[at].startsWith(word); at++) {
     const rest = index.terms[at].length - word.length;
-    found.set(at, rest === 0 ? 1 : 0.6 / (1 + rest / 8));
+    found.set(at, rest === 0 ? 1 : 0.85 / (1 + rest / 6));
     if (found.size > 200) break;
   }
   if (word.length >= 4 && !found.has(lowerBound(index.terms, word))) {
@@ -167,16 +168,17 @@ const search = (text) => {
     const best = new Map();
     for (const [term, fit] of matches(word)) {
       const places = index.i[term];
-      const rarity = Math.log(1 + (count - places.length / 2 + 0.5) / (places.length / 2 + 0.5));
       let section = 0;
       for (let at = 0; at < places.length; at += 2) {
         section += places[at];
         const weight = places[at + 1];
-        const length = 0.4 + 0.6 * (index.d[section][4] / (index.mean || 1));
-        const score = (fit * rarity * weight * 2.2) / (weight + 1.2 * length);
+        const length = 0.5 + 0.5 * (index.d[section][4] / (index.mean || 1));
+        const score = (fit * weight * 5) / (weight + 4 * length);
         if (score > (best.get(section) ?? 0)) best.set(section, score);
       }
     }
+    const rarity = Math.log(1 + (count - best.size + 0.5) / (best.size + 0.5));
+    for (const [section, score] of best) best.set(section, score * rarity);
     for (const [section, score] of best) {
       const sum = scores.get(section) ?? [0, 0];
       scores.set(section, [sum[0] + 1, sum[1] + score]);

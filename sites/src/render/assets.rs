@@ -37,14 +37,17 @@ impl Assets {
     }
 }
 
+/// Hues that are calm and far enough from each other.
+const HUES: [u32; 8] = [166, 198, 216, 238, 262, 288, 330, 352];
+
 /// The project's initial on a colour that its name picks, dark enough for white.
 fn icon(project: &str) -> String {
-    let hue = project.bytes().fold(7_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte))) % 360;
-    let initial: String =
-        project.chars().find(|c| c.is_alphanumeric()).map_or_else(|| "d".into(), |c| c.to_uppercase().collect());
+    let sum = project.bytes().fold(7_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte)));
+    let hue = HUES[sum % HUES.len()];
+    let initial = project.chars().find(|c| c.is_alphanumeric()).unwrap_or('d').to_uppercase().to_string();
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 32 32\">\
-         <rect width=\"32\" height=\"32\" rx=\"7\" fill=\"hsl({hue} 45% 34%)\"/>\
+         <rect width=\"32\" height=\"32\" rx=\"7\" fill=\"hsl({hue} 45% 36%)\"/>\
          <text x=\"16\" y=\"22.5\" font-family=\"system-ui,sans-serif\" font-size=\"19\" font-weight=\"700\" \
          text-anchor=\"middle\" fill=\"#fff\">{}</text></svg>\n",
         escaped(&initial)

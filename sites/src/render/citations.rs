@@ -189,7 +189,7 @@ mod tests {
     fn a_long_path_loses_its_first_folders_only_on_the_label() {
         let citation = Citation::parse("crates/very/deeply/nested/module/with/names/file.rs:1").unwrap();
         let html = citation.to_html(Some(&github(LineStyle::HashLDashL)));
-        assert!(html.contains(">…/module/with/names/file.rs:1<"), "{html}");
+        assert!(html.contains(">…/nested/module/with/names/file.rs:1<"), "{html}");
         assert!(html.contains("title=\"crates/very/deeply/nested/module/with/names/file.rs:1\""), "{html}");
     }
 }

@@ -10,6 +10,9 @@ const FULL_NAVIGATION_PAGES: usize = 100;
 /// From so many pages on, a group of the first page lists titles only.
 const CARD_PAGES: usize = 9;
 
+/// Up to here a page's HTML is its title.
+const TITLE_END: &str = "</h1>";
+
 /// What every page has around its content.
 struct Frame<'a> {
     project: &'a str,
@@ -27,10 +30,10 @@ struct Frame<'a> {
 }
 
 /// A link in a list of pages.
-struct PageLink<'a> {
+struct PageLink {
     href: String,
-    title: &'a str,
-    description: &'a str,
+    title: String,
+    description: String,
     current: bool,
 }
 
@@ -38,33 +41,33 @@ struct PageLink<'a> {
 struct GroupLinks<'a> {
     title: &'a str,
     href: String,
-    current: bool,
     compact: bool,
-    pages: Vec<PageLink<'a>>,
+    pages: Vec<PageLink>,
 }
 
 #[derive(Template)]
 #[template(path = "page.html")]
 struct PageTemplate<'a> {
     frame: Frame<'a>,
-    title: &'a str,
+    title: String,
     slug: &'a str,
     group: &'a str,
     group_href: String,
     begins_group: bool,
     groups: Vec<GroupLinks<'a>>,
     contents: Vec<&'a Heading>,
+    heading: &'a str,
     body: &'a str,
-    related: Vec<PageLink<'a>>,
-    previous: Option<PageLink<'a>>,
-    next: Option<PageLink<'a>>,
+    related: Vec<PageLink>,
+    previous: Option<PageLink>,
+    next: Option<PageLink>,
 }
 
 #[derive(Template)]
 #[template(path = "index.html")]
 struct IndexTemplate<'a> {
     frame: Frame<'a>,
-    first: Option<PageLink<'a>>,
+    first: Option<PageLink>,
     groups: Vec<GroupLinks<'a>>,
     page_count: usize,
 }
@@ -79,19 +82,22 @@ struct NotFoundTemplate<'a> {
 pub(crate) fn page_html(site: &Site<'_>, assets: &Assets, position: usize, rendered: &RenderedPage) -> String {
     let page = &site.pages[position];
     let group = &site.groups[page.group];
-    let description =
-        if page.planned.description.trim().is_empty() { &site.plan.tagline } else { &page.planned.description };
+    let description = Some(page.description()).filter(|text| !text.is_empty());
+    let description = description.as_deref().unwrap_or(&site.plan.tagline);
+    let title_end = rendered.html.find(TITLE_END).map_or(0, |at| at + TITLE_END.len());
+    let (heading, body) = rendered.html.split_at(title_end);
     let neighbour = |position: usize| site.pages.get(position).map(|_| page_link(site, position, false));
     render(&PageTemplate {
         frame: frame(site, assets, description),
-        title: &page.planned.title,
+        title: page.title(),
         slug: page.slug(),
         group: group.title,
         group_href: href(site, group.first),
         begins_group: group.first == position,
         groups: navigation(site, position),
         contents: rendered.headings.iter().filter(|heading| matches!(heading.level, 2 | 3)).collect(),
-        body: &rendered.html,
+        heading,
+        body,
         related: related(site, page.written),
         previous: position.checked_sub(1).and_then(neighbour),
         next: neighbour(position + 1),
@@ -103,7 +109,6 @@ pub(crate) fn index_html(site: &Site<'_>, assets: &Assets) -> String {
     let groups = site.groups.iter().map(|group| GroupLinks {
         title: group.title,
         href: href(site, group.first),
-        current: false,
         compact: group.count > CARD_PAGES,
         pages: (group.first..group.first + group.count).map(|position| page_link(site, position, false)).collect(),
     });
@@ -150,21 +155,19 @@ fn href(site: &Site<'_>, position: usize) -> String {
     format!("{}.html", site.pages[position].slug())
 }
 
-fn page_link<'a>(site: &Site<'a>, position: usize, current: bool) -> PageLink<'a> {
-    let planned = site.pages[position].planned;
-    PageLink { href: href(site, position), title: &planned.title, description: &planned.description, current }
+fn page_link(site: &Site<'_>, position: usize, current: bool) -> PageLink {
+    let page = &site.pages[position];
+    PageLink { href: href(site, position), title: page.title(), description: page.description(), current }
 }
 
 fn navigation<'a>(site: &Site<'a>, position: usize) -> Vec<GroupLinks<'a>> {
     let current_group = site.pages[position].group;
     let all = site.pages.len() <= FULL_NAVIGATION_PAGES;
     let groups = site.groups.iter().enumerate().map(|(number, group)| {
-        let current = number == current_group;
-        let listed = if all || current { group.count } else { 0 };
+        let listed = if all || number == current_group { group.count } else { 0 };
         GroupLinks {
             title: group.title,
             href: href(site, group.first),
-            current,
             compact: false,
             pages: (group.first..group.first + listed).map(|at| page_link(site, at, at == position)).collect(),
         }
@@ -172,7 +175,7 @@ fn navigation<'a>(site: &Site<'a>, position: usize) -> Vec<GroupLinks<'a>> {
     groups.collect()
 }
 
-fn related<'a>(site: &Site<'a>, page: &Page) -> Vec<PageLink<'a>> {
+fn related(site: &Site<'_>, page: &Page) -> Vec<PageLink> {
     let mut positions: Vec<usize> = Vec::new();
     for slug in page.related.iter().filter(|slug| **slug != page.slug) {
         if let Some(position) = site.position(slug.as_str()).filter(|position| !positions.contains(position)) {

@@ -7,7 +7,7 @@
 use comrak::nodes::{Node, NodeHtmlBlock, NodeValue};
 
 /// Tags that the sanitiser keeps.
-pub(crate) const KEPT: [&str; 49] = [
+pub(crate) const KEPT: [&str; 50] = [
     "a",
     "abbr",
     "b",
@@ -28,6 +28,7 @@ pub(crate) const KEPT: [&str; 49] = [
     "em",
     "figcaption",
     "figure",
+    "h1",
     "h2",
     "h3",
     "h4",
@@ -60,9 +61,9 @@ pub(crate) const KEPT: [&str; 49] = [
 ];
 
 /// Tags that the sanitiser takes away and whose content stands by itself.
-const TAKEN_AWAY: [&str; 16] = [
-    "big", "center", "font", "h1", "nobr", "picture", "rp", "rt", "ruby", "section", "source", "strike", "tt", "u",
-    "ul", "var",
+const TAKEN_AWAY: [&str; 15] = [
+    "big", "center", "font", "nobr", "picture", "rp", "rt", "ruby", "section", "source", "strike", "tt", "u", "ul",
+    "var",
 ];
 
 /// Prepares every piece of raw HTML; says whether any is left that needs the sanitiser.
@@ -121,6 +122,11 @@ fn readable(literal: &str) -> String {
         let goes_on = rest[name_at + length..].starts_with(['>', '/', ' ', '\n', '\t', '\r']);
         out.push_str(if known && goes_on { "<" } else { "&lt;" });
         rest = &rest[1..];
+        if name == "h1" && goes_on {
+            // a page has one title, and that is not here
+            out.push_str(if name_at == 2 { "/h2" } else { "h2" });
+            rest = &rest[name_at + 1..];
+        }
     }
     out.push_str(rest);
     out
@@ -161,6 +167,7 @@ mod tests {
         assert_eq!(readable("<svg/onload=alert(1)>"), "&lt;svg/onload=alert(1)>");
         assert_eq!(readable("<div<script>"), "&lt;div&lt;script>");
         assert_eq!(readable("<img src=x alt='the <b> logo' onerror=y>!"), "the &lt;b&gt; logo!");
+        assert_eq!(readable("<h1 align=x>T</h1>"), "<h2 align=x>T</h2>");
         assert_eq!(readable("1 < 2 <"), "1 &lt; 2 &lt;");
     }
 }

@@ -21,7 +21,7 @@ use super::{
 ///
 /// A piece is written as a word that begins with a digest of the page itself, so that no page can hold its own. It comes
 /// back only where it stands as text: a page can put it into an attribute (by leaving a quote open in front of a code
-/// block), and there it stays a harmless word.
+/// block), and there it is left out.
 pub(crate) struct HeldOut {
     mark: String,
     pieces: Vec<String>,
@@ -49,16 +49,17 @@ impl HeldOut {
         let mut rest = html;
         while !rest.is_empty() {
             let text_end = rest.find('<').unwrap_or(rest.len());
-            self.put_back_text(&rest[..text_end], &mut out);
+            self.replace_words(&rest[..text_end], true, &mut out);
             rest = &rest[text_end..];
             let tag = tag_end(rest);
-            out.push_str(&rest[..tag]);
+            self.replace_words(&rest[..tag], false, &mut out);
             rest = &rest[tag..];
         }
         out
     }
 
-    fn put_back_text(&self, text: &str, out: &mut String) {
+    /// Writes `text` with each word replaced by its piece, or left out where pieces must not stand.
+    fn replace_words(&self, text: &str, with_pieces: bool, out: &mut String) {
         let mut rest = text;
         while let Some(at) = rest.find(&self.mark) {
             let after = &rest[at + self.mark.len()..];
@@ -68,7 +69,7 @@ impl HeldOut {
             out.push_str(&rest[..at]);
             match piece {
                 Some((piece, after)) => {
-                    out.push_str(piece);
+                    out.push_str(if with_pieces { piece } else { "" });
                     rest = after;
                 }
                 None => rest = after,

@@ -75,9 +75,9 @@ struct Index<'a> {
     /// Stop words.
     s: &'a [&'a str],
     /// Pages: slug, title, group.
-    p: Vec<(&'a str, &'a str, &'a str)>,
+    p: Vec<(&'a str, String, &'a str)>,
     /// Sections: page, id (empty for the beginning), heading, snippet, length in words.
-    d: Vec<(usize, &'a str, &'a str, String, u32)>,
+    d: Vec<(usize, &'a str, String, String, u32)>,
     /// All words, sorted, with spaces between.
     t: String,
     /// For each word: steps from section to section, and what it counts for there.
@@ -89,21 +89,21 @@ pub(crate) fn search_script(site: &Site<'_>, rendered: &[RenderedPage]) -> Strin
     let mut index = Index { s: &STOP_WORDS, p: Vec::new(), d: Vec::new(), t: String::new(), i: Vec::new() };
     let mut terms: BTreeMap<String, Vec<(u32, u32)>> = BTreeMap::new();
     for (number, (page, result)) in site.pages.iter().zip(rendered).enumerate() {
-        let title = page.planned.title.as_str();
-        index.p.push((page.slug(), title, site.groups[page.group].title));
+        let title = page.title();
+        index.p.push((page.slug(), title.clone(), site.groups[page.group].title));
         for section in &result.sections {
             let Some(heading) = result.headings.get(section.heading) else { continue };
             let section_number = u32::try_from(index.d.len()).unwrap_or(u32::MAX);
             let mut weights: BTreeMap<String, u32> = BTreeMap::new();
             let is_first = section.heading == 0;
-            count_words(title, if is_first { TITLE_WEIGHT } else { 1 }, &mut weights);
+            count_words(&title, if is_first { TITLE_WEIGHT } else { 1 }, &mut weights);
             count_words(&heading.text, HEADING_WEIGHT, &mut weights);
             let length = count_words(&section.body, 1, &mut weights) + count_words(&section.code, 1, &mut weights);
             for (term, weight) in weights {
                 terms.entry(term).or_default().push((section_number, weight.min(MAX_WEIGHT)));
             }
             let id = if is_first { "" } else { heading.id.as_str() };
-            let shown = if is_first { title } else { heading.text.as_str() };
+            let shown = if is_first { title.clone() } else { heading.text.clone() };
             index.d.push((number, id, shown, snippet(&section.body), length));
         }
     }

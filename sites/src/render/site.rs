@@ -43,6 +43,21 @@ impl SitePage<'_> {
     pub(crate) fn slug(&self) -> &str {
         self.planned.slug.as_str()
     }
+
+    /// The title as plain text; planners like to put names of code into backticks.
+    pub(crate) fn title(&self) -> String {
+        plain(&self.planned.title)
+    }
+
+    /// The description as plain text.
+    pub(crate) fn description(&self) -> String {
+        plain(&self.planned.description)
+    }
+}
+
+/// One line without the backticks of Markdown.
+fn plain(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").replace('`', "")
 }
 
 impl<'a> Site<'a> {

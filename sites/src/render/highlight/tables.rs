@@ -15,7 +15,6 @@ const fn raw_quote(open: &'static str, close: &'static str) -> Quote {
 }
 
 const C_COMMENT: Option<(&str, &str)> = Some(("/*", "*/"));
-const CODE: &[Feature] = &[Feature::CapitalTypes, Feature::Calls];
 const ANNOTATED: &[Feature] = &[Feature::CapitalTypes, Feature::Calls, Feature::AtDecorators];
 const SINGLE_AND_DOUBLE: &[Quote] = &[quote("\""), quote("'")];
 
