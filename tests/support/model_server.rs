@@ -103,7 +103,7 @@ fn next_turn(model: &str, prompt: &str, tools_used: usize, read_tool: (&'static 
         "long" if model.ends_with("too-long") => Turn::Status(400),
         "tokens" => Turn::CutOff("# Page\n\nhalf a sen".into()),
         "tools" => Turn::Tool { name, argument, value: first_file(prompt) },
-        "long" => Turn::Text(format!("{}{}\nthe end\n", answer(prompt), "one more line of text\n".repeat(14_000))),
+        "long" => Turn::Text(format!("{}{}\nthe end\n", answer(prompt), long_text())),
         "hostile" if tools_used < hostile.len() => {
             let (name, argument, value) = hostile[tools_used];
             Turn::Tool { name, argument, value: value.into() }
@@ -114,6 +114,15 @@ fn next_turn(model: &str, prompt: &str, tools_used: usize, read_tool: (&'static 
         _ if tools_used == 0 => Turn::Tool { name, argument, value: first_file(prompt) },
         _ => Turn::Text(answer(prompt)),
     }
+}
+
+/// 300 KB in which nothing repeats itself: `gemini` ends a call that it takes for a loop.
+fn long_text() -> String {
+    (0..30_000_u32).fold(String::new(), |mut text, number| {
+        let separator = if number % 20 == 0 { "\n\n" } else { " " };
+        write!(text, "{:x}{separator}", number.wrapping_mul(2_654_435_761) ^ 0x5bd1_e995).unwrap();
+        text
+    })
 }
 
 /// The first file that a prompt tells to read.
