@@ -71,7 +71,9 @@ impl Database {
         let pool = self.wait_for_answer().await?;
         let skew = db::clock_skew_seconds(&mut *pool.acquire().await?).await?;
         if skew.abs() > MAX_CLOCK_SKEW_S {
-            bail!("this host's clock and the database's differ by {skew:.1} s, at most {MAX_CLOCK_SKEW_S} s are allowed");
+            bail!(
+                "this host's clock and the database's differ by {skew:.1} s, at most {MAX_CLOCK_SKEW_S} s are allowed"
+            );
         }
         db::migrate(&pool).await?;
         pool.close().await;

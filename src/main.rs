@@ -4,6 +4,9 @@ mod commands;
 mod data_dir;
 mod database;
 mod signals;
+mod instance;
+mod first_site;
+mod progress;
 
 use std::process::ExitCode;
 

@@ -137,8 +137,22 @@ name_type!(
 
 /// Page names that would collide with files of the site itself or with device names of some systems.
 const RESERVED_SLUGS: [&str; 16] = [
-    "index", "search", "search-index", "llms", "llms-full", "assets", "images", "quality", "404", "manifest", "plan",
-    "con", "prn", "aux", "nul", "sitemap",
+    "index",
+    "search",
+    "search-index",
+    "llms",
+    "llms-full",
+    "assets",
+    "images",
+    "quality",
+    "404",
+    "manifest",
+    "plan",
+    "con",
+    "prn",
+    "aux",
+    "nul",
+    "sitemap",
 ];
 
 impl BranchName {

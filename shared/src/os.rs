@@ -29,23 +29,27 @@ pub fn kill_group(group: u32) {
     }
 }
 
-/// No file that the child or its children write may grow above `bytes`: writing more fails with "File too large". The
-/// signal that would end the writer without a word is ignored.
+/// No file that the child or its children write may grow above `file_bytes`: writing more fails with "File too large",
+/// and the signal that would end the writer without a word is ignored. None of them may take more than `memory_bytes`
+/// of memory of its own; files mapped for reading do not count.
 #[expect(unsafe_code, reason = "limits of a child can only be set between fork and exec")]
-pub fn limit_file_size(command: &mut Command, bytes: u64) {
+pub fn limit_files_and_memory(command: &mut Command, file_bytes: u64, memory_bytes: u64) {
     // SAFETY: getrlimit and setrlimit touch only the local variable, signal sets no handler, and none allocates
     unsafe {
         command.pre_exec(move || {
-            let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-            if libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) != 0 {
-                return Err(io::Error::last_os_error());
+            for (resource, bytes) in [(libc::RLIMIT_FSIZE, file_bytes), (libc::RLIMIT_DATA, memory_bytes)] {
+                let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+                if libc::getrlimit(resource, &raw mut limit) != 0 {
+                    return Err(io::Error::last_os_error());
+                }
+                // an ordinary user cannot raise a limit again
+                limit.rlim_max = limit.rlim_max.min(bytes);
+                limit.rlim_cur = limit.rlim_max;
+                if libc::setrlimit(resource, &raw const limit) != 0 {
+                    return Err(io::Error::last_os_error());
+                }
             }
-            // an ordinary user cannot raise a limit again
-            limit.rlim_max = limit.rlim_max.min(bytes);
-            limit.rlim_cur = limit.rlim_max;
-            if libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) != 0
-                || libc::signal(libc::SIGXFSZ, libc::SIG_IGN) == libc::SIG_ERR
-            {
+            if libc::signal(libc::SIGXFSZ, libc::SIG_IGN) == libc::SIG_ERR {
                 return Err(io::Error::last_os_error());
             }
             Ok(())
@@ -139,6 +143,22 @@ pub fn limit_resources(command: &mut Command, limits: ResourceLimits) {
                 let value = value.min(current.rlim_max);
                 let limit = libc::rlimit { rlim_cur: value, rlim_max: value };
                 check(libc::setrlimit(resource, &raw const limit))?;
+            }
+            Ok(())
+        });
+    }
+}
+
+/// Limits the address space of the child to this many bytes: what asks for more gets an error, and a process that cannot
+/// live with it ends by itself. Inherited by the child's own children.
+#[expect(unsafe_code, reason = "a limit for the child alone can only be set between fork and exec")]
+pub fn limit_memory(command: &mut Command, bytes: u64) {
+    // SAFETY: the closure calls only setrlimit, which is async-signal-safe, and does not allocate
+    unsafe {
+        command.pre_exec(move || {
+            let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
+            if libc::setrlimit(libc::RLIMIT_AS, &raw const limit) != 0 {
+                return Err(io::Error::last_os_error());
             }
             Ok(())
         });

@@ -189,7 +189,9 @@ impl FromStr for HostAllowlist {
             } else if entry.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')) {
                 list.hosts.push(entry.to_ascii_lowercase());
             } else {
-                return Err(format!("`{entry}` is neither a host name nor an address nor a network such as 10.0.0.0/8"));
+                return Err(format!(
+                    "`{entry}` is neither a host name nor an address nor a network such as 10.0.0.0/8"
+                ));
             }
         }
         Ok(list)
@@ -211,12 +213,7 @@ pub struct CloneLimits {
 
 impl Default for CloneLimits {
     fn default() -> Self {
-        Self {
-            max_bytes: 2 << 30,
-            max_blob_bytes: 2 << 20,
-            max_files: 200_000,
-            timeout: Duration::from_secs(600),
-        }
+        Self { max_bytes: 2 << 30, max_blob_bytes: 2 << 20, max_files: 200_000, timeout: Duration::from_secs(600) }
     }
 }
 

@@ -77,5 +77,6 @@ pub(crate) fn worker_config(
         timing: settings.timing.clone(),
         generations: settings.worker_generations.into(),
         program: std::env::current_exe().context("this program cannot find its own file")?,
+        variables: std::env::vars().collect(),
     })
 }

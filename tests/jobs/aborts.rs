@@ -16,7 +16,7 @@ async fn a_queued_generation_ends_at_once_and_its_task_goes() {
     let pool = pool().await;
     let mut connection = pool.acquire().await.unwrap();
     let id = start(&mut connection).await.unwrap();
-    let variant = db::generations::find_variant(&mut connection, id).await.unwrap().unwrap();
+    let variant = db::generations::find_variant_id(&mut connection, id).await.unwrap().unwrap();
     assert_eq!(request_abort(&mut connection, variant, id).await.unwrap(), Some(State::Aborted));
     assert_eq!(db::queue::count_waiting(&mut connection, "generate").await.unwrap(), 0);
     let row = db::variants::find(&mut connection, variant).await.unwrap().unwrap();
@@ -33,7 +33,7 @@ async fn an_abort_and_a_finish_that_race_leave_one_end() {
         let mut connection = pool.acquire().await.unwrap();
         let id = start(&mut connection).await.unwrap();
         let fence = claim(&mut connection, id).await.unwrap().fence;
-        let variant = db::generations::find_variant(&mut connection, id).await.unwrap().unwrap();
+        let variant = db::generations::find_variant_id(&mut connection, id).await.unwrap().unwrap();
         let finishing = {
             let pool = pool.clone();
             tokio::spawn(async move {
@@ -64,7 +64,7 @@ async fn the_holder_hears_of_the_abort_with_its_next_renewal() {
     let id = start(&mut connection).await.unwrap();
     let fence = claim(&mut connection, id).await.unwrap().fence;
     assert!(!db::generations::renew(&mut connection, id, fence, LEASE).await.unwrap());
-    let variant = db::generations::find_variant(&mut connection, id).await.unwrap().unwrap();
+    let variant = db::generations::find_variant_id(&mut connection, id).await.unwrap().unwrap();
     assert_eq!(request_abort(&mut connection, variant, id).await.unwrap(), Some(State::Running));
     assert!(db::generations::renew(&mut connection, id, fence, LEASE).await.unwrap());
     // force waits for the lease

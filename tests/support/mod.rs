@@ -5,3 +5,4 @@ pub(crate) mod world;
 pub(crate) mod repository;
 pub(crate) mod process;
 pub(crate) mod stand_ins;
+pub(crate) mod model_server;

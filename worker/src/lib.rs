@@ -12,11 +12,12 @@ mod writers;
 mod git;
 mod workdir;
 
+pub use self::writers::parse_source_child;
+
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use shared::{
-    db,
     events::Listening,
     settings::{CloneLimits, GitSettings, Sandbox, TimingSettings, WriterSettings},
 };
@@ -99,25 +100,26 @@ pub async fn describe_sandbox(sandbox: Sandbox) -> anyhow::Result<String> {
 }
 
 async fn prepare_clis(sandbox: Sandbox, variables: Vec<(String, String)>) -> anyhow::Result<CliSettings> {
-    let prepared = tokio::task::spawn_blocking(move || CliSettings::new(sandbox, Environment::from_variables(variables)));
+    let prepared =
+        tokio::task::spawn_blocking(move || CliSettings::new(sandbox, Environment::from_variables(variables)));
     prepared.await?.map_err(anyhow::Error::msg)
 }
 
 /// Ends and removes what dead processes left on this host: AI command lines that still run, temporary trees.
 async fn sweep_dead_runs(worker: &Arc<Worker>) -> anyhow::Result<()> {
     tokio::task::spawn_blocking(sweep_leftovers).await?;
-    let mut connection = worker.config.pool.acquire().await?;
-    for (id, fence) in workdir::list_runs(&worker.config.work_dir).await? {
-        if !db::generations::is_live(&mut connection, id, fence).await? {
-            workdir::remove_run(&worker.config.work_dir, id, fence).await?;
-        }
+    let work_dir = worker.config.work_dir.clone();
+    // a folder that a living process works in is locked by it
+    let removed = tokio::task::spawn_blocking(move || workdir::sweep(&work_dir, |_, _| false)).await??;
+    if removed > 0 {
+        tracing::info!(workdir.removed = removed, "removed temporary trees of dead processes");
     }
     Ok(())
 }
 
 #[cfg(test)]
+#[path = "../../tests/support"]
+#[expect(unreachable_pub, dead_code, reason = "shared with the whole-system tests")]
 mod test_support {
-    #[expect(unreachable_pub, dead_code, reason = "shared with the whole-system tests")]
-    #[path = "../../../tests/support/stand_ins.rs"]
     pub mod stand_ins;
 }

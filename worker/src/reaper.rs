@@ -71,10 +71,10 @@ async fn tidy(worker: &Worker) -> anyhow::Result<()> {
         worker.config.store.remove_site(&prefix.parse()?).await?;
         db::recovery::forget_site(&mut connection, generation).await?;
     }
-    let pinned = worker.config.store.list_pinned_commits().await?;
+    let pinned = worker.config.store.list_commits().await?;
     let active = db::recovery::list_active_of(&mut connection, &pinned).await?;
     for generation in pinned.into_iter().filter(|id| !active.contains(id)) {
-        worker.config.store.remove_pinned_commit(generation).await?;
+        worker.config.store.remove_commits(generation).await?;
     }
     Ok(())
 }

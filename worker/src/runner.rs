@@ -9,7 +9,10 @@ use std::{
 
 use apalis::{
     layers::WorkerBuilderExt,
-    prelude::{BoxDynError, Data, Event, PollSnapshot, PollStrategy, WorkerBuilder, WorkerContext},
+    prelude::{
+        BackendExt, BoxDynError, Data, Event, EventListenerExt, ParallelizeExt, PollSnapshot, PollStrategy,
+        WorkerBuilder, WorkerContext,
+    },
 };
 use apalis_postgres::{Config, PostgresStorage};
 use futures_util::{FutureExt, Stream, StreamExt, stream};
@@ -75,7 +78,7 @@ async fn run_apalis_worker<J: Work>(
     let every = Duration::from_secs(worker.config.timing.heartbeat_s);
     let context = WorkerContext::new(name);
     let config = Config::default()
-        .queue(J::QUEUE.into())
+        .queue(J::QUEUE)
         // anything buffered stops apalis's own heartbeat and acknowledgements
         .batch_size(1)
         .heartbeat_interval(every)
@@ -89,7 +92,7 @@ async fn run_apalis_worker<J: Work>(
         // without this line it is unlimited
         .concurrency(J::CONCURRENCY)
         // without this line all handlers share one task, and a worker that ends leaves its handlers running
-        .parallelize(|future| AbortOnDropHandle::new(tokio::spawn(future)))
+        .parallelize(spawn_bound)
         .on_event(|_, event| {
             if let Event::Error(error) = event {
                 tracing::warn!(%error, "queue");
@@ -97,10 +100,16 @@ async fn run_apalis_worker<J: Work>(
         })
         .build(handle::<J>);
     let _beating = AbortOnDropHandle::new(tokio::spawn(beat(worker.clone(), name.to_owned(), every)));
+    let mut running = apalis_worker.run().boxed();
     tokio::select! {
-        result = apalis_worker.run() => result.map_err(|error| anyhow::anyhow!("{error}")),
+        result = &mut running => result.map_err(|error| anyhow::anyhow!("{error}")),
         never = stop_at_shutdown(&context, shutdown) => match never {},
     }
+}
+
+/// A task that ends with its handle.
+fn spawn_bound<F: Future<Output: Send> + Send + 'static>(future: F) -> AbortOnDropHandle<F::Output> {
+    AbortOnDropHandle::new(tokio::spawn(future))
 }
 
 async fn stop_at_shutdown(context: &WorkerContext, shutdown: &CancellationToken) -> std::convert::Infallible {

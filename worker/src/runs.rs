@@ -146,7 +146,7 @@ pub(crate) async fn run_generation(worker: Arc<Worker>, claimed: Claimed, entry:
     let span = tracing::info_span!("run", generation.id = %id, variant = %claimed.key, fence);
     let work = async {
         let lease = lease::keep(Arc::clone(&worker), id, fence, entry.stop.clone());
-        let outcome = AssertUnwindSafe(pipeline::generate(&worker, &claimed, &entry.stop)).catch_unwind().await;
+        let outcome = AssertUnwindSafe(pipeline::generate(&worker, &claimed, &entry.stop).boxed()).catch_unwind().await;
         let outcome = outcome.unwrap_or_else(|_| Err(pipeline::StageError::internal("the run panicked")));
         let ended = write_end(&worker, &claimed, &entry.stop, outcome).await;
         drop(lease);

@@ -396,8 +396,8 @@ pub async fn retry_or_fail(
     Ok((row.state, row.message))
 }
 
-/// The variant a generation is about.
-pub async fn find_variant(conn: &mut PgConnection, id: GenerationId) -> sqlx::Result<Option<i64>> {
+/// The variant that a generation, the newest or a past one, is of.
+pub async fn find_variant_id(conn: &mut PgConnection, id: GenerationId) -> sqlx::Result<Option<i64>> {
     sqlx::query_scalar!("SELECT variant_id FROM generations WHERE id = $1", id as GenerationId)
         .fetch_optional(conn)
         .await
@@ -410,25 +410,6 @@ pub async fn find_state(conn: &mut PgConnection, id: GenerationId) -> sqlx::Resu
             .fetch_optional(conn)
             .await?;
     Ok(row.map(|row| (row.state, row.fence)))
-}
-
-/// The variant that a generation, the newest or a past one, is of.
-pub async fn find_variant_id(conn: &mut PgConnection, id: GenerationId) -> sqlx::Result<Option<i64>> {
-    sqlx::query_scalar!("SELECT variant_id FROM generations WHERE id = $1", id as GenerationId)
-        .fetch_optional(conn)
-        .await
-}
-
-/// Which of these generations are running under exactly this fence: a worker keeps their temporary trees.
-pub async fn is_live(conn: &mut PgConnection, id: GenerationId, fence: i64) -> sqlx::Result<bool> {
-    let live = sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT 1 FROM generations WHERE id = $1 AND fence = $2 AND state = 'running') AS "live!""#,
-        id as GenerationId,
-        fence,
-    )
-    .fetch_one(conn)
-    .await?;
-    Ok(live)
 }
 
 /// A duration as Postgres takes it.

@@ -1,8 +1,39 @@
 //! `render_site`: a plan and its pages become the files of a site. Pure: the same input gives the same bytes.
+//!
+//! Order of things: which pages there are (`site`), one page from Markdown to HTML (`markdown` and what it calls), links
+//! between pages (`anchors`), what pages share (`search_index`, `assets`), and the files (`page`, `llms_txt`).
 
 use std::collections::BTreeMap;
 
-use shared::{names::{BranchName, CommitSha, ModelId}, plan::Plan, page::Page, provider::Provider, source::SourceLinks};
+use shared::{
+    names::{BranchName, CommitSha, ModelId},
+    page::Page,
+    plan::Plan,
+    provider::Provider,
+    source::SourceLinks,
+};
+
+mod site;
+mod markdown;
+mod raw_html;
+mod headings;
+mod citations;
+mod markdown_copy;
+mod callouts;
+mod links;
+mod code_blocks;
+mod highlight;
+mod html;
+mod sanitize;
+mod text;
+mod escape;
+mod anchors;
+mod search_index;
+mod assets;
+mod page;
+mod llms_txt;
+#[cfg(test)]
+mod tests;
 
 /// Raises when the same pages would be rendered to other bytes.
 pub const RENDERER_VERSION: &str = "1";
@@ -29,8 +60,24 @@ pub struct SiteInfo {
 /// The files of a site by path, such as `index.html` or `assets/site.1a2b3c4d.css`, in order of path.
 pub type SiteFiles = BTreeMap<String, Vec<u8>>;
 
-/// Renders the whole site.
+/// Renders the whole site. A page that is planned but not written, or the other way round, is left out.
 pub fn render_site(plan: &Plan, pages: &[Page], info: &SiteInfo) -> SiteFiles {
-    let _ = (plan, pages, info);
-    SiteFiles::new()
+    let site = site::Site::new(plan, pages, info);
+    let mut rendered: Vec<_> = site.pages.iter().map(|page| markdown::render_page(&site, page)).collect();
+    anchors::repair(&site, &mut rendered);
+
+    let mut files = SiteFiles::new();
+    let assets = assets::Assets::add(&mut files, &plan.project_name, search_index::search_script(&site, &rendered));
+    for (position, result) in rendered.iter().enumerate() {
+        let slug = site.pages[position].slug();
+        files.insert(format!("{slug}.html"), page::page_html(&site, &assets, position, result).into_bytes());
+        files.insert(format!("{slug}.md"), result.markdown.clone().into_bytes());
+    }
+    files.insert("index.html".into(), page::index_html(&site, &assets).into_bytes());
+    files.insert("404.html".into(), page::not_found_html(&site, &assets).into_bytes());
+    files.insert("llms.txt".into(), llms_txt::llms_txt(&site).into_bytes());
+    files.insert("llms-full.txt".into(), llms_txt::llms_full_txt(&site, &rendered).into_bytes());
+    files.insert("search-index.json".into(), llms_txt::search_index_json(&site, &rendered).into_bytes());
+    files.insert(".nojekyll".into(), Vec::new());
+    files
 }

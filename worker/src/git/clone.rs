@@ -92,21 +92,27 @@ pub(crate) async fn remote_head(
     limits: &CloneLimits,
     cancel: &CancellationToken,
 ) -> Result<CommitSha, GitError> {
-    let remote = Remote::resolve(source, settings).await?;
-    remote.check_reachable().await?;
-    let what = format!("asking `{remote}` for its branches");
-    let bounds = Bounds { what: &what, limits, cancel, deadline: Instant::now() + limits.timeout, folder: None };
-    let wanted = [format!("refs/heads/{branch}"), format!("refs/tags/{branch}^{{}}"), format!("refs/tags/{branch}")];
-    let references = match (list_references(&remote, &wanted, &bounds).await, remote.with_git_suffix()) {
-        (Err(error), Some(remote)) if error.failure == GitFailure::Refused => {
-            list_references(&remote, &wanted, &bounds).await?
-        }
-        (references, _) => references?,
+    let asking = async {
+        let remote = Remote::resolve(source, settings).await?;
+        remote.check_reachable().await?;
+        let what = format!("asking `{remote}` for its branches");
+        let bounds = Bounds { what: &what, limits, cancel, deadline: Instant::now() + limits.timeout, folder: None };
+        find_head(&remote, branch, &bounds).await
     };
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => Err(GitError::cancelled()),
+        head = asking => head,
+    }
+}
+
+async fn find_head(remote: &Remote, branch: &BranchName, bounds: &Bounds<'_>) -> Result<CommitSha, GitError> {
+    let wanted = [format!("refs/heads/{branch}"), format!("refs/tags/{branch}^{{}}"), format!("refs/tags/{branch}")];
+    let references = list_references(remote, &wanted, bounds).await?;
     // a branch before a tag, and the commit of an annotated tag before the tag itself
     let found = wanted.iter().find_map(|wanted| references.iter().find(|(_, name)| name == wanted));
     let Some((commit, _)) = found else {
-        return Err(missing_branch(&remote, branch, &bounds).await);
+        return Err(missing_branch(remote, branch, bounds).await);
     };
     commit.parse().map_err(|_| GitError::new(GitFailure::Other, format!("`{remote}` answered with no commit id")))
 }
@@ -142,6 +148,16 @@ async fn list_references(
     patterns: &[String],
     bounds: &Bounds<'_>,
 ) -> Result<Vec<(String, String)>, GitError> {
+    let text = match (list_once(remote, patterns, bounds).await, remote.with_git_suffix()) {
+        (Err(error), Some(remote)) if error.failure == GitFailure::Refused => {
+            list_once(&remote, patterns, bounds).await?
+        }
+        (result, _) => result?,
+    };
+    Ok(text.lines().filter_map(|line| line.split_once('\t')).map(|(id, name)| (id.into(), name.into())).collect())
+}
+
+async fn list_once(remote: &Remote, patterns: &[String], bounds: &Bounds<'_>) -> Result<String, GitError> {
     let mut command = git(bounds.limits.max_bytes);
     remote.configure(&mut command)?;
     command.args(["ls-remote", "--quiet", "--heads", "--tags"]);
@@ -151,19 +167,12 @@ async fn list_references(
     if !output.is_success {
         return Err(explain(&output.stderr, remote, bounds));
     }
-    let text = String::from_utf8_lossy(&output.stdout);
-    Ok(text.lines().filter_map(|line| line.split_once('\t')).map(|(id, name)| (id.into(), name.into())).collect())
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// Why a branch was not found, with the names that would have been.
 async fn missing_branch(remote: &Remote, branch: &BranchName, bounds: &Bounds<'_>) -> GitError {
-    let listed = match (list_references(remote, &[], bounds).await, remote.with_git_suffix()) {
-        (Err(error), Some(remote)) if error.failure == GitFailure::Refused => {
-            list_references(&remote, &[], bounds).await
-        }
-        (listed, _) => listed,
-    };
-    let references = match listed {
+    let references = match list_references(remote, &[], bounds).await {
         Ok(references) => references,
         Err(error) => return error,
     };
@@ -190,7 +199,13 @@ async fn missing_branch(remote: &Remote, branch: &BranchName, bounds: &Bounds<'_
 async fn adopt(git_dir: &Path, branch: &BranchName, max_files: usize) -> Result<Checkout, GitError> {
     let (git_dir, branch) = (git_dir.to_path_buf(), branch.clone());
     blocking(move || {
-        forget_remote(&git_dir).map_err(|error| GitError::of_file("the clone cannot be written", &error))?;
+        let failed = |error| GitError::of_file("the clone cannot be written", &error);
+        let config = std::fs::read_to_string(git_dir.join("config")).map_err(failed)?;
+        if config.contains("objectformat = sha256") {
+            let message = "the repository uses SHA-256 object ids, which are not supported yet";
+            return Err(GitError::new(GitFailure::NotARepository, message));
+        }
+        forget_remote(&git_dir).map_err(failed)?;
         let repository = tree::open_bare(&git_dir)?;
         let commit = find_commit(&repository, &branch)?;
         let checkout = read_checkout(&repository, git_dir, commit, branch)?;

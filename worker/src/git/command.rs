@@ -26,6 +26,12 @@ const MIN_VERSION: (u32, u32) = (2, 37);
 /// Most bytes that are kept of what git prints on each of its two outputs.
 const MAX_OUTPUT_BYTES: usize = 256 << 10;
 
+/// Most memory of each process of a call: git keeps every reference that a server names, and a server need not stop.
+const MAX_MEMORY_BYTES: u64 = 2 << 30;
+
+/// The number of the signal on every system we run on.
+const SIGKILL: i32 = 9;
+
 /// How often the size of a growing clone is looked at; the limit of a single file holds at every moment.
 const SIZE_INTERVAL: Duration = Duration::from_millis(200);
 
@@ -50,7 +56,7 @@ const CONFIG: [&str; 13] = [
 ];
 
 /// Variables of this process that a call needs: where git and ssh are, and which certificate authorities count.
-const KEPT_VARIABLES: [&str; 4] = ["PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO"];
+const KEPT_VARIABLES: [&str; 3] = ["PATH", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH"];
 
 /// What bounds a call.
 #[derive(Debug, Clone, Copy)]
@@ -73,7 +79,7 @@ impl Bounds<'_> {
         GitError::new(GitFailure::TimedOut, message)
     }
 
-    /// The error for files that grew above the limit.
+    /// The error for files that grew above the limit of one clone.
     pub(super) fn too_large(&self) -> GitError {
         let limit = shown_bytes(self.limits.max_bytes);
         GitError::new(GitFailure::OverLimit, format!("{} takes more than {limit}, the limit of one clone", self.what))
@@ -120,7 +126,9 @@ pub(super) fn git(max_file_bytes: u64) -> Command {
         .stderr(Stdio::piped())
         .process_group(0)
         .kill_on_drop(true);
-    shared::os::limit_file_size(command.as_std_mut(), max_file_bytes);
+    shared::os::limit_files_and_memory(command.as_std_mut(), max_file_bytes, MAX_MEMORY_BYTES);
+    // tokio starts it from a thread that lives as long as the runtime
+    shared::os::die_with_parent(command.as_std_mut(), SIGKILL);
     for setting in CONFIG {
         command.args(["-c", setting]);
     }
@@ -194,10 +202,8 @@ async fn read_bounded(stream: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
     let Some(mut stream) = stream else {
         return kept;
     };
-    let mut chunk = [0; 8192];
     // a pipe that cannot be read has ended, as far as we are concerned
-    while let Ok(count @ 1..) = stream.read(&mut chunk).await {
-        kept.extend_from_slice(&chunk[..count]);
+    while let Ok(1..) = stream.read_buf(&mut kept).await {
         if kept.len() > 2 * MAX_OUTPUT_BYTES {
             kept.drain(..kept.len() - MAX_OUTPUT_BYTES);
         }

@@ -109,20 +109,21 @@ enum Cause {
     DumbServer,
     DiskFull,
     TooLarge,
+    OutOfMemory,
     Silent,
     Unreachable,
     NoSsh,
-    Sha256,
     ServerFailed,
 }
 
 /// Looked for in this order, because ssh and curl wrap one cause in several sentences (git 2.39 to 2.47, OpenSSH 9).
-const CAUSES: [(&str, Cause); 40] = [
+const CAUSES: [(&str, Cause); 41] = [
     ("no space left on device", Cause::DiskFull),
     ("file size limit exceeded", Cause::TooLarge),
     ("file too large", Cause::TooLarge),
     ("died of signal 25", Cause::TooLarge),
     ("exceeds maximum allowed size", Cause::TooLarge),
+    ("out of memory", Cause::OutOfMemory),
     ("not found in upstream", Cause::MissingBranch),
     ("could not find remote branch", Cause::MissingBranch),
     ("remote host identification has changed", Cause::HostKey),
@@ -140,7 +141,9 @@ const CAUSES: [(&str, Cause); 40] = [
     ("permission denied (", Cause::Credentials),
     ("returned error: 401", Cause::Credentials),
     ("returned error: 403", Cause::Credentials),
-    ("certificate", Cause::Certificate),
+    ("certificate problem", Cause::Certificate),
+    ("certificate verif", Cause::Certificate),
+    ("certificate subject name", Cause::Certificate),
     ("dumb http transport", Cause::DumbServer),
     ("returned error: 404", Cause::NotARepository),
     ("repository not found", Cause::NotARepository),
@@ -156,8 +159,6 @@ const CAUSES: [(&str, Cause); 40] = [
     ("no route to host", Cause::Unreachable),
     ("network is unreachable", Cause::Unreachable),
     ("cannot run ssh", Cause::NoSsh),
-    ("object format", Cause::Sha256),
-    ("mismatched algorithms", Cause::Sha256),
 ];
 
 /// What an interrupted transfer looks like; only when nothing above explains it.
@@ -175,15 +176,14 @@ const INTERRUPTIONS: [&str; 9] = [
 
 /// Turns what git printed about a remote into a sentence.
 pub(super) fn explain(stderr: &str, remote: &Remote, bounds: &Bounds<'_>) -> GitError {
-    let lower = stderr.to_lowercase();
+    // an address can hold any word
+    let lower = stderr.replace(&remote.git_url(), "").to_lowercase();
     let interrupted = || INTERRUPTIONS.iter().any(|text| lower.contains(text)).then_some(Cause::ServerFailed);
-    match cause_of(&lower).or_else(interrupted) {
-        Some(cause) => sentence(cause, remote, bounds),
-        None => {
-            let complaint = remote.without_private_paths(last_complaint(stderr));
-            GitError::new(GitFailure::Other, format!("{} failed: {}", bounds.what, bounded(&complaint)))
-        }
+    if let Some(cause) = cause_of(&lower).or_else(interrupted) {
+        return sentence(cause, remote, bounds);
     }
+    let complaint = remote.without_private_paths(last_complaint(stderr));
+    GitError::new(GitFailure::Other, format!("{} failed: {}", bounds.what, bounded(&complaint)))
 }
 
 /// Turns what git printed about folders of ours into a sentence; everything but the class stays in the log.
@@ -227,7 +227,7 @@ fn sentence(cause: Cause, remote: &Remote, bounds: &Bounds<'_>) -> GitError {
         Cause::Certificate => (
             GitFailure::NotTrusted,
             format!(
-                "the certificate of {host} is not trusted by the worker; for an authority of your own set SSL_CERT_FILE"
+                "the certificate of {host} is not trusted by the worker; for an authority of your own set GIT_SSL_CAINFO"
             ),
         ),
         Cause::NotARepository => {
@@ -242,8 +242,8 @@ fn sentence(cause: Cause, remote: &Remote, bounds: &Bounds<'_>) -> GitError {
         Cause::Silent => (GitFailure::TimedOut, format!("{host} stopped sending data")),
         Cause::Unreachable => (GitFailure::Unreachable, format!("{host} cannot be reached")),
         Cause::NoSsh => (GitFailure::Host, "`ssh` is not installed on this worker".into()),
-        Cause::Sha256 => {
-            (GitFailure::NotARepository, format!("`{remote}` uses SHA-256 object ids, which are not supported yet"))
+        Cause::OutOfMemory => {
+            (GitFailure::OverLimit, format!("{} takes more memory than one clone may use", bounds.what))
         }
         Cause::ServerFailed => (GitFailure::ServerFailed, format!("{host} ended the transfer too early")),
     };

@@ -61,7 +61,7 @@ impl Remote {
         let RepoSource::Url(url) = &self.source else {
             return None;
         };
-        if url.protocol == Protocol::Ssh || url.path.ends_with(".git") {
+        if url.protocol == Protocol::Ssh || url.path.strip_suffix(".git").is_some() {
             return None;
         }
         let url = RepoUrl { path: format!("{}.git", url.path), ..url.clone() };
@@ -73,13 +73,12 @@ impl Remote {
         let Some(pin) = &self.pin else {
             return Ok(());
         };
-        match timeout(CONNECT_TIMEOUT, TcpStream::connect((pin.address, pin.port))).await {
-            Ok(Ok(_)) => Ok(()),
-            _ => {
-                let message = format!("{} cannot be reached", self.host_and_port());
-                Err(GitError::new(GitFailure::Unreachable, message))
-            }
+        let connecting = timeout(CONNECT_TIMEOUT, TcpStream::connect((pin.address, pin.port)));
+        if !matches!(connecting.await, Ok(Ok(_))) {
+            let message = format!("{} cannot be reached", self.host_and_port());
+            return Err(GitError::new(GitFailure::Unreachable, message));
         }
+        Ok(())
     }
 
     /// Gives a call the one protocol it may speak, the pin and the credentials.
@@ -123,18 +122,7 @@ impl Remote {
     pub(super) fn git_url(&self) -> String {
         match &self.source {
             RepoSource::Url(url) => url.to_string(),
-            RepoSource::LocalPath(path) => {
-                let mut url = String::from("file://");
-                for byte in path.as_os_str().as_encoded_bytes() {
-                    match byte {
-                        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'-' => {
-                            url.push(char::from(*byte))
-                        }
-                        _ => url.push_str(&format!("%{byte:02X}")),
-                    }
-                }
-                url
-            }
+            RepoSource::LocalPath(path) => file_url(path),
         }
     }
 
@@ -241,6 +229,14 @@ fn absolute(file: &Path) -> Result<String, GitError> {
         return Err(GitError::new(GitFailure::Host, message));
     }
     Ok(text)
+}
+
+/// git decodes `%` in every URL, also in this kind.
+fn file_url(path: &Path) -> String {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-".contains(byte);
+    let encode = |byte| if is_plain(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    let encoded: String = path.as_os_str().as_encoded_bytes().iter().copied().map(encode).collect();
+    format!("file://{encoded}")
 }
 
 fn shell_quoted(text: &str) -> String {

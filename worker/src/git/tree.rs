@@ -45,6 +45,7 @@ pub(crate) struct FileList {
 
 /// Limits of an export.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_field_names, reason = "all are upper limits, of different things")]
 pub(crate) struct ExportLimits {
     /// Most files and folders of the commit.
     pub(crate) max_files: usize,

@@ -18,7 +18,7 @@ impl Work for AbortJob {
         loop {
             let mut transaction = worker.config.pool.begin().await?;
             if db::aborts::force(&mut transaction, self.generation).await? {
-                if let Some(variant) = db::generations::find_variant(&mut transaction, self.generation).await? {
+                if let Some(variant) = db::generations::find_variant_id(&mut transaction, self.generation).await? {
                     let text = Some(db::aborts::ABORTED_BY_USER);
                     events::emit_state(&mut transaction, variant, self.generation, State::Aborted, text).await?;
                 }

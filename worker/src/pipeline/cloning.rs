@@ -26,7 +26,7 @@ pub(crate) async fn pin_commit(run: &Run) -> Result<Pinned, StageError> {
     let pack = run.work_dir.path().join(PACK);
     git::pack_commit(&checkout, &pack, run.clone_limits(), run.cancel()).await.map_err(git_failure)?;
     let config = &run.worker.config;
-    config.store.put_pinned_commit(run.claimed.id, PACK, &pack).await.context("cannot keep the pinned commit")?;
+    config.store.put_commit(run.claimed.id, PACK, &pack).await.context("cannot keep the pinned commit")?;
     remove(&pack).await;
     let mut connection = config.pool.acquire().await?;
     db::generations::set_commit(&mut connection, run.claimed.id, run.claimed.fence, &checkout.commit).await?;
@@ -42,7 +42,11 @@ pub(crate) async fn open_checkout(run: &Run, pinned: &Pinned) -> Result<Checkout
     }
     let pack = run.work_dir.path().join(PACK);
     let store = &run.worker.config.store;
-    store.get_pinned_commit(run.claimed.id, PACK, &pack).await.context("cannot read the pinned commit")?;
+    if !store.get_commit(run.claimed.id, PACK, &pack).await.context("cannot read the pinned commit")? {
+        return Err(StageError::Fail(
+            "the pinned commit is not in SITES_DIR; workers on several hosts must share that folder".into(),
+        ));
+    }
     let branch = &run.claimed.key.branch;
     let limits = run.clone_limits();
     let restored = git::restore_commit(&pack, run.work_dir.path(), &pinned.commit, branch, limits, run.cancel()).await;

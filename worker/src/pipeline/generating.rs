@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt, StreamExt, stream};
 use sha2::{Digest, Sha256};
 use shared::{
     db::{self, pages::NewPage},
@@ -23,7 +23,8 @@ pub(crate) async fn write_pages(
     plan: &Plan,
 ) -> Result<(), StageError> {
     let missing = prepare_rows(run, pinned, writer, plan).await?;
-    let mut writing = stream::iter(missing.iter().map(|page| write_page(run, writer, plan, page)))
+    let mut writing = stream::iter(missing)
+        .map(|page| write_page(run, writer, plan, page).boxed())
         .buffer_unordered(run.worker.config.writers.max_concurrent_pages as usize);
     let mut failures = Vec::new();
     while let Some(result) = writing.next().await {
@@ -114,10 +115,10 @@ async fn write_page(
     run: &Run,
     writer: &dyn Writer,
     plan: &Plan,
-    page: &PlannedPage,
+    page: PlannedPage,
 ) -> Result<Result<(), PageFailure>, StageError> {
     let context = run.call_context();
-    let written = match retrying(&context, || writer.write_page(&context, plan, page)).await {
+    let written = match retrying(&context, || writer.write_page(&context, plan, &page)).await {
         Ok(written) => written,
         Err(error) => return Ok(Err((page.slug.clone(), error))),
     };

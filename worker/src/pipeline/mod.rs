@@ -11,6 +11,7 @@ mod up_to_date;
 
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use shared::{
     db::{WriteError, generations::Claimed},
     stage::Stage,
@@ -61,15 +62,15 @@ impl From<anyhow::Error> for StageError {
 /// Makes a claimed generation's site and publishes it. Every stage is skipped when its checkpoint exists.
 pub(crate) async fn generate(worker: &Arc<Worker>, claimed: &Claimed, stop: &StopSign) -> Result<(), StageError> {
     let run = Run::begin(worker, claimed, stop).await?;
-    let pinned = run.stage(Stage::Cloning, cloning::pin_commit(&run)).await?;
+    let pinned = run.stage(Stage::Cloning, cloning::pin_commit(&run).boxed()).await?;
     if up_to_date::is_served(&run, &pinned) {
         return up_to_date::finish(&run, &pinned).await;
     }
-    let checkout = cloning::open_checkout(&run, &pinned).await?;
-    let writer = run.open_writer(&checkout).await?;
-    let plan = run.stage(Stage::Planning, planning::plan_pages(&run, &checkout, &*writer)).await?;
-    run.stage(Stage::GeneratingPages, generating::write_pages(&run, &pinned, &*writer, &plan)).await?;
-    run.stage(Stage::Validating, validating::check_pages(&run, &*writer, &plan)).await?;
-    let pages = run.stage(Stage::CrossLinking, cross_linking::link_pages(&run, &plan)).await?;
+    let checkout = cloning::open_checkout(&run, &pinned).boxed().await?;
+    let writer = run.open_writer(&checkout).boxed().await?;
+    let plan = run.stage(Stage::Planning, planning::plan_pages(&run, &checkout, &*writer).boxed()).await?;
+    run.stage(Stage::GeneratingPages, generating::write_pages(&run, &pinned, &*writer, &plan).boxed()).await?;
+    run.stage(Stage::Validating, validating::check_pages(&run, &*writer, &plan).boxed()).await?;
+    let pages = run.stage(Stage::CrossLinking, cross_linking::link_pages(&run, &plan).boxed()).await?;
     rendering::publish_site(&run, &pinned, plan, pages).await
 }

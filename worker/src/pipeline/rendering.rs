@@ -25,7 +25,7 @@ pub(crate) async fn publish_site(run: &Run, pinned: &Pinned, plan: Plan, pages: 
     let files = rendering.await.map_err(anyhow::Error::from)?;
     let prefix = SitePrefix::new(run.claimed.id, run.claimed.fence);
     let store = &run.worker.config.store;
-    publish(store, &prefix, files)
+    publish(store, &prefix, &files)
         .await
         .map_err(|error| StageError::Fail(format!("the site could not be written: {error:#}")))?;
     let switched = switch(run, pinned, &prefix, page_count).await;

@@ -43,8 +43,10 @@ impl Run {
     /// Makes the run's temporary tree and reads its source.
     pub(crate) async fn begin(worker: &Arc<Worker>, claimed: &Claimed, stop: &StopSign) -> Result<Self, StageError> {
         let source = RepoSource::from_stored(&claimed.repo_url).map_err(|error| StageError::Fail(error.to_string()))?;
-        let work_dir = WorkDir::create(&worker.config.work_dir, claimed.id, claimed.fence)
+        let (base, id, fence) = (worker.config.work_dir.clone(), claimed.id, claimed.fence);
+        let work_dir = tokio::task::spawn_blocking(move || WorkDir::create(&base, id, fence))
             .await
+            .map_err(anyhow::Error::from)?
             .context("cannot make the temporary folder of the run")?;
         Ok(Self {
             worker: Arc::clone(worker),
@@ -58,7 +60,8 @@ impl Run {
 
     /// Opens the writer that the variant asks for.
     pub(crate) async fn open_writer(&self, checkout: &Checkout) -> Result<Box<dyn Writer>, StageError> {
-        let opened = writers::open(&self.worker, &self.claimed.key, checkout, self.work_dir.path());
+        let repo_url = self.source.web_links(&checkout.commit).map(|links| links.repository);
+        let opened = writers::open(&self.worker, &self.claimed.key, checkout, repo_url, self.work_dir.path());
         self.unless_stopped(opened).await?.map_err(|error| StageError::Fail(error.message))
     }
 

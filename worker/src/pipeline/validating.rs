@@ -3,7 +3,7 @@
 
 mod rules;
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use shared::{db, names::PageSlug, plan::Plan, provider::Provider, stage::Stage};
 
 use self::rules::{Finding, check_page};
@@ -25,7 +25,7 @@ pub(crate) async fn check_pages(run: &Run, writer: &dyn Writer, plan: &Plan) -> 
     }
     mark_checked(run, &good).await?;
     let revised: Vec<PageSlug> = stream::iter(failing)
-        .map(|(slug, markdown, findings)| revise(run, writer, plan, slug, markdown, findings))
+        .map(|(slug, markdown, findings)| revise(run, writer, plan, slug, markdown, findings).boxed())
         .buffer_unordered(run.worker.config.writers.max_concurrent_pages as usize)
         .try_collect()
         .await?;

@@ -2,12 +2,25 @@
 
 mod answers;
 pub(crate) mod cli;
+mod builtin;
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use async_trait::async_trait;
-use shared::plan::{Plan, PlannedPage, RepoType};
+use shared::{
+    plan::{Plan, PlannedPage, RepoType},
+    provider::Provider,
+    variant::VariantKey,
+};
 use tokio_util::sync::CancellationToken;
+
+use self::builtin::BuiltinOptions;
+use crate::{
+    Worker,
+    git::{self, Checkout, ExportLimits},
+};
+
+pub use self::builtin::parse_source_child;
 
 /// What a writer was paid for, for one call or summed over several.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -166,15 +179,21 @@ pub(crate) struct PlanWish {
 }
 
 /// Opens the writer of a variant. An AI command line gets a copy of the repository's tree without the files that would
-/// configure it; `folder` is the run's own.
+/// configure it; `folder` is the run's own, `repo_url` the repository's public address.
 pub(crate) async fn open(
     worker: &Worker,
     variant: &VariantKey,
     checkout: &Checkout,
+    repo_url: Option<String>,
     folder: &Path,
 ) -> Result<Box<dyn Writer>, WriterError> {
     if variant.provider == Provider::Builtin {
-        return Ok(Box::new(builtin::open(checkout, &worker.config.program)));
+        let options = BuiltinOptions {
+            project_name: variant.name.to_string(),
+            repo_url,
+            parser_command: worker.config.program.clone(),
+        };
+        return Ok(Box::new(builtin::open(checkout, options)));
     }
     let (tree, clis, provider) = (folder.join("tree"), worker.clis.clone(), variant.provider);
     let limits = ExportLimits {

@@ -1,6 +1,10 @@
 //! Rules about branches, limits and repositories on this host.
 
-use std::{fs, os::unix::fs::PermissionsExt, time::Instant};
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, chown},
+    time::Instant,
+};
 
 use git2::{ObjectType, Oid, Signature};
 use shared::source::RepoSource;
@@ -175,4 +179,31 @@ async fn ten_million_paths_in_a_small_pack_are_refused_at_once() {
     let error = world.clone_local("demo", "bomb").await.unwrap_err();
     assert_eq!(error.failure, GitFailure::OverLimit);
     assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn a_repository_with_other_object_ids_is_refused_with_a_reason() {
+    let world = World::new();
+    let init = ["init", "--quiet", "--object-format=sha256", "--initial-branch=main", "demo"];
+    let commit =
+        ["-C", "demo", "-c", "user.name=A", "-c", "user.email=a@example.com", "commit", "-qm", "x", "--allow-empty"];
+    for arguments in [&init[..], &commit[..]] {
+        let git = std::process::Command::new("git").args(arguments).current_dir(world.folder.path()).status();
+        assert!(git.unwrap().success());
+    }
+    let error = world.clone_local("demo", "main").await.unwrap_err();
+    assert!(error.message.contains("SHA-256"), "{error}");
+}
+
+/// Only root can make a repository of somebody else, and only for root it is an everyday case.
+#[tokio::test]
+async fn root_may_clone_the_repository_of_another_user() {
+    let world = World::new();
+    let repository = world.repository("demo", &[("a", FILE, b"a")]);
+    if shared::os::is_root() {
+        for path in [world.path("demo"), repository.path().to_path_buf(), repository.path().join("config")] {
+            chown(path, Some(65_534), Some(65_534)).unwrap();
+        }
+    }
+    world.clone_local("demo", "main").await.unwrap();
 }

@@ -92,19 +92,17 @@ async fn answer(stream: TcpStream, root: PathBuf, manner: Manner, counter: &Atom
     let uri = format!("{}?{}", request.path, request.query);
     let basic = "Basic bWU6aHVudGVyMg==";
     let response = match manner {
-        Manner::Serve => backend(&request, &root).await,
         Manner::Silent => std::future::pending().await,
         Manner::Redirect(base) => format!("HTTP/1.1 302 Found\r\nLocation: {base}{uri}\r\n\r\n").into(),
         Manner::RedirectToSuffix if !request.path.contains(".git/") => {
             let uri = uri.replacen("/info/", ".git/info/", 1);
             format!("HTTP/1.1 301 Moved\r\nLocation: {uri}\r\n\r\n").into()
         }
-        Manner::RedirectToSuffix => backend(&request, &root).await,
-        Manner::Password if request.header("authorization") == basic => backend(&request, &root).await,
-        Manner::Password => {
+        Manner::Password if request.header("authorization") != basic => {
             b"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n".into()
         }
         Manner::Status(status) => format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n").into(),
+        Manner::Serve | Manner::RedirectToSuffix | Manner::Password => backend(&request, &root).await,
     };
     // the client may have left
     drop(stream.write_all(&response).await);

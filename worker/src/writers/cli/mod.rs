@@ -285,4 +285,6 @@ fn no_folder(error: io::Error) -> WriterError {
 }
 
 #[cfg(test)]
+mod real_tests;
+#[cfg(test)]
 mod tests;

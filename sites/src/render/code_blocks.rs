@@ -1,0 +1,160 @@
+//! Code blocks: what a fence says about its code, and the frame around it.
+
+use std::fmt::Write as _;
+
+use super::{
+    citations::Citation,
+    escape::push_escaped,
+    highlight::{self, Language, language_of_file, language_of_name},
+    site::Site,
+};
+
+/// What an info string such as `rust src/lib.rs:10-24` says.
+#[derive(Default)]
+struct Fence {
+    language: Option<Language>,
+    /// The name as it was written, when nobody knows the language.
+    unknown: Option<String>,
+    file: Option<Citation>,
+    title: Option<String>,
+}
+
+/// The HTML of the page's code block number `number`, counted from 1 so that every label is its own.
+pub(crate) fn code_block_html(site: &Site<'_>, info: &str, code: &str, number: usize) -> String {
+    let fence = Fence::read(info);
+    let mut out = String::with_capacity(code.len() * 2 + 400);
+    out.push_str("<figure class=\"code\">");
+    fence.push_caption(site, &mut out);
+    write!(out, "<pre tabindex=\"0\" role=\"region\" aria-label=\"Code {number}")
+        .expect("writing to a String cannot fail");
+    if let Some(name) = fence.name() {
+        out.push_str(": ");
+        push_escaped(&mut out, &name);
+    }
+    out.push_str("\"><code>");
+    out.push_str(&highlight::highlight(fence.language, code.trim_end_matches('\n')));
+    out.push_str("</code></pre></figure>\n");
+    out
+}
+
+impl Fence {
+    fn read(info: &str) -> Self {
+        let mut fence = Self::default();
+        let info = info.trim().trim_start_matches('{').trim_end_matches('}');
+        for (at, word) in info.split_whitespace().enumerate() {
+            if let Some(title) = word.strip_prefix("title=").or_else(|| word.strip_prefix("filename=")) {
+                fence.set_file_or_title(title.trim_matches(['"', '\'']));
+            } else if at == 0 {
+                fence.read_first(word);
+            } else if fence.file.is_none() && !word.contains(['=', '{', '}', '"']) {
+                fence.file = Citation::parse(word);
+            }
+        }
+        if let (None, Some(file)) = (fence.language, &fence.file) {
+            fence.language = language_of_file(file.path());
+        }
+        fence
+    }
+
+    /// A language, a file, or lines and a file as in `10:24:src/x.py`.
+    fn read_first(&mut self, word: &str) {
+        let name = word.split(',').next().unwrap_or_default().trim_start_matches('.');
+        if let Some((lines, path)) = lines_and_path(word) {
+            self.file = Citation::new(path, Some(lines));
+        } else if let Some((language, path)) = word.split_once(':').filter(|(name, _)| language_of_name(name).is_some())
+        {
+            self.language = language_of_name(language);
+            self.file = Citation::parse(path);
+        } else if let Some(language) = language_of_name(name) {
+            self.language = Some(language);
+            let is_file_name = name.chars().next().is_some_and(char::is_uppercase) && language_of_file(name).is_some();
+            self.file = Citation::parse(name).filter(|_| is_file_name && name.ends_with("file"));
+        } else if word.contains(['/', '.']) || language_of_file(word).is_some() {
+            self.set_file_or_title(word);
+        } else {
+            self.unknown = Some(name.chars().take(24).collect()).filter(|name: &String| !name.is_empty());
+        }
+    }
+
+    fn set_file_or_title(&mut self, text: &str) {
+        self.file = Citation::parse(text);
+        if self.file.is_none() {
+            self.title = Some(text.chars().take(80).collect());
+        }
+    }
+
+    /// What names the block for those who cannot see it.
+    fn name(&self) -> Option<String> {
+        let language = self.language.map(|language| language.label().to_owned()).or_else(|| self.unknown.clone());
+        self.file.as_ref().map(Citation::label).or_else(|| self.title.clone()).or(language)
+    }
+
+    /// Language and file above the code; nothing when neither is known.
+    fn push_caption(&self, site: &Site<'_>, out: &mut String) {
+        let label = self.language.map(Language::label).or(self.unknown.as_deref());
+        if label.is_none() && self.file.is_none() && self.title.is_none() {
+            return;
+        }
+        out.push_str("<figcaption>");
+        if let Some(file) = &self.file {
+            match &site.info.source {
+                Some(source) => {
+                    out.push_str("<a class=\"file\" href=\"");
+                    push_escaped(out, &file.url(source));
+                    out.push_str("\">");
+                    push_escaped(out, &file.label());
+                    out.push_str("</a>");
+                }
+                None => push_span(out, "file", &file.label()),
+            }
+        } else if let Some(title) = &self.title {
+            push_span(out, "file", title);
+        }
+        if let Some(label) = label {
+            push_span(out, "language", label);
+        }
+        out.push_str("</figcaption>");
+    }
+}
+
+fn push_span(out: &mut String, class: &str, text: &str) {
+    out.push_str("<span class=\"");
+    out.push_str(class);
+    out.push_str("\">");
+    push_escaped(out, text);
+    out.push_str("</span>");
+}
+
+/// Reads `10:24:src/x.py`.
+fn lines_and_path(word: &str) -> Option<((u32, u32), &str)> {
+    let (first, rest) = word.split_once(':')?;
+    let (last, path) = rest.split_once(':')?;
+    Some(((first.parse().ok().filter(|line| *line > 0)?, last.parse().ok().filter(|line| *line > 0)?), path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Fence;
+
+    fn read(info: &str) -> (Option<&'static str>, Option<String>) {
+        let fence = Fence::read(info);
+        (fence.language.map(super::Language::label), fence.name().filter(|_| fence.file.is_some()))
+    }
+
+    #[test]
+    fn a_fence_names_a_language_a_file_or_both() {
+        assert_eq!(read("rust"), (Some("Rust"), None));
+        assert_eq!(read("rust,ignore"), (Some("Rust"), None));
+        assert_eq!(read("rust src/lib.rs:10-24"), (Some("Rust"), Some("src/lib.rs:10-24".into())));
+        assert_eq!(read("10:24:src/x.py"), (Some("Python"), Some("src/x.py:10-24".into())));
+        assert_eq!(read("config.yaml"), (Some("YAML"), Some("config.yaml".into())));
+        assert_eq!(read("src/x.js"), (Some("JavaScript"), Some("src/x.js".into())));
+        assert_eq!(read("rust:src/main.rs"), (Some("Rust"), Some("src/main.rs".into())));
+        assert_eq!(read("Dockerfile"), (Some("Dockerfile"), Some("Dockerfile".into())));
+        assert_eq!(read("dockerfile"), (Some("Dockerfile"), None));
+        assert_eq!(read("toml title=\"Cargo.toml\""), (Some("TOML"), Some("Cargo.toml".into())));
+        assert_eq!(read("js {1,3-5}"), (Some("JavaScript"), None));
+        assert_eq!(read("no-such-language"), (None, None));
+        assert_eq!(read(""), (None, None));
+    }
+}

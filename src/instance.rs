@@ -1,0 +1,175 @@
+//! Everything in one process: database, API and worker, as `serve` and `try` run it.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use anyhow::{Context, bail};
+use api::{ApiParts, ApiState, auth::pepper};
+use shared::{
+    events::Listening,
+    settings::{ApiSettings, DatabaseSettings, Secret},
+};
+use sites::store::SiteStore;
+use sqlx::PgPool;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    commands::worker::{WORKER_CONNECTIONS, WorkSettings, worker_config},
+    data_dir::DataDir,
+    database::Database,
+};
+
+/// Connections of an API process (decisions.md 11).
+pub(crate) const API_CONNECTIONS: u32 = 10;
+
+/// How an instance is put together.
+pub(crate) struct InstanceSettings {
+    pub(crate) data_dir: DataDir,
+    pub(crate) sites_dir: PathBuf,
+    pub(crate) database: DatabaseSettings,
+    pub(crate) api: ApiSettings,
+    pub(crate) admin_key: Secret,
+    pub(crate) work: WorkSettings,
+    /// Docs can be read without a login; only on loopback.
+    pub(crate) docs_are_open: bool,
+}
+
+/// A running instance.
+pub(crate) struct Instance {
+    /// For what the command itself asks the database.
+    pub(crate) pool: PgPool,
+    /// Hears what happens.
+    pub(crate) listening: Listening,
+    /// Where the sites are.
+    pub(crate) store: SiteStore,
+    /// Where the API listens.
+    pub(crate) address: SocketAddr,
+    /// Address of the database.
+    database: Database,
+    worker_pool: PgPool,
+    stop: CancellationToken,
+    api: JoinHandle<anyhow::Result<()>>,
+    worker: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Instance {
+    /// Starts everything; what was started is stopped again when a later part fails.
+    pub(crate) async fn start(settings: InstanceSettings) -> anyhow::Result<Self> {
+        // first of all, because a port that is taken is the likeliest mistake and costs nothing to find
+        let listener = bind(&settings.api).await?;
+        let database = Database::open_or_start(&settings.database, settings.data_dir.path()).await?;
+        let parts = match Parts::open(&settings, &database).await {
+            Ok(parts) => parts,
+            Err(error) => {
+                database.stop().await;
+                return Err(error);
+            }
+        };
+        let address = listener.local_addr()?;
+        let stop = CancellationToken::new();
+        let worker = tokio::spawn(worker::run(parts.worker, stop.clone()));
+        let api = tokio::spawn(api::serve(listener, parts.api, stop.clone()));
+        Ok(Self {
+            pool: parts.pool,
+            listening: parts.listening,
+            store: parts.store,
+            address,
+            database,
+            worker_pool: parts.worker_pool,
+            stop,
+            api,
+            worker,
+        })
+    }
+
+    /// The address for people.
+    pub(crate) fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Runs until `shutdown`, or until a part fails, and then stops everything in order: taking requests and work, the runs,
+    /// the database.
+    pub(crate) async fn run_until(mut self, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let ended = tokio::select! {
+            () = shutdown.cancelled() => Ok(()),
+            reason = self.database.failed() => Err(anyhow::anyhow!("the embedded database cannot be kept alive: {reason}")),
+            result = &mut self.api => Err(part_ended("API", result)),
+            result = &mut self.worker => Err(part_ended("worker", result)),
+        };
+        self.stop.cancel();
+        for (name, part) in [("API", self.api), ("worker", self.worker)] {
+            // a part that has ended already was reported above, and must not be awaited twice
+            if part.is_finished() && ended.is_err() {
+                continue;
+            }
+            match tokio::time::timeout(Duration::from_secs(22), part).await {
+                Ok(Ok(Ok(()))) => {}
+                Ok(other) => tracing::error!("{:#}", part_ended(name, other)),
+                Err(_) => tracing::error!("the {name} did not stop in time"),
+            }
+        }
+        drop(self.listening);
+        self.pool.close().await;
+        self.worker_pool.close().await;
+        self.database.stop().await;
+        ended
+    }
+}
+
+fn part_ended(name: &str, result: Result<anyhow::Result<()>, tokio::task::JoinError>) -> anyhow::Error {
+    match result {
+        Ok(Ok(())) => anyhow::anyhow!("the {name} ended by itself"),
+        Ok(Err(error)) => error.context(format!("the {name} failed")),
+        Err(error) => anyhow::Error::from(error).context(format!("the {name} broke off")),
+    }
+}
+
+struct Parts {
+    pool: PgPool,
+    worker_pool: PgPool,
+    listening: Listening,
+    store: SiteStore,
+    api: ApiState,
+    worker: worker::WorkerConfig,
+}
+
+impl Parts {
+    async fn open(settings: &InstanceSettings, database: &Database) -> anyhow::Result<Self> {
+        let pool = database.connect(API_CONNECTIONS).await?;
+        let worker_pool = database.connect(WORKER_CONNECTIONS).await?;
+        let listening = Listening::start(&pool).await.context("cannot listen to the database")?;
+        let store = SiteStore::local(&settings.sites_dir)?;
+        let made_here = settings.api.key_pepper_file.is_none();
+        let pepper_file = settings.api.key_pepper_file.clone().unwrap_or_else(|| settings.data_dir.pepper_file());
+        let pepper = pepper::load_or_create(&pepper_file, made_here)?;
+        pepper::agree(&pool, &pepper).await?;
+        let sandbox = worker::describe_sandbox(settings.work.writers.sandbox).await?;
+        let parts = ApiParts {
+            pool: pool.clone(),
+            sites: store.clone(),
+            listening: listening.clone(),
+            admin_key: settings.admin_key.clone(),
+            secure_cookies: settings.api.secure_cookies,
+            writer: settings.work.writers.clone(),
+            repo_host_allowlist: settings.work.git.repo_host_allowlist.clone(),
+            docs_are_open: settings.docs_are_open,
+            sandbox: Some(Ok(sandbox)),
+        };
+        let api = ApiState::new(parts, pepper)?;
+        let work_dir = settings.data_dir.work_dir();
+        let worker = worker_config(&settings.work, worker_pool.clone(), listening.clone(), store.clone(), &work_dir)?;
+        Ok(Self { pool, worker_pool, listening, store, api, worker })
+    }
+}
+
+/// Binds the API's address.
+pub(crate) async fn bind(settings: &ApiSettings) -> anyhow::Result<TcpListener> {
+    let address = SocketAddr::new(settings.host, settings.port);
+    match TcpListener::bind(address).await {
+        Ok(listener) => Ok(listener),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+            bail!("another program listens on {address}, set PORT or HOST")
+        }
+        Err(error) => Err(error).with_context(|| format!("cannot listen on {address}, set PORT or HOST")),
+    }
+}

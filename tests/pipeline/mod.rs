@@ -1,0 +1,6 @@
+//! From a request to a site, through the queue and all stages.
+
+mod publishing;
+mod failures;
+mod resuming;
+mod aborting;

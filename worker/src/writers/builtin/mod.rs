@@ -1,0 +1,159 @@
+//! The built-in writer: no model, no network. It reads the repository, parses its sources and writes the whole site.
+//!
+//! In the order of the work: `tree` lists files, `sources` says which count, `manifests` and `parsing` read them
+//! (`languages` runs in the child), `survey` holds what was read, `project`, `guides`, `pages` and `reference` turn it
+//! into Markdown, `site` puts the pages together.
+
+mod tree;
+mod sources;
+mod manifests;
+mod symbols;
+mod languages;
+mod parsing;
+mod survey;
+mod markdown;
+mod doc_text;
+mod documents;
+mod project;
+mod guides;
+mod pages;
+mod reference;
+mod site;
+#[cfg(test)]
+mod tests;
+
+use std::{path::PathBuf, sync::Arc};
+
+use async_trait::async_trait;
+use shared::plan::{Plan, PlannedPage};
+use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
+
+pub use self::parsing::child::parse_source_child;
+use self::{site::Site, survey::Survey};
+use super::{CallContext, Failure, PlanWish, Usage, Writer, WriterError, Written};
+use crate::git::Checkout;
+
+/// Raised when the same commit would give other words.
+const VERSION: &str = "1";
+
+/// What the built-in writer needs to know besides the checkout. The same on every host that works on a run, because
+/// pages are written from it again after a restart.
+#[derive(Debug, Clone)]
+pub(crate) struct BuiltinOptions {
+    /// The project's name, used where README and manifests do not give a better spelling of it.
+    pub(crate) project_name: String,
+    /// The repository's public address, if it has one.
+    pub(crate) repo_url: Option<String>,
+    /// The program that runs [`parse_source_child`] when its first argument is `parse-source`.
+    pub(crate) parser_command: PathBuf,
+}
+
+impl BuiltinOptions {
+    /// Options with this very program as parser, as `docmill` runs it.
+    pub(crate) fn new(project_name: &str, repo_url: Option<String>) -> std::io::Result<Self> {
+        let parser_command = std::env::current_exe()?;
+        Ok(Self { project_name: project_name.to_owned(), repo_url, parser_command })
+    }
+}
+
+/// Writes plan and pages of one checkout; reads the repository once, at the first call.
+pub(crate) struct BuiltinWriter {
+    checkout: Checkout,
+    options: BuiltinOptions,
+    site: OnceCell<Arc<Site>>,
+}
+
+/// A writer for one checkout. Nothing is read before the first call.
+pub(crate) fn open(checkout: &Checkout, options: BuiltinOptions) -> BuiltinWriter {
+    BuiltinWriter { checkout: checkout.clone(), options, site: OnceCell::new() }
+}
+
+impl BuiltinWriter {
+    async fn site(&self, cancel: &CancellationToken) -> Result<&Arc<Site>, WriterError> {
+        self.site.get_or_try_init(|| self.build(cancel.clone())).await
+    }
+
+    async fn build(&self, cancel: CancellationToken) -> Result<Arc<Site>, WriterError> {
+        let (checkout, options) = (self.checkout.clone(), self.options.clone());
+        let cancelled = cancel.clone();
+        let built = tokio::task::spawn_blocking(move || {
+            let survey = Survey::take(&checkout, &options.parser_command, &cancelled)?;
+            anyhow::Ok(site::build(&survey, &options.project_name, options.repo_url))
+        })
+        .await;
+        match built {
+            _ if cancel.is_cancelled() => Err(failure(Failure::Cancelled, "the run was cancelled")),
+            Ok(Ok(site)) => Ok(Arc::new(site)),
+            Ok(Err(error)) => {
+                tracing::error!(error = format!("{error:#}"), "the repository cannot be documented");
+                Err(failure(Failure::Host, &error.to_string()))
+            }
+            Err(error) => {
+                tracing::error!(%error, "the built-in writer panicked");
+                Err(failure(Failure::Refused, "the built-in writer failed on this repository"))
+            }
+        }
+    }
+
+    async fn page(&self, context: &CallContext, page: &PlannedPage) -> Result<Written<String>, WriterError> {
+        let site = self.site(&context.cancel).await?;
+        let text = site.pages.get(&page.slug).ok_or_else(|| {
+            let message =
+                format!("the plan has a page `{}` that the built-in writer does not write; plan again", page.slug);
+            failure(Failure::Refused, &message)
+        })?;
+        Ok(free(text.clone()))
+    }
+}
+
+fn failure(failure: Failure, message: &str) -> WriterError {
+    WriterError { failure, message: message.chars().take(500).collect() }
+}
+
+fn free<T>(value: T) -> Written<T> {
+    Written { value, usage: Usage::default() }
+}
+
+#[async_trait]
+impl Writer for BuiltinWriter {
+    fn version(&self) -> String {
+        VERSION.to_owned()
+    }
+
+    async fn plan(&self, context: &CallContext, wish: &PlanWish) -> Result<Written<Plan>, WriterError> {
+        let mut plan = self.site(&context.cancel).await?.plan.clone();
+        if let Some(repo_type) = wish.repo_type {
+            plan.repo_type = repo_type;
+        }
+        Ok(free(plan))
+    }
+
+    async fn write_page(
+        &self,
+        context: &CallContext,
+        _: &Plan,
+        page: &PlannedPage,
+    ) -> Result<Written<String>, WriterError> {
+        self.page(context, page).await
+    }
+
+    async fn revise_page(
+        &self,
+        context: &CallContext,
+        plan: &Plan,
+        page: &PlannedPage,
+        _previous: &str,
+        _findings: &[String],
+    ) -> Result<Written<String>, WriterError> {
+        let written = self.page(context, page).await?;
+        // the one complaint that can be met without knowing more: links that lead nowhere become their words
+        Ok(free(markdown::without_dead_links(&written.value, |slug| {
+            plan.pages().any(|page| page.slug.as_str() == slug)
+        })))
+    }
+
+    fn findings(&self) -> Vec<String> {
+        self.site.get().map(|site| site.findings.clone()).unwrap_or_default()
+    }
+}

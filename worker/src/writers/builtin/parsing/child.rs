@@ -1,0 +1,51 @@
+//! The child: reads files from stdin, parses each, writes what it found to stdout, ends when stdin does.
+
+use std::{
+    io::{self, BufReader, BufWriter, Write},
+    ops::ControlFlow,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use tree_sitter::{ParseOptions, Parser};
+
+use super::frames::{Answer, Request, read_request};
+use crate::writers::builtin::languages;
+
+/// Longest that one file is parsed before it is given up.
+const PARSE_TIME_LIMIT: Duration = Duration::from_secs(2);
+
+/// Runs until stdin ends. Returns an error when the pipe breaks or carries something else than requests.
+pub fn parse_source_child() -> anyhow::Result<()> {
+    let mut input = BufReader::with_capacity(1 << 16, io::stdin().lock());
+    let mut output = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let mut parser = Parser::new();
+    while let Some(request) = read_request(&mut input).context("the request cannot be read")? {
+        let answer = parse(&mut parser, &request);
+        serde_json::to_writer(&mut output, &answer).context("the answer cannot be written")?;
+        output.write_all(b"\n")?;
+        // the parent measures each file by itself
+        output.flush()?;
+    }
+    Ok(())
+}
+
+fn parse(parser: &mut Parser, request: &Request) -> Answer {
+    if parser.set_language(&request.language.grammar()).is_err() {
+        return Answer::GivenUp("its grammar does not fit this parser".into());
+    }
+    let text = String::from_utf8_lossy(&request.text);
+    let bytes = text.as_bytes();
+    let started = Instant::now();
+    let mut watch = |_: &tree_sitter::ParseState| {
+        if started.elapsed() > PARSE_TIME_LIMIT { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let mut read = |at: usize, _| bytes.get(at..).unwrap_or_default();
+    let tree = parser.parse_with_options(&mut read, None, Some(ParseOptions::new().progress_callback(&mut watch)));
+    let Some(tree) = tree else {
+        // otherwise the next file would go on where this one stopped
+        parser.reset();
+        return Answer::GivenUp(format!("it took longer than {} s", PARSE_TIME_LIMIT.as_secs()));
+    };
+    Answer::Parsed(Box::new(languages::extract(request.language, tree.root_node(), &text, &request.path)))
+}

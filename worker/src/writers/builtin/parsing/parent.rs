@@ -1,0 +1,240 @@
+//! The parent: shares the files out to two children, waits for their answers, replaces a child that dies or hangs.
+//!
+//! Files are dealt out by their position, so which files stay unparsed after too many deaths is the same every time.
+
+use std::{
+    io::{BufRead, BufReader, BufWriter, Read, Write},
+    os::unix::process::ExitStatusExt,
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    sync::mpsc::{self, Receiver, RecvTimeoutError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use tokio_util::sync::CancellationToken;
+
+use super::frames::{Answer, Request, write_request};
+use crate::writers::builtin::{
+    languages::Language,
+    symbols::ParsedFile,
+    tree::{FileReader, RepositoryFile},
+};
+
+/// Children that parse side by side.
+const CHILDREN: usize = 2;
+/// Deaths of one child after which the rest of its files stays unparsed.
+const MAX_DEATHS_PER_CHILD: usize = 10;
+/// Longest wait for one answer before the child is killed: its own limit and room for a busy machine.
+const ANSWER_TIME_LIMIT: Duration = Duration::from_secs(6);
+/// How soon a cancelled run is noticed.
+const CANCEL_POLL: Duration = Duration::from_millis(100);
+/// Address space of one child, in bytes.
+const CHILD_MEMORY_BYTES: u64 = 1 << 30;
+/// Longest answer, in bytes; the limits of `symbols` keep real ones far below.
+const MAX_ANSWER_BYTES: u64 = 64 << 20;
+/// Largest source file that is parsed, in bytes.
+pub(crate) const MAX_SOURCE_BYTES: u64 = 512 << 10;
+/// The kernel's number of the signal that cannot be caught.
+const SIGKILL: i32 = 9;
+
+/// One file to parse.
+#[derive(Debug, Clone)]
+pub(crate) struct SourceFile {
+    /// The file.
+    pub(crate) file: RepositoryFile,
+    /// The language it is parsed as.
+    pub(crate) language: Language,
+    /// Parsed only when its text contains this.
+    pub(crate) only_with: Option<&'static str>,
+}
+
+/// What came back, in the order of the files.
+#[derive(Debug, Default)]
+pub(crate) struct Parsed {
+    /// What each file holds; `None` for files that were given up.
+    pub(crate) files: Vec<Option<ParsedFile>>,
+    /// One sentence per file that was given up.
+    pub(crate) findings: Vec<String>,
+}
+
+/// Parses files by `program parse-source`. Blocks; ends early with an error when `cancel` is cancelled.
+pub(crate) fn parse_files(
+    program: &Path,
+    git_dir: &Path,
+    files: &[SourceFile],
+    cancel: &CancellationToken,
+) -> anyhow::Result<Parsed> {
+    let shares: Vec<Vec<usize>> = (0..CHILDREN).map(|child| (child..files.len()).step_by(CHILDREN).collect()).collect();
+    let work = Work { program: program.to_owned(), git_dir: git_dir.to_owned(), files, cancel };
+    let outcomes = thread::scope(|scope| {
+        let workers: Vec<_> = shares.iter().map(|share| scope.spawn(|| parse_share(&work, share))).collect();
+        workers
+            .into_iter()
+            .map(|worker| worker.join().unwrap_or_else(|_| Err(anyhow::anyhow!("a parsing thread panicked"))))
+            .collect::<anyhow::Result<Vec<_>>>()
+    })?;
+    let mut parsed = Parsed { files: vec![None; files.len()], findings: Vec::new() };
+    let mut given_up = Vec::new();
+    for (share, outcome) in shares.iter().zip(outcomes) {
+        for (index, file) in share.iter().zip(outcome.files) {
+            match file {
+                Ok(file) => parsed.files[*index] = Some(file),
+                Err(reason) => given_up.push((*index, reason)),
+            }
+        }
+        parsed.findings.extend(outcome.unparsed);
+    }
+    given_up.sort();
+    let sentences =
+        given_up.into_iter().map(|(index, reason)| format!("`{}` was not parsed: {reason}", files[index].file.path));
+    parsed.findings.splice(0..0, sentences.collect::<Vec<_>>());
+    Ok(parsed)
+}
+
+struct Work<'a> {
+    program: PathBuf,
+    git_dir: PathBuf,
+    files: &'a [SourceFile],
+    cancel: &'a CancellationToken,
+}
+
+/// What became of one child's share, file by file; shorter than the share when there were too many deaths.
+struct Outcome {
+    files: Vec<Result<ParsedFile, String>>,
+    unparsed: Option<String>,
+}
+
+fn parse_share(work: &Work<'_>, share: &[usize]) -> anyhow::Result<Outcome> {
+    let mut outcome = Outcome { files: Vec::with_capacity(share.len()), unparsed: None };
+    let mut deaths = 0;
+    while outcome.files.len() < share.len() {
+        if deaths == MAX_DEATHS_PER_CHILD {
+            let rest = share.len() - outcome.files.len();
+            outcome.unparsed = Some(format!("{rest} files were not parsed because the parser died {deaths} times"));
+            break;
+        }
+        let rest = &share[outcome.files.len()..];
+        if let Some(death) = parse_until_death(work, rest, &mut outcome.files)? {
+            deaths += 1;
+            outcome.files.push(Err(death));
+        }
+    }
+    Ok(outcome)
+}
+
+/// Runs one child over the files until all are answered (`None`) or it dies; the reason is blamed on the first file
+/// without an answer.
+fn parse_until_death(
+    work: &Work<'_>,
+    rest: &[usize],
+    answered: &mut Vec<Result<ParsedFile, String>>,
+) -> anyhow::Result<Option<String>> {
+    // this thread waits for the child, so the death signal, which is bound to the thread, cannot come too early
+    let mut child = spawn(&work.program)?;
+    let pipes = child.stdin.take().zip(child.stdout.take());
+    let (stdin, stdout) = pipes.context("the parser has no pipes")?;
+    thread::scope(|scope| {
+        let (sender, answers) = mpsc::sync_channel(4);
+        scope.spawn(move || send_requests(work, rest, stdin));
+        scope.spawn(move || read_answers(stdout, &sender));
+        let ended = collect_answers(work, rest.len(), &answers, answered);
+        // ends the other two threads: their pipes break
+        child.kill().ok();
+        drop(answers);
+        let status = child.wait().context("the parser cannot be waited for")?;
+        Ok(match ended? {
+            Ended::AllAnswered => None,
+            Ended::Hung => Some(format!("no answer within {} s", ANSWER_TIME_LIMIT.as_secs())),
+            Ended::Unreadable => Some("the parser's answer cannot be read".into()),
+            Ended::Died => Some(match status.signal() {
+                // what is killed after its pipe closed may have been on its way out with an error
+                Some(signal) if signal != SIGKILL => format!("the parser was ended by signal {signal}"),
+                _ => "the parser ended early".into(),
+            }),
+        })
+    })
+}
+
+fn spawn(program: &Path) -> anyhow::Result<Child> {
+    let mut command = Command::new(program);
+    command.arg("parse-source").env_clear().current_dir("/");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    shared::os::limit_memory(&mut command, CHILD_MEMORY_BYTES);
+    shared::os::die_with_parent(&mut command, SIGKILL);
+    command.spawn().with_context(|| format!("the parser `{}` cannot be started", program.display()))
+}
+
+/// Sends files as fast as the child takes them; a broken pipe ends it, the reader will know why.
+fn send_requests(work: &Work<'_>, rest: &[usize], stdin: ChildStdin) {
+    let Ok(reader) = FileReader::open(&work.git_dir) else { return };
+    let mut out = BufWriter::with_capacity(1 << 16, stdin);
+    for index in rest {
+        let source = &work.files[*index];
+        let mut text = reader.bytes(&source.file, MAX_SOURCE_BYTES).unwrap_or_default();
+        if source.only_with.is_some_and(|word| !text.windows(word.len()).any(|window| window == word.as_bytes())) {
+            text.clear();
+        }
+        let request = Request { language: source.language, path: source.file.path.clone(), text };
+        if write_request(&mut out, &request).is_err() {
+            return;
+        }
+    }
+    // a failure here is a dead child; dropping closes the pipe
+    out.flush().ok();
+}
+
+type Line = Result<Answer, ()>;
+
+fn read_answers(stdout: ChildStdout, answers: &mpsc::SyncSender<Line>) {
+    let mut input = BufReader::with_capacity(1 << 16, stdout);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        match (&mut input).take(MAX_ANSWER_BYTES).read_until(b'\n', &mut line) {
+            Ok(0) | Err(_) => return,
+            // the child died in the middle of its answer
+            Ok(length) if line.last() != Some(&b'\n') && (length as u64) < MAX_ANSWER_BYTES => return,
+            Ok(_) => {}
+        }
+        if answers.send(serde_json::from_slice(&line).map_err(|_| ())).is_err() {
+            return;
+        }
+    }
+}
+
+enum Ended {
+    AllAnswered,
+    Died,
+    Hung,
+    Unreadable,
+}
+
+fn collect_answers(
+    work: &Work<'_>,
+    expected: usize,
+    answers: &Receiver<Line>,
+    answered: &mut Vec<Result<ParsedFile, String>>,
+) -> anyhow::Result<Ended> {
+    let mut waiting_since = Instant::now();
+    let mut received = 0;
+    while received < expected {
+        match answers.recv_timeout(CANCEL_POLL) {
+            Ok(Ok(answer)) => {
+                answered.push(match answer {
+                    Answer::Parsed(file) => Ok(*file),
+                    Answer::GivenUp(reason) => Err(reason),
+                });
+                received += 1;
+                waiting_since = Instant::now();
+            }
+            Ok(Err(())) => return Ok(Ended::Unreadable),
+            Err(RecvTimeoutError::Disconnected) => return Ok(Ended::Died),
+            Err(RecvTimeoutError::Timeout) if waiting_since.elapsed() > ANSWER_TIME_LIMIT => return Ok(Ended::Hung),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        anyhow::ensure!(!work.cancel.is_cancelled(), "the run was cancelled");
+    }
+    Ok(Ended::AllAnswered)
+}

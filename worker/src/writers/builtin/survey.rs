@@ -1,0 +1,124 @@
+//! The survey of a repository: its files, its packages and everything parsed from its sources. Taken once per run.
+
+use std::{collections::BTreeMap, path::Path};
+
+use anyhow::Context;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    languages::Language,
+    manifests::{Package, read_packages},
+    parsing::parent::{MAX_SOURCE_BYTES, SourceFile, parse_files},
+    sources::{Role, role},
+    symbols::ParsedFile,
+    tree::{FileReader, MAX_FILES, RepositoryFile, list_files},
+};
+use crate::git::Checkout;
+
+/// Most source files that are parsed.
+const MAX_PARSED_FILES: usize = 20_000;
+/// Most bytes of source that are parsed, all files together.
+const MAX_PARSED_BYTES: u64 = 256 << 20;
+/// Largest text file that becomes a page or is quoted, in bytes.
+pub(crate) const MAX_TEXT_BYTES: u64 = 1 << 20;
+
+/// What is known about a repository.
+pub(crate) struct Survey {
+    /// Every regular file in order of its path.
+    pub(crate) files: Vec<RepositoryFile>,
+    /// Packages, those nearest to the root first.
+    pub(crate) packages: Vec<Package>,
+    /// Parsed files by path.
+    pub(crate) parsed: BTreeMap<String, (Language, ParsedFile)>,
+    /// What was left out, one sentence each.
+    pub(crate) findings: Vec<String>,
+    reader: FileReader,
+}
+
+impl Survey {
+    /// Reads and parses a repository. Blocks for seconds on a large one.
+    pub(crate) fn take(checkout: &Checkout, parser: &Path, cancel: &CancellationToken) -> anyhow::Result<Self> {
+        let list = list_files(checkout).context("the repository cannot be read")?;
+        let reader = FileReader::open(&checkout.git_dir).context("the repository cannot be opened")?;
+        let mut findings = Vec::new();
+        if list.truncated {
+            findings.push(format!("the repository has more than {MAX_FILES} files; the rest was not read"));
+        }
+        if list.missing > 0 {
+            findings.push(format!("{} files were too large to be fetched and were not read", list.missing));
+        }
+        let packages = read_packages(&list.files, &reader);
+        let sources = choose_sources(&list.files, &mut findings);
+        let outcome = parse_files(parser, &checkout.git_dir, &sources, cancel)?;
+        findings.extend(outcome.findings);
+        let mut parsed = BTreeMap::new();
+        for (source, file) in sources.into_iter().zip(outcome.files) {
+            if let Some(file) = file {
+                parsed.insert(source.file.path, (source.language, file));
+            }
+        }
+        Ok(Self { files: list.files, packages, parsed, findings, reader })
+    }
+
+    /// A file by its path.
+    pub(crate) fn file(&self, path: &str) -> Option<&RepositoryFile> {
+        let at = self.files.binary_search_by(|file| file.path.as_str().cmp(path)).ok()?;
+        self.files.get(at)
+    }
+
+    /// Whether the path is a file or a folder.
+    pub(crate) fn has(&self, path: &str) -> bool {
+        let path = path.trim_end_matches('/');
+        let at = self.files.partition_point(|file| file.path.as_str() < path);
+        let folder = format!("{path}/");
+        let from_folder = self.files.partition_point(|file| file.path < folder);
+        self.files.get(at).is_some_and(|file| file.path == path)
+            || self.files.get(from_folder).is_some_and(|file| file.path.starts_with(&folder))
+    }
+
+    /// The text of a file of at most [`MAX_TEXT_BYTES`].
+    pub(crate) fn text(&self, path: &str) -> Option<String> {
+        self.reader.text(self.file(path)?, MAX_TEXT_BYTES)
+    }
+
+    /// The first file among `names` in a folder, compared without case.
+    pub(crate) fn first_of(&self, folder: &str, names: &[&str]) -> Option<&RepositoryFile> {
+        names.iter().find_map(|name| {
+            self.files.iter().find(|file| {
+                let (parent, base) = file.path.rsplit_once('/').unwrap_or(("", file.path.as_str()));
+                parent == folder && base.eq_ignore_ascii_case(name)
+            })
+        })
+    }
+}
+
+/// The files that are parsed: the project's own sources within the limits.
+fn choose_sources(files: &[RepositoryFile], findings: &mut Vec<String>) -> Vec<SourceFile> {
+    let is_cpp = files.iter().any(|file| Language::of_path(&file.path) == Some(Language::Cpp));
+    let mut chosen = Vec::new();
+    let (mut bytes, mut left) = (0, 0);
+    for file in files.iter().filter(|file| role(&file.path) == Role::Own) {
+        let Some(mut language) = Language::of_path(&file.path) else { continue };
+        if file.bytes > MAX_SOURCE_BYTES {
+            let limit = MAX_SOURCE_BYTES >> 10;
+            findings.push(format!("`{}` was not parsed: it is larger than {limit} KiB", file.path));
+            continue;
+        }
+        if chosen.len() >= MAX_PARSED_FILES || bytes + file.bytes > MAX_PARSED_BYTES {
+            left += 1;
+            continue;
+        }
+        let is_header = file.path.rsplit('.').next().is_some_and(|ending| ending.starts_with('h'));
+        if language == Language::C && is_header && is_cpp {
+            language = Language::Cpp;
+        }
+        let is_source = matches!(language, Language::C | Language::Cpp) && !is_header;
+        bytes += file.bytes;
+        // of C sources only the variables they read are wanted; what they offer stands in headers
+        chosen.push(SourceFile { file: file.clone(), language, only_with: is_source.then_some("getenv") });
+    }
+    if left > 0 {
+        findings.push(format!("{left} source files were not parsed: a run parses at most {MAX_PARSED_FILES} files"));
+    }
+    chosen
+}
