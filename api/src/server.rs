@@ -1,20 +1,19 @@
 //! Listening: HTTP/1.1 with limits for peers who are slow, greedy or gone, and an end that lets running requests finish.
 
-use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
     service::TowerToHyperService,
 };
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{router, state::ApiState};
 
@@ -35,19 +34,22 @@ pub async fn serve(listener: TcpListener, state: ApiState, shutdown: Cancellatio
     tracing::info!(%address, "listening");
     let routes = router(state);
     let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let open = GracefulShutdown::new();
+    let open = TaskTracker::new();
     while let Some(turn) = until(&shutdown, connections.clone().acquire_owned()).await {
         let turn = turn.context("the limit of connections was closed")?;
         let Some(accepted) = until(&shutdown, listener.accept()).await else {
             break;
         };
         match accepted {
-            Ok((stream, peer)) => answer(stream, peer, turn, routes.clone(), &open),
+            Ok((stream, peer)) => {
+                drop(open.spawn(answer(stream, peer, turn, routes.clone(), shutdown.clone())));
+            }
             Err(error) => pause_after(&error, &shutdown).await,
         }
     }
     drop(listener);
-    if tokio::time::timeout(LAST_REQUESTS_TIME, open.shutdown()).await.is_err() {
+    open.close();
+    if tokio::time::timeout(LAST_REQUESTS_TIME, open.wait()).await.is_err() {
         tracing::warn!(limit_s = LAST_REQUESTS_TIME.as_secs(), "some requests did not finish in time");
     }
     Ok(())
@@ -58,26 +60,38 @@ async fn until<T>(shutdown: &CancellationToken, work: impl Future<Output = T>) -
     shutdown.run_until_cancelled(work).await
 }
 
-/// Serves one connection in a task of its own.
-fn answer(stream: TcpStream, peer: SocketAddr, turn: OwnedSemaphorePermit, routes: Router, open: &GracefulShutdown) {
+/// Serves one connection until its peer or the program ends; a request that runs is finished.
+async fn answer(
+    stream: TcpStream,
+    peer: SocketAddr,
+    turn: OwnedSemaphorePermit,
+    routes: Router,
+    shutdown: CancellationToken,
+) {
     // without it, answers wait for the peer's delayed acknowledgement: 40 ms each
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "cannot set TCP_NODELAY");
     }
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIME)
-        .max_headers(MAX_HEADERS)
-        .max_buf_size(MAX_HEADER_BYTES)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes))
-        .with_upgrades();
-    let connection = open.watch(connection);
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%peer, error = %error, "a connection ended early");
+    let mut connection = pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_TIME)
+            .max_headers(MAX_HEADERS)
+            .max_buf_size(MAX_HEADER_BYTES)
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes))
+            .with_upgrades()
+    );
+    let ended = match until(&shutdown, connection.as_mut()).await {
+        Some(ended) => ended,
+        None => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
         }
-        drop(turn);
-    });
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%peer, %error, "a connection ended early");
+    }
+    drop(turn);
 }
 
 /// A peer that is gone again costs nothing; a lack of file handles passes only with time.

@@ -25,6 +25,7 @@ mod headers;
 use crate::{auth::gate, body::MAX_BODY_BYTES, error::refusal, state::ApiState};
 
 pub(crate) use headers::PAGE_POLICY;
+pub(crate) use path::decoded;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 

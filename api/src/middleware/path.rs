@@ -2,6 +2,8 @@
 //! So `%2F` separates and `%2e%2e` is `..`, for the gate, the routes and the handlers alike. What a URI cannot hold is put
 //! back in, which the extractors of paths take off again.
 
+use std::borrow::Cow;
+
 use axum::Router;
 use http::{Uri, uri::PathAndQuery};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
@@ -39,7 +41,7 @@ fn canonical_uri(uri: &Uri) -> Option<Uri> {
 }
 
 /// The path without any encoding, as the caller meant it.
-pub(crate) fn decoded(uri: &Uri) -> std::borrow::Cow<'_, str> {
+pub(crate) fn decoded(uri: &Uri) -> Cow<'_, str> {
     percent_decode_str(uri.path()).decode_utf8_lossy()
 }
 

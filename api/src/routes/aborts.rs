@@ -20,7 +20,7 @@ use tokio::{
 
 use crate::{
     access::{self, OwnerQuery, VariantPath},
-    auth::doors::Writer,
+    auth::doors::{NoBody, Writer},
     error::ApiError,
     state::ApiState,
 };
@@ -48,7 +48,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 pub(super) async fn abort_project(
     State(state): State<ApiState>,
     Path(name): Path<String>,
-    Writer { caller, body: () }: Writer<()>,
+    Writer { caller, .. }: Writer<NoBody>,
 ) -> Result<Json<AbortResponse>, ApiError> {
     let name = access::parse_project(&name)?;
     let mut conn = state.pool().acquire().await?;
@@ -87,7 +87,7 @@ pub(super) async fn abort_variant(
     State(state): State<ApiState>,
     Path((name, branch, provider, model)): Path<(String, String, String, String)>,
     Query(query): Query<OwnerQuery>,
-    Writer { caller, body: () }: Writer<()>,
+    Writer { caller, .. }: Writer<NoBody>,
 ) -> Result<Json<AbortResponse>, ApiError> {
     let missing = "No active generation for this variant";
     let path = VariantPath::parse(&name, &branch, &provider, &model, missing)?;

@@ -3,8 +3,6 @@
 //! Both are one route that splits the path itself (decisions.md 16). The path was decoded once already; from here on it is
 //! plain text. The row of the variant says which build is read, so a reader never sees half of one.
 
-use std::borrow::Cow;
-
 use axum::{
     Router,
     extract::{Query, State},
@@ -12,7 +10,6 @@ use axum::{
     routing::get,
 };
 use http::{HeaderMap, Uri};
-use percent_encoding::percent_decode_str;
 use shared::wire::ErrorResponse;
 use sites::read::{PathRefused, SitePath};
 
@@ -21,6 +18,7 @@ use crate::{
     access::{OwnerQuery, VariantPath},
     auth::{Caller, doors::Reader},
     error::ApiError,
+    middleware::decoded,
     served::{self, Wanted},
     state::ApiState,
 };
@@ -91,7 +89,7 @@ async fn get_page(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let path: Cow<'_, str> = percent_decode_str(uri.path()).decode_utf8_lossy();
+    let path = decoded(&uri);
     if path.contains(char::is_control) {
         return Err(ApiError::not_found("Not found"));
     }

@@ -20,7 +20,7 @@ const MAX_TIMEOUT_MINUTES: i32 = 1440;
 
 /// A request whose every part is understood.
 #[derive(Debug, PartialEq)]
-pub(super) struct ValidRequest {
+pub(crate) struct ValidRequest {
     pub(super) source: RepoSource,
     pub(super) provider: Option<Provider>,
     pub(super) model: Option<ModelId>,
