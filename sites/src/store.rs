@@ -131,6 +131,13 @@ impl SiteStore {
         self.folder.as_ref().map(|folder| folder.join(prefix.to_string()).join("site"))
     }
 
+    /// Whether something can be written now: writes and removes a few bytes under a name that means nothing.
+    pub async fn check_writable(&self) -> Result<(), StoreError> {
+        let path = Path::from(format!("probe-{}", GenerationId::new()));
+        self.create(&path, [Bytes::from_static(b"probe")]).await?;
+        self.remove_object(&path).await
+    }
+
     /// All sites, half written ones too, in order of generation and fence.
     pub async fn list_prefixes(&self) -> Result<Vec<SitePrefix>, StoreError> {
         let mut prefixes: Vec<SitePrefix> =

@@ -10,7 +10,7 @@ use crate::error::ApiError;
 /// Anybody who is known.
 pub(crate) struct Reader(pub(crate) Caller);
 
-/// Somebody who may change things, with the body of the request; `()` when there is none.
+/// Somebody who may change things, with the body of the request.
 pub(crate) struct Writer<Body> {
     pub(crate) caller: Caller,
     pub(crate) body: Body,
@@ -24,13 +24,13 @@ impl<S: Sync> FromRequestParts<S> for Reader {
     }
 }
 
-impl<S: Sync, Body: FromRequest<S, Rejection: Into<ApiError>>> FromRequest<S> for Writer<Body> {
+impl<S: Sync, Body: FromRequest<S, Rejection = ApiError>> FromRequest<S> for Writer<Body> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let (mut parts, body) = request.into_parts();
         let caller = caller_of(&mut parts)?;
-        let body = Body::from_request(Request::from_parts(parts, body), state).await.map_err(Into::into)?;
+        let body = Body::from_request(Request::from_parts(parts, body), state).await?;
         if !caller.role.may_write() {
             return Err(ApiError::forbidden("Write access required."));
         }
@@ -42,8 +42,13 @@ fn caller_of(parts: &mut Parts) -> Result<Caller, ApiError> {
     parts.extensions.get::<Caller>().cloned().ok_or_else(ApiError::unauthorized)
 }
 
-impl From<std::convert::Infallible> for ApiError {
-    fn from(never: std::convert::Infallible) -> Self {
-        match never {}
+/// No body is asked for; whatever comes is left alone.
+pub(crate) struct NoBody;
+
+impl<S: Sync> FromRequest<S> for NoBody {
+    type Rejection = ApiError;
+
+    async fn from_request(_: Request, _: &S) -> Result<Self, ApiError> {
+        Ok(Self)
     }
 }

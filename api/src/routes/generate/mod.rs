@@ -1,0 +1,117 @@
+//! Asking for a site: the order of all checks is docsfy's (docsfy-behaviour 1.6).
+
+use axum::{Json, extract::State};
+use http::StatusCode;
+use shared::{
+    address::{AddressError, resolve_public},
+    db::generations::NewGeneration,
+    jobs::start_generation,
+    names::ModelId,
+    provider::{BUILTIN_MODEL, Provider},
+    source::{RepoSource, check_local_repository},
+    variant::{Status, VariantKey},
+    wire::{ErrorResponse, GenerateRequest, GenerateResponse, ValidationErrorResponse},
+};
+use tracing::Span;
+
+mod fields;
+mod validation;
+
+use crate::{
+    auth::{Caller, doors::Writer},
+    error::ApiError,
+    state::ApiState,
+};
+use validation::ValidRequest;
+
+/// Queues a generation.
+#[utoipa::path(
+    post,
+    path = "/api/generate",
+    tag = "generations",
+    request_body = GenerateRequest,
+    responses(
+        (status = 202, body = GenerateResponse),
+        (status = 400, body = ErrorResponse, description = "The repository cannot be used, or no model is known"),
+        (status = 401, body = ErrorResponse),
+        (status = 403, body = ErrorResponse, description = "Read-only caller, or a path from somebody who is no admin"),
+        (status = 409, body = ErrorResponse, description = "The variant is being generated already"),
+        (status = 422, body = ValidationErrorResponse),
+    )
+)]
+pub(super) async fn create_generation(
+    State(state): State<ApiState>,
+    Writer { caller, body: request }: Writer<ValidRequest>,
+) -> Result<(StatusCode, Json<GenerateResponse>), ApiError> {
+    check_source(&state, &caller, &request.source).await?;
+    let (provider, model) = choose_writer(&state, request.provider, request.model)?;
+    let name = request.source.project_name().map_err(|error| ApiError::bad_request(error.0))?;
+    let key = VariantKey { owner: caller.username.to_string(), name, branch: request.branch, provider, model };
+    let new = NewGeneration {
+        requested_by: caller.username.to_string(),
+        force: request.force,
+        repo_type: request.repo_type,
+        call_timeout_minutes: request.call_timeout_minutes.unwrap_or_else(|| default_timeout(&state)),
+    };
+    let mut transaction = state.pool().begin().await?;
+    let Some(generation) = start_generation(&mut transaction, &key, &request.source, &new).await? else {
+        return Err(ApiError::conflict(format!("Variant '{key}' is already being generated")));
+    };
+    transaction.commit().await?;
+    Span::current().record(shared::telemetry::GENERATION_ID, tracing::field::display(generation));
+    tracing::info!(variant = %key, owner = key.owner, force = new.force, "queued");
+    let response = GenerateResponse {
+        project: key.name,
+        status: Status::Generating,
+        branch: key.branch,
+        generation_id: generation,
+        repo_type: new.repo_type,
+    };
+    Ok((StatusCode::ACCEPTED, Json(response)))
+}
+
+/// Whether this caller may have this repository read. The worker resolves the host once more when it fetches.
+async fn check_source(state: &ApiState, caller: &Caller, source: &RepoSource) -> Result<(), ApiError> {
+    match source {
+        RepoSource::LocalPath(_) if !caller.is_admin() => {
+            Err(ApiError::forbidden("Local repo path access requires admin privileges"))
+        }
+        RepoSource::LocalPath(path) => {
+            let path = path.clone();
+            let checked = tokio::task::spawn_blocking(move || check_local_repository(&path)).await;
+            let checked = checked.map_err(|panic| ApiError::Internal(panic.into()))?;
+            checked.map_err(|error| ApiError::bad_request(error.0))
+        }
+        RepoSource::Url(url) => match resolve_public(url, state.repo_host_allowlist()).await {
+            // the name service may know it by the time the repository is fetched; if not, the run says so
+            Ok(_) | Err(AddressError::Unresolvable { .. }) => Ok(()),
+            Err(error) => Err(ApiError::bad_request(error.to_string())),
+        },
+    }
+}
+
+/// Fills in the defaults. The default model belongs to the default provider, and docmill's own writer has just one.
+fn choose_writer(
+    state: &ApiState,
+    provider: Option<Provider>,
+    model: Option<ModelId>,
+) -> Result<(Provider, ModelId), ApiError> {
+    let settings = state.writer();
+    let provider = provider.unwrap_or(settings.ai_provider);
+    let default = if provider == settings.ai_provider {
+        Some(settings.ai_model.clone())
+    } else if provider == Provider::Builtin {
+        BUILTIN_MODEL.parse().ok()
+    } else {
+        None
+    };
+    let model = model.or(default).ok_or_else(|| ApiError::bad_request("AI model must be specified."))?;
+    if provider == Provider::Builtin && model.as_str() != BUILTIN_MODEL {
+        return Err(ApiError::bad_request(format!("Provider 'builtin' has one model: '{BUILTIN_MODEL}'")));
+    }
+    Ok((provider, model))
+}
+
+fn default_timeout(state: &ApiState) -> i32 {
+    i32::try_from(state.writer().ai_cli_timeout).unwrap_or(i32::MAX)
+}

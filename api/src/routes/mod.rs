@@ -1,0 +1,62 @@
+//! Every route, in the order of the reference; one file per resource.
+
+use axum::{Router, response::Response};
+use http::{HeaderValue, Method, StatusCode, header};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+mod system;
+mod models;
+mod auth;
+mod login;
+mod projects;
+mod generate;
+mod aborts;
+mod downloads;
+pub(crate) mod docs;
+mod file_answer;
+mod start_page;
+
+use crate::{error::refusal, openapi, state::ApiState};
+
+/// The routes with their description.
+pub(crate) fn all() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::with_openapi(openapi::description())
+        .routes(routes!(system::get_health))
+        .routes(routes!(system::get_ready))
+        .routes(routes!(system::get_version))
+        .routes(routes!(models::list_models))
+        .routes(routes!(auth::create_session))
+        .routes(routes!(auth::delete_session))
+        .routes(routes!(auth::get_caller))
+        .routes(routes!(projects::get_status))
+        .routes(routes!(projects::list_projects))
+        .routes(routes!(projects::get_project_of_generation))
+        .routes(routes!(projects::get_project))
+        .routes(routes!(projects::get_variant))
+        .routes(routes!(generate::create_generation))
+        .routes(routes!(aborts::abort_project))
+        .routes(routes!(aborts::abort_variant))
+        .routes(routes!(downloads::download_project))
+        .routes(routes!(downloads::download_variant))
+        .merge(docs::routes().into())
+        .merge(login::routes().into())
+        .merge(start_page::routes().into())
+}
+
+/// What is no route: 404 for those who read, 405 for those who want to change something, as docsfy says.
+pub(crate) fn with_fallbacks(routes: Router<ApiState>) -> Router<ApiState> {
+    routes.fallback(answer_unknown_path).method_not_allowed_fallback(answer_unknown_method)
+}
+
+async fn answer_unknown_path(method: Method) -> Response {
+    if matches!(method, Method::GET | Method::HEAD) {
+        return refusal(StatusCode::NOT_FOUND, "Not found");
+    }
+    let mut response = answer_unknown_method().await;
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET"));
+    response
+}
+
+async fn answer_unknown_method() -> Response {
+    refusal(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
+}

@@ -1,0 +1,176 @@
+//! What exists, in which state.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    Json,
+    extract::{Path, Query, State},
+};
+use shared::{
+    db::{
+        self,
+        variants::{Scope, VariantRow},
+    },
+    ids::GenerationId,
+    variant::Status,
+    wire::{ErrorResponse, Project, ProjectResponse, ProjectsResponse},
+};
+
+use super::models;
+use crate::{
+    access::{self, OwnerQuery, VariantPath},
+    auth::{Caller, doors::Reader},
+    error::ApiError,
+    state::ApiState,
+};
+
+/// Lists every variant that the caller may see; the same as `/api/projects`.
+#[utoipa::path(
+    get,
+    path = "/api/status",
+    tag = "projects",
+    responses((status = 200, body = ProjectsResponse), (status = 401, body = ErrorResponse))
+)]
+pub(super) async fn get_status(
+    state: State<ApiState>,
+    reader: Reader,
+) -> Result<Json<ProjectsResponse>, ApiError> {
+    list_projects(state, reader).await
+}
+
+/// Lists every variant that the caller may see, with known models and branches.
+#[utoipa::path(
+    get,
+    path = "/api/projects",
+    tag = "projects",
+    responses((status = 200, body = ProjectsResponse), (status = 401, body = ErrorResponse))
+)]
+pub(super) async fn list_projects(
+    State(state): State<ApiState>,
+    Reader(caller): Reader,
+) -> Result<Json<ProjectsResponse>, ApiError> {
+    let mut conn = state.pool().acquire().await?;
+    let rows = db::variants::list(&mut conn, caller.scope()).await?;
+    let known = db::variants::list_known_models(&mut conn).await?;
+    let models = models::offered(&state, &known);
+    Ok(Json(ProjectsResponse {
+        known_branches: known_branches(&rows, &caller),
+        total_cost_usd: rows.iter().filter_map(|row| row.total_cost_usd).sum(),
+        projects: rows.into_iter().map(Project::from).collect(),
+        known_models: models.known_models,
+        available_models: models.available_models,
+    }))
+}
+
+/// Branches of ready variants: everybody's for admins, else the caller's own and not those of shared projects.
+fn known_branches(rows: &[VariantRow], caller: &Caller) -> BTreeMap<String, Vec<String>> {
+    let mut branches: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let own = |row: &&VariantRow| caller.is_admin() || row.owner == *caller.username;
+    for row in rows.iter().filter(|row| row.status == Status::Ready).filter(own) {
+        branches.entry(row.name.to_string()).or_default().push(row.branch.to_string());
+    }
+    for branches in branches.values_mut() {
+        branches.sort_unstable();
+        branches.dedup();
+    }
+    branches
+}
+
+/// Gives the variant that a generation, the newest or a past one, is of.
+#[utoipa::path(
+    get,
+    path = "/api/projects/by-id/{generation_id}",
+    tag = "projects",
+    params(("generation_id" = uuid::Uuid, Path)),
+    responses(
+        (status = 200, body = Project),
+        (status = 400, body = ErrorResponse, description = "No UUID of the form 8-4-4-4-12"),
+        (status = 401, body = ErrorResponse),
+        (status = 404, body = ErrorResponse),
+    )
+)]
+pub(super) async fn get_project_of_generation(
+    State(state): State<ApiState>,
+    Reader(caller): Reader,
+    Path(id): Path<String>,
+) -> Result<Json<Project>, ApiError> {
+    let parsed: Option<GenerationId> = id.parse().ok();
+    let parsed = parsed
+        .filter(|parsed| parsed.to_string().eq_ignore_ascii_case(&id))
+        .ok_or_else(|| ApiError::bad_request("Invalid generation ID format"))?;
+    let mut conn = state.pool().acquire().await?;
+    let variant = match db::generations::find_variant_id(&mut conn, parsed).await? {
+        Some(variant) => db::variants::find(&mut conn, variant).await?,
+        None => None,
+    };
+    variant
+        .filter(|row| match caller.scope() {
+            Scope::All => true,
+            Scope::Owner(owner) => row.owner == owner,
+        })
+        .map(|row| Json(row.into()))
+        .ok_or_else(|| ApiError::not_found("Generation ID not found"))
+}
+
+/// Lists the variants of one project name.
+#[utoipa::path(
+    get,
+    path = "/api/projects/{name}",
+    tag = "projects",
+    params(("name" = String, Path)),
+    responses(
+        (status = 200, body = ProjectResponse),
+        (status = 400, body = ErrorResponse, description = "Nobody can have this name"),
+        (status = 401, body = ErrorResponse),
+        (status = 404, body = ErrorResponse),
+    )
+)]
+pub(super) async fn get_project(
+    State(state): State<ApiState>,
+    Reader(caller): Reader,
+    Path(name): Path<String>,
+) -> Result<Json<ProjectResponse>, ApiError> {
+    let name = access::parse_project(&name)?;
+    let mut conn = state.pool().acquire().await?;
+    let mut rows = db::variants::list_of_project(&mut conn, caller.scope(), &name).await?;
+    if rows.is_empty() {
+        return Err(ApiError::not_found(format!("Project '{name}' not found")));
+    }
+    // own ones first, each part in the order of the last change
+    if !caller.is_admin() {
+        rows.sort_by_key(|row| row.owner != *caller.username);
+    }
+    Ok(Json(ProjectResponse { name, variants: rows.into_iter().map(Project::from).collect() }))
+}
+
+/// Gives one variant.
+#[utoipa::path(
+    get,
+    path = "/api/projects/{name}/{branch}/{provider}/{model}",
+    tag = "projects",
+    params(
+        ("name" = String, Path),
+        ("branch" = String, Path, description = "`/` is written `~2F`"),
+        ("provider" = String, Path),
+        ("model" = String, Path),
+        ("owner" = Option<String>, Query, description = "Whose variant; only admins are heard"),
+    ),
+    responses(
+        (status = 200, body = Project),
+        (status = 400, body = ErrorResponse, description = "Nobody can have this name"),
+        (status = 401, body = ErrorResponse),
+        (status = 404, body = ErrorResponse),
+        (status = 409, body = ErrorResponse, description = "Several owners have it"),
+    )
+)]
+pub(super) async fn get_variant(
+    State(state): State<ApiState>,
+    Reader(caller): Reader,
+    Path((name, branch, provider, model)): Path<(String, String, String, String)>,
+    Query(query): Query<OwnerQuery>,
+) -> Result<Json<Project>, ApiError> {
+    let path = VariantPath::parse(&name, &branch, &provider, &model, "Not found")?;
+    let mut conn = state.pool().acquire().await?;
+    let row = access::get_variant(&mut conn, &caller, &path, query.owner.as_deref()).await?;
+    Ok(Json(row.into()))
+}
