@@ -143,13 +143,14 @@ fn html_files(site: &SiteFiles) -> impl Iterator<Item = (&str, &str)> {
 #[test]
 fn a_site_has_the_files_that_clients_expect() {
     let site = fixture(true);
-    let unhashed: Vec<String> = site
+    let mut unhashed: Vec<String> = site
         .keys()
         .map(|path| match path.split('.').collect::<Vec<_>>()[..] {
             [name, digest, ending] if name.starts_with("assets/") && digest.len() == 8 => format!("{name}.*.{ending}"),
             _ => path.clone(),
         })
         .collect();
+    unhashed.sort();
     insta::assert_snapshot!(unhashed.join("\n"));
 }
 
@@ -310,6 +311,16 @@ fn headings_have_no_gaps_and_their_ids_are_their_own() {
 }
 
 #[test]
+fn quotations_that_begin_with_a_word_of_warning_are_callouts() {
+    let html =
+        article("# T\n\n> **Note:** a\n\n> **Warning**\n>\n> b\n\n> **Hint** - c\n\n> **Bold** d\n\n> > **Note**\n");
+    assert!(html.contains("callout note\" role=\"note\"><p class=\"callout-title\">Note</p>\n<p>a</p>"), "{html}");
+    assert!(html.contains("<p class=\"callout-title\">Warning</p>\n<p>b</p>"), "{html}");
+    assert!(html.contains("callout tip\" role=\"note\"><p class=\"callout-title\">Hint</p>\n<p>c</p>"), "{html}");
+    assert!(html.contains("<blockquote>\n<p><strong>Bold</strong> d</p>"), "{html}");
+}
+
+#[test]
 fn a_big_site_lists_the_pages_of_the_current_group_only() {
     let names: Vec<PlannedPage> =
         (0..120).map(|number| planned(&format!("p{number}"), &format!("P {number}"), "")).collect();
@@ -352,5 +363,69 @@ fn time_grows_with_the_length_of_a_page() {
         let start = std::time::Instant::now();
         article(&markdown);
         assert!(start.elapsed().as_secs() < 8, "{piece:?}: {:?}", start.elapsed());
+    }
+}
+
+/// Pieces of Markdown that open, close and nest.
+const PIECES: [&str; 40] = [
+    "# ",
+    "## x\n",
+    "\n",
+    "\n\n",
+    "> ",
+    "> **Note:** ",
+    "> [!TIP]\n",
+    "- ",
+    "1. ",
+    "- [x] ",
+    "    ",
+    "```\n",
+    "```rust a.rs:1\n",
+    "~~~\n",
+    "`",
+    "``",
+    "*",
+    "**",
+    "_",
+    "~~",
+    "[[",
+    "]]",
+    "[[a.rs:1]]",
+    "[",
+    "](",
+    ")",
+    "![",
+    "](b.md#c)",
+    "[^1]",
+    "[^1]: ",
+    "| a | b |\n|---|:-:|\n",
+    "| ",
+    "<b>",
+    "</div>",
+    "<details>\n\n",
+    "<!--",
+    "&amp;",
+    "é",
+    "---\n",
+    "https://e.org/x ",
+];
+
+#[test]
+fn no_markdown_makes_rendering_panic_or_leaves_a_tag_open() {
+    let mut state = 0x2545_F491_4F6C_DD1D_u64;
+    let mut next = |limit: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % limit as u64).unwrap()
+    };
+    for _ in 0..400 {
+        let markdown: String = (0..next(50)).map(|_| PIECES[next(PIECES.len())]).collect();
+        let html = article(&markdown);
+        for tag in ["div", "figure", "pre", "table", "blockquote", "ul", "ol", "li", "section", "a", "details"] {
+            let opened = tags(&html).iter().filter(|(name, _)| name == tag).count();
+            let closed = tags(&html).iter().filter(|(name, _)| name.strip_prefix('/') == Some(tag)).count();
+            assert_eq!(opened, closed, "<{tag}> of {markdown:?} in {html}");
+        }
     }
 }
