@@ -290,7 +290,9 @@ fn html(text: &str) -> String {
                 (Some("code" | "tt"), _) => Some("`"),
                 (Some("b" | "strong"), _) => Some("**"),
                 (Some("i" | "em"), _) => Some("*"),
-                (Some("h1" | "h2" | "h3" | "h4"), _) => Some("\n\n**"),
+                (Some("h1" | "h2" | "h3" | "h4"), Some(tag)) => {
+                    Some(if tag.starts_with('/') { "**\n\n" } else { "\n\n**" })
+                }
                 (Some("a"), Some(tag)) => {
                     if let Some((_, target)) = tag.split_once("href=\"") {
                         link = Some(target.split('"').next().unwrap_or_default().to_owned())
@@ -355,10 +357,37 @@ pub(crate) fn go_comment(text: &str) -> String {
             continue;
         }
         // what looks like HTML is text in Go
-        written.push_str(&if is_list { trimmed.replace('<', "\\<") } else { line.replace('<', "\\<") });
+        written.push_str(&identifiers(if is_list { trimmed } else { line }));
         written.push('\n');
         at += 1;
     }
+    written
+}
+
+/// `[Name]` as code; what looks like HTML stays text.
+fn identifiers(line: &str) -> String {
+    let mut written = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(at) = rest.find(['[', '<']) {
+        written.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let name = rest.find(']').map(|end| &rest[1..end]).filter(|_| rest.starts_with('['));
+        let is_name = |name: &str| {
+            name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '*' | '/'))
+                && name.chars().any(char::is_uppercase)
+        };
+        match name.filter(|name| is_name(name) && !rest[name.len() + 2..].starts_with(['(', ':'])) {
+            Some(name) => {
+                written.push_str(&code(name));
+                rest = &rest[name.len() + 2..];
+            }
+            None => {
+                written.push_str(if rest.starts_with('<') { "\\<" } else { "[" });
+                rest = &rest[1..];
+            }
+        }
+    }
+    written.push_str(rest);
     written
 }
 

@@ -56,19 +56,17 @@ pub(crate) fn docstring(text: &str) -> String {
             let block = block_after(&lines, at, indentation + 1, true);
             write_directive(name, what, &lines[at..at + block], &mut written);
             at += block;
-        } else if let Some(field) = field_line(trimmed) {
-            written.push_str(&field);
-            at += 1;
+        } else if is_field(trimmed) {
             // a field goes on in the indented lines below it
-            while at < lines.len()
-                && !lines[at].trim().is_empty()
-                && lines[at].starts_with("  ")
-                && !lines[at].trim().starts_with(':')
-            {
-                written.push_str(&format!(" {}", roles(lines[at].trim())));
-                at += 1;
+            let more = lines[at + 1..]
+                .iter()
+                .take_while(|line| !line.trim().is_empty() && line.starts_with("  ") && !line.trim().starts_with(':'));
+            let joined: Vec<&str> = std::iter::once(trimmed).chain(more.map(|line| line.trim())).collect();
+            at += joined.len();
+            if let Some(field) = field_line(&joined.join(" ")) {
+                written.push_str(&field);
+                written.push('\n');
             }
-            written.push('\n');
         } else if trimmed.ends_with("::") && !trimmed.starts_with("..") {
             let words = trimmed.trim_end_matches(':');
             if !words.is_empty() {
@@ -221,7 +219,34 @@ fn write_directive(name: &str, what: &str, lines: &[&str], written: &mut String)
     }
 }
 
-/// `:param name: words` and its relatives.
+/// Whether a line begins like `:name words:`, which is no role such as ``:class:`X` ``.
+fn is_field(line: &str) -> bool {
+    let kinds = [
+        "param",
+        "parameter",
+        "arg",
+        "argument",
+        "key",
+        "keyword",
+        "raise",
+        "except",
+        "return",
+        "yield",
+        "type",
+        "rtype",
+        "vartype",
+        "ivar",
+        "var",
+        "cvar",
+        "copyright",
+        "license",
+        "author",
+        "meta",
+    ];
+    line.strip_prefix(':').is_some_and(|rest| kinds.iter().any(|kind| rest.starts_with(kind)) && rest.contains(':'))
+}
+
+/// `:param name: words` and its relatives; nothing for what is about the file rather than its use.
 fn field_line(line: &str) -> Option<String> {
     let (field, what) = line.strip_prefix(':')?.split_once(": ").or_else(|| line.strip_prefix(':')?.split_once(':'))?;
     let mut words = field.split_whitespace();

@@ -204,7 +204,9 @@ fn add_facts(builder: &mut Builder, survey: &Survey, slugs: &[PageSlug; 5]) {
 fn add_guide(builder: &mut Builder, group: &str, survey: &Survey, guide: &Guide, links: &Links<'_>) {
     let (Some(slug), Some(text)) = (links.pages.get(&guide.path), survey.text(&guide.path)) else { return };
     let text = guides::page(&text, guide, links);
+    // without its title and without the line that says where it is from
     let body = text.split_once('\n').map(|(_, body)| body).unwrap_or_default();
+    let body = body.trim_end().rsplit_once('\n').map(|(body, _)| body).unwrap_or_default();
     let description =
         if guide.description.is_empty() { first_sentence(body, 160) } else { guide.description.to_owned() };
     builder.add(group, slug.clone(), &guide.title, &description, guide.page_type, &text);

@@ -126,7 +126,18 @@ fn python_version(package: &Package, files: &[RepositoryFile], reader: &FileRead
 
 /// The files that are parsed: the project's own sources within the limits.
 fn choose_sources(files: &[RepositoryFile], findings: &mut Vec<String>) -> Vec<SourceFile> {
-    let is_cpp = files.iter().any(|file| Language::of_path(&file.path) == Some(Language::Cpp));
+    let own = |language| {
+        files
+            .iter()
+            .filter(|file| {
+                Language::of_path(&file.path) == Some(language)
+                    && role(&file.path) == Role::Own
+                    && !file.path.ends_with(".h")
+            })
+            .count()
+    };
+    // `.h` belongs to whichever of the two the sources are written in
+    let is_cpp = own(Language::Cpp) > own(Language::C);
     let mut chosen = Vec::new();
     let (mut bytes, mut left) = (0, 0);
     for file in files.iter().filter(|file| role(&file.path) == Role::Own) {

@@ -210,7 +210,11 @@ fn has_function_declarator(node: Node<'_>) -> bool {
     let mut current = node.child_by_field_name("declarator");
     for _ in 0..MAX_NESTING {
         match current {
-            Some(node) if node.kind() == "function_declarator" => return true,
+            // `(*name)(...)` is a pointer, not a function
+            Some(node) if node.kind() == "function_declarator" => {
+                let inner = node.child_by_field_name("declarator");
+                return inner.is_none_or(|inner| inner.kind() != "parenthesized_declarator");
+            }
             Some(node) => current = node.child_by_field_name("declarator"),
             None => return false,
         }

@@ -6,14 +6,18 @@ use tree_sitter::Node;
 
 use super::{
     javascript_facts,
-    syntax::{Documented, Source, child_of_kind, children, documented_children, lines, literal, strip_comment},
+    syntax::{
+        Documented, Source, child_of_kind, children, documented_children, documented_within, lines, literal,
+        strip_comment,
+    },
 };
 use crate::writers::builtin::symbols::{Export, Item, ItemKind, ParsedFile, Scope};
 
 /// Takes exported items, re-exports and facts from a module.
 pub(super) fn extract(source: &Source<'_>, root: Node<'_>) -> ParsedFile {
     let mut module = Module::default();
-    let statements = documented_children(root, |kind| kind == "comment", |_| false);
+    // an empty line between comment and code is a habit of many
+    let statements = documented_within(root, 2, |kind| kind == "comment", |_| false);
     for statement in &statements {
         module.statement(source, statement);
     }

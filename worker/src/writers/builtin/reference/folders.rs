@@ -47,9 +47,11 @@ pub(super) fn go(survey: &Survey) -> Vec<ModuleDoc> {
             .map_or(*folder, |package| folder.strip_prefix(&package.folder).unwrap_or(folder).trim_start_matches('/'));
         let own = files[0].1.package.as_str();
         let name = if inside.is_empty() { own.to_owned() } else { inside.to_owned() };
-        let doc = files.iter().map(|(_, file)| file.scope.doc.as_str()).max_by_key(|doc| doc.len()).unwrap_or_default();
+        // the last of equals, so that without a doc the name decides
+        let (path, file) = files.iter().max_by_key(|(_, file)| file.scope.doc.len()).unwrap_or(&files[0]);
+        let doc = file.scope.doc.as_str();
         let title = package.map_or(own, |package| package.name.rsplit('/').next().unwrap_or(own));
-        let mut module = ModuleDoc::new(title, &name, Language::Go, doc, files[0].0);
+        let mut module = ModuleDoc::new(title, &name, Language::Go, doc, path);
         module.internal = *internal;
         let mut methods: BTreeMap<&str, Vec<DocItem>> = BTreeMap::new();
         for (path, item) in files.iter().flat_map(|(path, file)| file.scope.items.iter().map(move |item| (*path, item)))

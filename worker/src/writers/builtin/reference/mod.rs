@@ -94,7 +94,7 @@ impl ModuleDoc {
             package: package.to_owned(),
             name: name.to_owned(),
             language,
-            doc: module_doc(language, doc),
+            doc: without_own_name(&module_doc(language, doc), name),
             path: path.to_owned(),
             items: Vec::new(),
             passed_on: Vec::new(),
@@ -115,6 +115,12 @@ impl ModuleDoc {
     fn says_something(&self) -> bool {
         !self.items.is_empty() || !self.passed_on.is_empty()
     }
+}
+
+/// The text without a first line that only repeats the module's name.
+fn without_own_name(doc: &str, name: &str) -> String {
+    let (first, rest) = doc.split_once('\n').unwrap_or((doc, ""));
+    if first.trim_matches(['*', '#', ' ', '`']) == name { rest.trim_start().to_owned() } else { doc.to_owned() }
 }
 
 /// Every module of the repository that offers something, the main package's first; `project` names what has no package.
