@@ -56,7 +56,7 @@ fn launch(script: &str) -> Launch {
         program: Program {
             executable: PathBuf::from("/bin/sh"),
             first_arguments: Vec::new(),
-            folders: vec![PathBuf::from("/bin")],
+            readable: vec![PathBuf::from("/bin")],
         },
         arguments: vec!["-c".into(), script.into()],
         environment: vec![("PATH".into(), "/usr/bin:/bin".into()), ("DOCMILL_TEST".into(), "yes".into())],

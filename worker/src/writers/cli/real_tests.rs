@@ -110,9 +110,13 @@ async fn the_real_command_lines_plan_and_write_in_every_sandbox() {
     }
     let requests = desk.server.requests();
     assert!(requests.iter().all(|request| request.key == KEY));
-    let sent = desk.server.all_bodies();
-    // the files that the prompt names were read by the tools
-    assert!(sent.contains("the-wished-name") && sent.contains("the-described-page"));
+    for (provider, model) in REAL {
+        let requests = requests.iter().filter(|request| request.model == model);
+        let sent: String = requests.map(|request| request.body.to_string()).collect();
+        // their tools have read the files that the prompts name
+        assert!(sent.contains("the-wished-name") && sent.contains("the-described-page"), "{provider}");
+        assert!(sent.contains("You write the documentation"), "{provider} has not got our system prompt");
+    }
 }
 
 #[tokio::test]
