@@ -1,4 +1,4 @@
-//! What whole-system tests need: stand-ins for AI command lines, a fake model server. The tests of `worker` use them, too.
+//! What whole-system tests need: stand-ins for AI command lines, a fake model server.
 
 pub mod model_server;
 pub mod stand_ins;

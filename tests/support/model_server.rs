@@ -135,8 +135,10 @@ fn answer(prompt: &str) -> String {
     let line = |prefix: &str| prompt.lines().find_map(|line| line.strip_prefix(prefix)).unwrap_or_default();
     match line("docmill task: ") {
         "plan" | "repair" => {
-            let page = |number: u32| json!({"slug": format!("page-{number}"), "title": format!("Page {number}"),
-                "description": "A page of the model server.", "type": "guide"});
+            let page = |number: u32| {
+                json!({"slug": format!("page-{number}"), "title": format!("Page {number}"),
+                "description": "A page of the model server.", "type": "guide"})
+            };
             let pages: Vec<Value> = (1..=3).map(page).collect();
             let plan = json!({"project_name": "Served", "tagline": "Written by a fake.", "repo_type": "app",
                 "navigation": [{"group": "Guide", "pages": pages}]});
@@ -144,7 +146,9 @@ fn answer(prompt: &str) -> String {
         }
         _ => {
             let title = line("slug: ").replace("page-", "Page ");
-            format!("I have read the files.\n\n# {title}\n\nWhat this page says is made up. [[README.md:1-1]]\n\n## More\n\nSee [Page 1](page-1.html).\n")
+            format!(
+                "I have read the files.\n\n# {title}\n\nWhat this page says is made up. [[README.md:1-1]]\n\n## More\n\nSee [Page 1](page-1.html).\n"
+            )
         }
     }
 }
@@ -202,17 +206,14 @@ async fn anthropic(State(seen): State<Seen>, headers: HeaderMap, body: Bytes) ->
     let mut start = message.clone();
     start["content"] = json!([]);
     start["stop_reason"] = Value::Null;
-    let (empty, delta) = match message["content"][0]["type"].as_str() {
-        Some("text") => {
-            (json!({"type": "text", "text": ""}), json!({"type": "text_delta", "text": message["content"][0]["text"]}))
-        }
-        _ => {
-            let mut empty = message["content"][0].clone();
-            let input = empty["input"].take().to_string();
-            empty["input"] = json!({});
-            (empty, json!({"type": "input_json_delta", "partial_json": input}))
-        }
+    let mut empty = message["content"][0].clone();
+    let delta = if empty["type"] == "text" {
+        json!({"type": "text_delta", "text": empty["text"].take()})
+    } else {
+        json!({"type": "input_json_delta", "partial_json": empty["input"].take().to_string()})
     };
+    let emptied = if empty["type"] == "text" { "text" } else { "input" };
+    empty[emptied] = if emptied == "text" { json!("") } else { json!({}) };
     let events = [
         json!({"type": "message_start", "message": start}),
         json!({"type": "content_block_start", "index": 0, "content_block": empty}),
@@ -231,7 +232,9 @@ async fn anthropic(State(seen): State<Seen>, headers: HeaderMap, body: Bytes) ->
 
 fn anthropic_error(model: &str, status: u16) -> Response {
     let (kind, message) = match status {
-        400 if model.ends_with("too-long") => ("invalid_request_error", "prompt is too long: 250000 tokens > 200000 maximum"),
+        400 if model.ends_with("too-long") => {
+            ("invalid_request_error", "prompt is too long: 250000 tokens > 200000 maximum")
+        }
         400 => ("invalid_request_error", "the request is wrong"),
         401 => ("authentication_error", "invalid x-api-key"),
         403 => ("permission_error", "not allowed"),
@@ -254,7 +257,9 @@ async fn gemini(State(seen): State<Seen>, Path(call): Path<String>, headers: Hea
         Turn::Text(text) => (json!({"text": text}), "STOP"),
         Turn::CutOff(text) => (json!({"text": text}), "MAX_TOKENS"),
         Turn::Refusal => (json!({"text": ""}), "SAFETY"),
-        Turn::Tool { name, argument, value } => (json!({"functionCall": {"name": name, "args": {argument: value}}}), "STOP"),
+        Turn::Tool { name, argument, value } => {
+            (json!({"functionCall": {"name": name, "args": {argument: value}}}), "STOP")
+        }
     };
     let answer = json!({
         "candidates": [{"content": {"role": "model", "parts": [part]}, "finishReason": reason, "index": 0}],
@@ -271,12 +276,16 @@ async fn gemini(State(seen): State<Seen>, Path(call): Path<String>, headers: Hea
 
 fn gemini_error(model: &str, status: u16) -> Response {
     let (kind, message) = match status {
-        400 if model.ends_with("too-long") => ("INVALID_ARGUMENT", "The input token count (2000000) exceeds the maximum"),
+        400 if model.ends_with("too-long") => {
+            ("INVALID_ARGUMENT", "The input token count (2000000) exceeds the maximum")
+        }
         400 => ("INVALID_ARGUMENT", "API key not valid. Please pass a valid API key."),
         401 => ("UNAUTHENTICATED", "Request had invalid authentication credentials."),
         403 => ("PERMISSION_DENIED", "The caller does not have permission"),
         404 => ("NOT_FOUND", "models/x is not found for API version v1beta"),
-        429 => ("RESOURCE_EXHAUSTED", "You exceeded your current quota. Quota exceeded for metric: GenerateRequestsPerDay"),
+        429 => {
+            ("RESOURCE_EXHAUSTED", "You exceeded your current quota. Quota exceeded for metric: GenerateRequestsPerDay")
+        }
         503 => ("UNAVAILABLE", "The model is overloaded. Please try again later."),
         _ => ("INTERNAL", "An internal error has occurred."),
     };

@@ -5,6 +5,5 @@ mod writers;
 mod workdir;
 
 #[cfg(test)]
-#[path = "../../tests/support/mod.rs"]
-#[expect(unreachable_pub, dead_code, reason = "shared with the whole-system tests")]
+#[expect(unreachable_pub, dead_code, reason = "public to the whole-system tests, which use other parts")]
 mod test_support;

@@ -48,7 +48,7 @@ fn has_result(stdout: &[u8]) -> bool {
 /// Reads one JSON object per line. The answer is the last text of the assistant: `result` may have its thoughts in front.
 pub(super) fn parse(exit: Exit, stdout: &[u8], stderr: &[u8]) -> Result<CallOk, WriterError> {
     let lines = || stdout.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Value>(line).ok());
-    let result = lines().filter(|line| line["type"] == "result").last();
+    let result = lines().rfind(|line| line["type"] == "result");
     let Some(result) = result else {
         return Err(without_result(exit, stdout, stderr));
     };
@@ -75,7 +75,9 @@ pub(super) fn parse(exit: Exit, stdout: &[u8], stderr: &[u8]) -> Result<CallOk, 
 fn last_words(lines: impl Iterator<Item = Value>) -> Option<String> {
     lines.fold(None, |words, line| match text_at(&line, "/type") {
         "tool_call" => None,
-        "assistant" => Some(assistant_text(&line)).filter(|text| !text.trim().is_empty()).or(words).or(Some(String::new())),
+        "assistant" => {
+            Some(assistant_text(&line)).filter(|text| !text.trim().is_empty()).or(words).or(Some(String::new()))
+        }
         _ => words,
     })
 }

@@ -124,10 +124,7 @@ mod tests {
     fn marked_sleeper(mark: Mark) -> Child {
         let mut command = Command::new("sleep");
         command.arg("90100");
-        os::limit_resources(
-            &mut command,
-            ResourceLimits { open_files: 64, file_bytes: 1 << 20, mark: mark.number() },
-        );
+        os::limit_resources(&mut command, ResourceLimits { open_files: 64, file_bytes: 1 << 20, mark: mark.number() });
         command.spawn().unwrap()
     }
 

@@ -71,7 +71,7 @@ fn context(timeout: Duration) -> CallContext {
 }
 
 fn patient() -> CallContext {
-    context(Duration::from_secs(60))
+    context(Duration::from_mins(1))
 }
 
 fn text(output: &Output) -> String {

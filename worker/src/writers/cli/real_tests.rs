@@ -65,7 +65,7 @@ impl Desk {
 }
 
 fn context() -> CallContext {
-    CallContext { cancel: CancellationToken::new(), call_timeout: Duration::from_secs(120) }
+    CallContext { cancel: CancellationToken::new(), call_timeout: Duration::from_mins(2) }
 }
 
 fn wish() -> PlanWish {
@@ -141,7 +141,10 @@ async fn tools_beyond_reading_and_files_outside_are_refused() {
         let requests = desk.server.requests();
         let last = requests.iter().rev().find(|request| request.model == model).unwrap().body.to_string();
         assert!(last.matches("docmill-canary").count() >= 1 && !canary.exists());
-        assert!(!last.contains(host.trim()) && !last.contains("ANTHROPIC_BASE_URL=") && !last.contains("uid="), "{last}");
+        assert!(
+            !last.contains(host.trim()) && !last.contains("ANTHROPIC_BASE_URL=") && !last.contains("uid="),
+            "{last}"
+        );
     }
 }
 
@@ -254,8 +257,21 @@ async fn record_answers() {
     let desk = Desk::open().await.expect("script/clis was run");
     let nobody = "http://127.0.0.1:9";
     let served = [
-        "fake", "fail-400", "fail-401", "fail-403", "fail-404", "fail-429", "fail-500", "fail-503", "fail-529",
-        "too-long", "drop", "empty", "refusal", "max-tokens", "tools",
+        "fake",
+        "fail-400",
+        "fail-401",
+        "fail-403",
+        "fail-404",
+        "fail-429",
+        "fail-500",
+        "fail-503",
+        "fail-529",
+        "too-long",
+        "drop",
+        "empty",
+        "refusal",
+        "max-tokens",
+        "tools",
     ];
     for provider in [Provider::Claude, Provider::Gemini] {
         for case in served {
