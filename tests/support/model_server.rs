@@ -4,7 +4,7 @@
 //! What it does is chosen by the name of the model, so that one server serves every case:
 //! `*-fail-STATUS` answers with that HTTP status, `*-drop` cuts the connection, `*-empty` answers nothing, `*-refusal`,
 //! `*-max-tokens`, `*-too-long` end as the providers do, `*-tools` asks for tools for ever, `*-long` writes a page of
-//! 300 KB, `*-hostile` asks for a shell and for files outside before it answers; all others read the first file that the
+//! 300 KB, `*-search` searches before it answers, `*-hostile` asks for a shell and for files outside before it answers; all others read the first file that the
 //! prompt names, then answer.
 
 use std::{
@@ -104,6 +104,11 @@ fn next_turn(model: &str, prompt: &str, tools_used: usize, read_tool: (&'static 
         "tokens" => Turn::CutOff("# Page\n\nhalf a sen".into()),
         "tools" => Turn::Tool { name, argument, value: format!("missing-{tools_used}.txt") },
         "long" => Turn::Text(format!("{}{}\nthe end\n", answer(prompt), long_text())),
+        "search" if tools_used < 2 => {
+            let search = if name == "Read" { ["Grep", "Glob"] } else { ["grep_search", "glob"] };
+            let value = ["does thing[s]", "**/*.md"][tools_used].to_owned();
+            Turn::Tool { name: search[tools_used], argument: "pattern", value }
+        }
         "hostile" if tools_used < hostile.len() => {
             let (name, argument, value) = hostile[tools_used];
             Turn::Tool { name, argument, value: value.into() }

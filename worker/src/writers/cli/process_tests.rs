@@ -171,6 +171,28 @@ async fn a_dropped_call_is_killed_and_its_folder_deleted() {
     place.wait_until_clean().await;
 }
 
+/// The worker that the next test kills; by itself it does nothing.
+#[tokio::test]
+#[ignore = "started by another test"]
+async fn a_worker_with_a_call() {
+    let script = "setsid sleep 90006 & exec sleep 90006";
+    let output = Place::new(Sandbox::Auto).run(script, &patient()).await;
+    panic!("the call was to last until this process is killed: {output:?}");
+}
+
+#[tokio::test]
+async fn a_killed_worker_takes_its_command_along_and_the_next_start_sweeps_the_rest() {
+    let mut worker = Command::new(std::env::current_exe().unwrap());
+    worker.args(["--ignored", "--exact", "writers::cli::process::tests::a_worker_with_a_call"]);
+    let mut worker = worker.stdout(std::process::Stdio::null()).spawn().unwrap();
+    wait_for_sleepers("90006", 2).await;
+    worker.kill().unwrap();
+    worker.wait().unwrap();
+    wait_for_sleepers("90006", 1).await;
+    crate::writers::cli::sweep_leftovers();
+    wait_for_sleepers("90006", 0).await;
+}
+
 #[tokio::test]
 async fn endless_output_is_ended_and_bounded() {
     let place = Place::new(Sandbox::Auto);

@@ -130,6 +130,23 @@ async fn an_answer_of_300_kb_arrives_whole() {
 }
 
 #[tokio::test]
+async fn searching_works_in_every_sandbox() {
+    let Some(desk) = Desk::open().await else { return };
+    let (plan, page) = page();
+    for (number, sandbox) in sandboxes().into_iter().enumerate() {
+        for provider in [Provider::Claude, Provider::Gemini] {
+            let model = format!("{provider}-{number}-search");
+            desk.writer(provider, &model, sandbox).write_page(&context(), &plan, &page).await.unwrap();
+            let requests = desk.server.requests();
+            let last = requests.iter().rev().find(|request| request.model == model).unwrap();
+            let found = last.body.to_string().matches("README.md").count();
+            // the grep names it, and the glob
+            assert!(found >= 2, "{provider} {sandbox:?} found {found}: {}", last.body);
+        }
+    }
+}
+
+#[tokio::test]
 async fn tools_beyond_reading_and_files_outside_are_refused() {
     let Some(desk) = Desk::open().await else { return };
     let (plan, page) = page();
@@ -309,7 +326,8 @@ async fn record(writer: &CliWriter, case: &str, change: impl FnOnce(&mut Launch)
     change(&mut launch);
     let output = process::run(launch, folder, &writer.settings.isolation, Vec::new(), &context()).await.unwrap();
     let Exit::Code(code) = output.exit else { panic!("{:?}", output.exit) };
-    let text = |bytes| String::from_utf8_lossy(bytes).replace(&shown(&writer.work_dir), "/work");
+    let cache = std::env::var("HOME").unwrap();
+    let text = |bytes| String::from_utf8_lossy(bytes).replace(&shown(&writer.work_dir), "/work").replace(&cache, "~");
     let recorded = json!({"code": code, "stdout": text(&output.stdout), "stderr": text(&output.stderr)});
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/writers/cli/recorded");
     fs::create_dir_all(&folder).unwrap();
