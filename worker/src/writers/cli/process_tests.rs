@@ -242,7 +242,7 @@ fn hostile_scripts(outside: &Path) -> Vec<String> {
         "echo x > \"$HOME/../data/new\" && echo DONE".into(),
         format!("tr '\\0' '\\n' < /proc/{own}/environ | grep -q . && echo DONE"),
         format!("kill -0 {own} && echo DONE"),
-        "grep -E '^Cap(Prm|Eff|Bnd):' /proc/self/status | grep -qv 0000000000000000 && echo DONE".into(),
+        "grep -E '^Cap(Prm|Eff):' /proc/self/status | grep -qv 0000000000000000 && echo DONE".into(),
         "printf '#!/bin/sh\\necho DONE' > \"$HOME/x\" && chmod +x \"$HOME/x\" && \"$HOME/x\"".into(),
     ]
 }
