@@ -137,15 +137,29 @@ const lowerBound = (words, word) => {
   return low;
 };
 
+// the typed word and its other number: `dependency` also means `dependencies`
+const formsOf = (word) => {
+  if (word.length < 4) return [word];
+  if (word.endsWith("ies")) return [word, `${word.slice(0, -3)}y`];
+  if (word.endsWith("y")) return [word, `${word.slice(0, -1)}ies`];
+  if (word.endsWith("s") && !word.endsWith("ss")) return [word, word.slice(0, -1)];
+  if (word.endsWith("ing") && word.length > 6) return [word, word.slice(0, -3)];
+  return [word];
+};
+
 // places of the words that a typed word means, and how well each of them fits
 const matches = (word) => {
   const found = new Map();
-  for (let at = lowerBound(index.terms, word); at < index.terms.length && index.terms[at].startsWith(word); at++) {
-    const rest = index.terms[at].length - word.length;
-    found.set(at, rest === 0 ? 1 : 0.85 / (1 + rest / 6));
-    if (found.size > 200) break;
+  for (const form of formsOf(word)) {
+    const most = form === word ? 1 : 0.9;
+    for (let at = lowerBound(index.terms, form); index.terms[at]?.startsWith(form) && found.size <= 200; at++) {
+      const rest = index.terms[at].length - form.length;
+      const fit = most * (rest === 0 ? 1 : 0.85 / (1 + rest / 6));
+      found.set(at, Math.max(fit, found.get(at) ?? 0));
+    }
   }
-  if (word.length >= 4 && !found.has(lowerBound(index.terms, word))) {
+  const exact = index.terms[lowerBound(index.terms, word)] === word;
+  if (word.length >= 4 && !exact) {
     for (let at = 0; at < index.terms.length; at++) {
       if (!found.has(at) && oneEditApart(word, index.terms[at])) found.set(at, 0.35);
     }
@@ -191,11 +205,11 @@ const search = (text) => {
     .map(([section]) => section);
 };
 
-// text with the typed words marked
-const marked = (text, words) => {
+// text with the words that begin like the typed ones marked
+const marked = (text, forms) => {
   const parts = text.split(/([\p{L}\p{N}]+)/u);
   return parts.filter(Boolean).map((part) => {
-    const hit = words.some((word) => part.toLowerCase().startsWith(word));
+    const hit = forms.some((form) => part.toLowerCase().startsWith(form));
     return hit ? make("mark", { textContent: part }) : part;
   });
 };
@@ -223,6 +237,7 @@ const buildDialog = () => {
   const update = () => {
     if (!index) return;
     const words = wordsOf(input.value);
+    const forms = words.filter((word) => !index.stop.has(word)).flatMap(formsOf);
     const hits = words.length > 0 ? search(input.value) : [];
     list.replaceChildren(...hits.slice(0, MOST_HITS).map((hit) => {
       const [page, id, heading, snippet] = index.d[hit];
@@ -230,8 +245,8 @@ const buildDialog = () => {
       const path = id ? `${group} › ${title}` : group;
       const link = make("a", { href: `${slug}.html${id ? `#${encodeURIComponent(id)}` : ""}` },
         make("span", { className: "path", textContent: path }),
-        make("strong", {}, ...marked(heading, words)),
-        make("span", { className: "snippet" }, ...marked(snippet, words)));
+        make("strong", {}, ...marked(heading, forms)),
+        make("span", { className: "snippet" }, ...marked(snippet, forms)));
       return make("li", {}, link);
     }));
     list.scrollTop = 0;

@@ -102,7 +102,7 @@ fn next_turn(model: &str, prompt: &str, tools_used: usize, read_tool: (&'static 
         "refusal" => Turn::Refusal,
         "long" if model.ends_with("too-long") => Turn::Status(400),
         "tokens" => Turn::CutOff("# Page\n\nhalf a sen".into()),
-        "tools" => Turn::Tool { name, argument, value: first_file(prompt) },
+        "tools" => Turn::Tool { name, argument, value: format!("missing-{tools_used}.txt") },
         "long" => Turn::Text(format!("{}{}\nthe end\n", answer(prompt), long_text())),
         "hostile" if tools_used < hostile.len() => {
             let (name, argument, value) = hostile[tools_used];

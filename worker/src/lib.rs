@@ -121,5 +121,6 @@ async fn sweep_dead_runs(worker: &Arc<Worker>) -> anyhow::Result<()> {
 #[path = "../../tests/support"]
 #[expect(unreachable_pub, dead_code, reason = "shared with the whole-system tests")]
 mod test_support {
+    pub mod model_server;
     pub mod stand_ins;
 }

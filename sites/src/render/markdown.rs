@@ -46,6 +46,8 @@ pub(crate) fn options() -> Options<'static> {
     extension.footnotes = true;
     extension.alerts = true;
     extension.cjk_friendly_emphasis = true;
+    // files taken over from other documentation tools begin with it; it is no text
+    extension.front_matter_delimiter = Some("---".to_owned());
     // `[[…]]` of a citation is read like a wiki link, so that `__init__` in a path is no emphasis
     extension.wikilinks_title_after_pipe = true;
     options

@@ -145,6 +145,17 @@ fn for_each_link(text: &str, mut visit: impl FnMut(&Captures<'_>)) {
     }
 }
 
+/// The text without its code, fenced or in a line.
+pub(crate) fn prose(text: &str) -> String {
+    let pieces = blocks(text).filter(|(_, in_code)| !in_code).map(|(block, _)| {
+        SPAN_OR_LINK.replace_all(block, |found: &Captures<'_>| match found.name("code") {
+            Some(_) => String::new(),
+            None => found[0].to_owned(),
+        })
+    });
+    pieces.collect()
+}
+
 /// The text in alternating pieces of prose and fenced code.
 pub(crate) fn blocks(text: &str) -> impl Iterator<Item = (&str, bool)> {
     let mut start = 0;

@@ -64,11 +64,11 @@ pub(crate) fn check_page(text: &str, plan: &Plan, by_model: bool) -> Vec<Finding
         fatal("the page is a placeholder");
     }
     if by_model {
-        let prose = || lines.iter().filter(|line| !line.in_code).map(|line| line.text.to_lowercase());
-        if let Some(tag) = LEAKED_TAGS.iter().find(|tag| prose().any(|line| line.contains(*tag))) {
+        let prose = markdown::prose(&lower);
+        if let Some(tag) = LEAKED_TAGS.iter().find(|tag| prose.contains(*tag)) {
             fatal(&format!("`{tag}` of the conversation is left in the text"));
         }
-        if prose().any(|line| TALK.iter().any(|talk| line.trim_start().starts_with(talk))) {
+        if prose.lines().any(|line| TALK.iter().any(|talk| line.trim_start().starts_with(talk))) {
             fatal("the writer talks about its own work instead of the subject");
         }
     }

@@ -95,7 +95,7 @@ fn class(answer: &Value) -> Failure {
     let says = |part: &str| text.contains(part);
     if says("Not logged in") || says("Invalid API key") {
         Failure::Auth
-    } else if text_at(answer, "/stop_reason") == "refusal" || says("Usage Policy") {
+    } else if text_at(answer, "/stop_reason") == "refusal" || says("safeguards") || says("Usage Policy") {
         Failure::Refused
     } else if says("output token maximum") {
         Failure::Protocol

@@ -5,7 +5,14 @@ use crate::writers::{Failure, WriterError};
 
 /// An error of a command line, its name in front.
 pub(super) fn failure(class: Failure, command: &str, reason: &str) -> WriterError {
-    WriterError { failure: class, message: format!("{command}: {}", reason.trim()) }
+    let key = match command {
+        "claude" => "ANTHROPIC_API_KEY",
+        "gemini" => "GEMINI_API_KEY",
+        _ => "CURSOR_API_KEY",
+    };
+    // what the commands advise to do about keys is meant for those who sit in front of them
+    let advice = if class == Failure::Auth { format!(" (check {key} of the worker)") } else { String::new() };
+    WriterError { failure: class, message: format!("{command}: {}{advice}", reason.trim()) }
 }
 
 /// The class of an HTTP status that a provider answered with.
@@ -27,6 +34,11 @@ pub(super) fn of_status(status: u64, message: &str) -> Failure {
 
 /// An answer that is not of the command's form: killed, cut off, or an error it told in plain words.
 pub(super) fn unreadable(command: &str, exit: Exit, stdout: &[u8], stderr: &[u8]) -> WriterError {
+    let complaint = String::from_utf8_lossy(stderr).to_ascii_lowercase();
+    if complaint.contains("unknown option") || complaint.contains("unknown argument") {
+        let reason = "the installed version does not know an option that docmill needs: install the one that script/clis names";
+        return failure(Failure::NotInstalled, command, reason);
+    }
     let said = last_line(stderr).or_else(|| last_line(stdout));
     match (exit, said) {
         (Exit::Signal(number), _) => failure(Failure::Killed, command, &format!("ended by signal {number}")),

@@ -72,7 +72,8 @@ pub(super) fn parse(exit: Exit, stdout: &[u8], stderr: &[u8]) -> Result<CallOk, 
     if text.trim().is_empty() {
         let reason = [text_at(&answer, "/error/message"), text_at(&answer, "/warnings/0"), "the answer was empty"];
         let reason = reason.into_iter().find(|reason| !reason.is_empty()).unwrap_or_default();
-        return Err(failure(Failure::Empty, "gemini", reason));
+        let class = if reason.contains("blocked") { Failure::Refused } else { Failure::Empty };
+        return Err(failure(class, "gemini", reason));
     }
     if answer["error"].is_object() {
         return Err(failure(Failure::Protocol, "gemini", text_at(&answer, "/error/message")));
@@ -82,7 +83,8 @@ pub(super) fn parse(exit: Exit, stdout: &[u8], stderr: &[u8]) -> Result<CallOk, 
 
 fn failed(code: i32, stdout: &[u8], stderr: &[u8]) -> WriterError {
     let told = answers::last_object(&String::from_utf8_lossy(stderr)).filter(|told| told["error"].is_object());
-    let message = told.as_ref().map_or("", |told| text_at(told, "/error/message"));
+    let message = told.as_ref().map(|told| inner_message(text_at(told, "/error/message"))).unwrap_or_default();
+    let message = message.as_str();
     // the exit code is the HTTP status cut to eight bits, the object has the whole of it
     let status = told.as_ref().map_or(0, |told| count_at(told, "/error/code"));
     let class = match (code, status) {
@@ -104,12 +106,19 @@ fn failed(code: i32, stdout: &[u8], stderr: &[u8]) -> WriterError {
     failure(class, "gemini", reason)
 }
 
+/// The provider's message, which may stand as JSON inside of the command's.
+fn inner_message(message: &str) -> String {
+    let inner = serde_json::from_str::<Value>(message).unwrap_or_default();
+    let inner = text_at(&inner, "/error/message");
+    if inner.is_empty() { message.to_owned() } else { inner.to_owned() }
+}
+
 fn class_of_words(message: &str) -> Failure {
     let message = message.to_ascii_lowercase();
     let says = |part: &str| message.contains(part);
     if says("not found") || says("notfound") {
         Failure::ModelUnknown
-    } else if says("fetch failed") || says("econn") || says("enotfound") || says("eai_again") || says("timed out") {
+    } else if says("fetch failed") || says("terminated") || says("econn") || says("enotfound") || says("eai_again") || says("timed out") {
         Failure::Network
     } else if says("quota") || says("resource_exhausted") {
         Failure::RateLimited { retry_after: None }

@@ -285,6 +285,8 @@ fn no_folder(error: io::Error) -> WriterError {
 }
 
 #[cfg(test)]
+mod parse_tests;
+#[cfg(test)]
 mod real_tests;
 #[cfg(test)]
 mod tests;

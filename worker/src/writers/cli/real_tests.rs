@@ -243,24 +243,36 @@ async fn a_cancelled_command_line_is_dead_within_a_second() {
 }
 
 /// Writes down how the real command lines answer and fail, for the tests of `parse()`. For a new version of one:
-/// `cargo test -p worker record_answers -- --ignored`, then look at what changed.
+/// `cargo test -p worker record_answers -- --ignored`, then look at what changed. Takes three minutes.
 #[tokio::test]
 #[ignore = "writes files of the source tree"]
 async fn record_answers() {
     let desk = Desk::open().await.expect("script/clis was run");
     let nobody = "http://127.0.0.1:9";
-    let served = ["fake", "fail-400", "fail-401", "fail-403", "fail-404", "fail-429", "fail-500", "fail-503", "fail-529",
-        "too-long", "drop", "empty", "refusal", "max-tokens", "tools"];
+    let served = [
+        "fake", "fail-400", "fail-401", "fail-403", "fail-404", "fail-429", "fail-500", "fail-503", "fail-529",
+        "too-long", "drop", "empty", "refusal", "max-tokens", "tools",
+    ];
     for provider in [Provider::Claude, Provider::Gemini] {
         for case in served {
             let writer = desk.writer(provider, &format!("{provider}-{case}"), Sandbox::Off);
-            record(&writer, case, |_| {}).await;
+            // from the 30th turn on `gemini` asks a second model whether it goes round in circles
+            record(&writer, case, |launch| {
+                for (_, settings) in &mut launch.home_files {
+                    *settings = settings.replace("\"maxSessionTurns\":40", "\"maxSessionTurns\":5");
+                }
+            })
+            .await;
         }
         let writer = desk.writer(provider, &format!("{provider}-fake"), Sandbox::Off);
         record(&writer, "no-key", |launch| launch.environment.retain(|(name, _)| !name.ends_with("_API_KEY"))).await;
         record(&writer, "no-prompt", |launch| launch.stdin.clear()).await;
         record(&writer, "bad-flag", |launch| launch.arguments.push("--no-such-flag".into())).await;
-        record(&writer, "untrusted", |launch| launch.home_files.clear()).await;
+        let without_trust = json!({"security": {"auth": {"selectedType": "gemini-api-key"}}});
+        record(&writer, "untrusted", |launch| {
+            launch.home_files = vec![(".gemini/settings.json", without_trust.to_string())];
+        })
+        .await;
         let writer = desk.writer_at(provider, &format!("{provider}-fake"), Sandbox::Off, nobody);
         record(&writer, "refused", |_| {}).await;
     }

@@ -25,11 +25,16 @@ impl Desk {
 
     fn writer(&self, provider: Provider, sandbox: Sandbox) -> CliWriter {
         let keys = ["ANTHROPIC_API_KEY", "GEMINI_API_KEY", "CURSOR_API_KEY"];
-        let keys = keys.map(|name| (name.to_owned(), "stand-in-key".to_owned()));
+        let keys = keys.map(|name| (name.to_owned(), KEY.to_owned()));
         let environment = Environment::from_variables(self.stand_ins.variables().into_iter().chain(keys));
         let settings = CliSettings::new(sandbox, environment).unwrap();
         let [tree, work] = ["tree", "work"].map(|name| self.folder.path().join(name));
         open(provider, &"stand-in-1".parse().unwrap(), &settings, tree, work)
+    }
+
+    /// Whether every folder of a call is gone.
+    fn is_clean(&self) -> bool {
+        fs::read_dir(self.folder.path().join("work")).unwrap().count() == 0
     }
 }
 
@@ -41,6 +46,14 @@ fn patient() -> CallContext {
     context(Duration::from_secs(60))
 }
 
+fn one_page() -> (Plan, PlannedPage) {
+    let plan = r#"{"navigation":[{"group":"Guide","pages":[{"slug":"page-2","title":"Page 2"}]}],"project_name":"x"}"#;
+    let plan = answers::read_plan(plan, &PlanWish::default()).unwrap();
+    let page = plan.pages().next().unwrap().clone();
+    (plan, page)
+}
+
+const KEY: &str = "key-of-the-stand-ins";
 const PROVIDERS: [Provider; 3] = [Provider::Claude, Provider::Gemini, Provider::Cursor];
 
 #[tokio::test]
@@ -62,5 +75,109 @@ async fn every_command_line_plans_writes_and_revises() {
         let revised = writer.revise_page(&patient(), &plan.value, page, &written.value, &findings).await.unwrap();
         assert_eq!(revised.value, written.value);
     }
-    assert_eq!(fs::read_dir(desk.folder.path().join("work")).unwrap().count(), 0, "folders of calls are left");
+    assert!(desk.is_clean());
+}
+
+#[tokio::test]
+async fn a_wrong_plan_is_asked_for_once_more_and_paid_for_twice() {
+    let desk = Desk::new();
+    desk.stand_ins.set("mode.plan", "wrong");
+    let writer = desk.writer(Provider::Claude, Sandbox::Off);
+    let plan = writer.plan(&patient(), &PlanWish::default()).await.unwrap();
+    assert_eq!(plan.usage.input_tokens, 200);
+    assert_eq!(desk.stand_ins.calls(), ["plan", "repair"]);
+    desk.stand_ins.set("mode.repair", "wrong");
+    let error = writer.plan(&patient(), &PlanWish::default()).await.unwrap_err();
+    assert_eq!(error.failure, Failure::Protocol);
+    assert!(error.message.contains("`navigation`"), "{error}");
+    assert_eq!(desk.stand_ins.calls().len(), 4);
+}
+
+#[tokio::test]
+async fn every_failure_of_every_command_line_has_its_class() {
+    let desk = Desk::new();
+    let (plan, page) = one_page();
+    let modes = [
+        ("auth", Failure::Auth),
+        ("rate-limit", Failure::RateLimited { retry_after: None }),
+        ("overloaded", Failure::Overloaded),
+        ("no-model", Failure::ModelUnknown),
+        ("empty", Failure::Empty),
+        ("garbage", Failure::Protocol),
+        ("exit 7", Failure::Protocol),
+        ("flood", Failure::Killed),
+    ];
+    for provider in PROVIDERS {
+        let writer = desk.writer(provider, Sandbox::Auto);
+        for (mode, class) in modes {
+            desk.stand_ins.set("mode.page", mode);
+            let error = writer.write_page(&patient(), &plan, &page).await.unwrap_err();
+            assert_eq!(error.failure, class, "{provider} {mode}: {error}");
+            assert!(!error.message.contains(&shown(desk.folder.path())), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_hanging_command_line_is_ended_by_the_timeout() {
+    let desk = Desk::new();
+    desk.stand_ins.set("mode.page", "hang");
+    let (plan, page) = one_page();
+    let writer = desk.writer(Provider::Gemini, Sandbox::Auto);
+    let error = writer.write_page(&context(Duration::from_millis(200)), &plan, &page).await.unwrap_err();
+    assert_eq!(error.failure, Failure::Timeout);
+    assert!(desk.is_clean());
+}
+
+#[tokio::test]
+async fn a_blocked_call_waits_until_it_is_released() {
+    let desk = Desk::new();
+    desk.stand_ins.block("page-page-2");
+    let writer = desk.writer(Provider::Cursor, Sandbox::Auto);
+    let (plan, page) = one_page();
+    let context = patient();
+    let release = async {
+        while !desk.stand_ins.is_blocked("page-page-2") {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        desk.stand_ins.release("page-page-2");
+    };
+    let (written, ()) = tokio::join!(writer.write_page(&context, &plan, &page), release);
+    assert!(written.unwrap().value.starts_with("# Page 2"));
+}
+
+#[tokio::test]
+async fn a_secret_in_an_answer_is_masked() {
+    let desk = Desk::new();
+    desk.stand_ins.set_text("page", &format!("# Page 2\n\nThe key is \"{KEY}\".\n"));
+    let (plan, page) = one_page();
+    let written = desk.writer(Provider::Claude, Sandbox::Auto).write_page(&patient(), &plan, &page).await.unwrap();
+    assert_eq!(written.value, "# Page 2\n\nThe key is \"[redacted]\".\n");
+}
+
+#[tokio::test]
+async fn a_cancelled_run_starts_nothing() {
+    let desk = Desk::new();
+    let context = patient();
+    context.cancel.cancel();
+    let (plan, page) = one_page();
+    let error = desk.writer(Provider::Claude, Sandbox::Off).write_page(&context, &plan, &page).await.unwrap_err();
+    assert_eq!(error.failure, Failure::Cancelled);
+    assert!(desk.stand_ins.calls().is_empty());
+}
+
+#[tokio::test]
+async fn fifty_pages_at_once_are_written_and_nothing_is_left() {
+    let desk = Desk::new();
+    desk.stand_ins.set("pages", "50");
+    let writer = desk.writer(Provider::Claude, Sandbox::Auto);
+    let context = patient();
+    let plan = writer.plan(&context, &PlanWish::default()).await.unwrap().value;
+    let started = std::time::Instant::now();
+    let pages = futures_util::future::join_all(plan.pages().map(|page| writer.write_page(&context, &plan, page))).await;
+    println!("50 pages in {:?}", started.elapsed());
+    for (page, written) in plan.pages().zip(pages) {
+        assert!(written.unwrap().value.starts_with(&format!("# {}\n", page.title)));
+    }
+    assert!(desk.is_clean());
 }
