@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "clippy's exception for tests does not reach the functions that they share")]
 
+#[expect(dead_code, unreachable_pub, clippy::unwrap_used, reason = "tests may panic, and each uses a part of it")]
 mod support;
 mod architecture;
 mod postgres;

@@ -4,7 +4,8 @@
 //! (`shared::os::ResourceLimits`). It names the worker, so that the next start finds what a killed worker left running.
 
 use std::{
-    fs,
+    fs::{self, File},
+    io::Read,
     sync::atomic::{AtomicU64, Ordering},
     thread,
     time::{Duration, Instant},
@@ -90,7 +91,10 @@ fn process_ids() -> impl Iterator<Item = u32> {
 
 /// The mark of a process; `None` without one, and for a process that has ended but was not yet waited for.
 fn mark_of(pid: u32) -> Option<u64> {
-    let limits = fs::read_to_string(format!("/proc/{pid}/limits")).ok()?;
+    // the table has 1.3 kB and comes whole in one read
+    let mut buffer = [0; 4096];
+    let length = File::open(format!("/proc/{pid}/limits")).ok()?.read(&mut buffer).ok()?;
+    let limits = std::str::from_utf8(&buffer[..length]).ok()?;
     let locks = limits.lines().find_map(|line| line.strip_prefix("Max file locks"))?;
     let mark = locks.split_whitespace().next()?.parse().ok()?;
     (!has_ended(pid)).then_some(mark)

@@ -73,7 +73,7 @@ pub(crate) struct CliWriter {
 }
 
 /// Makes a writer. `tree` is a copy of the repository without the files of [`is_agent_configuration`], in `work_dir` the
-/// folders of calls are made and deleted. [`Provider::Builtin`] is none of these writers.
+/// folders of calls are made and deleted. [`Provider::Builtin`] is none of these writers. Blocks for two file look-ups.
 pub(crate) fn open(
     provider: Provider,
     model: &ModelId,
@@ -82,6 +82,8 @@ pub(crate) fn open(
     work_dir: PathBuf,
 ) -> CliWriter {
     assert!(provider != Provider::Builtin, "the built-in writer is no command line");
+    // commands name real paths in what they say, and those are taken out of messages; what is missing is told by a call
+    let [tree, work_dir] = [tree, work_dir].map(|path| path.canonicalize().unwrap_or(path));
     CliWriter { provider, model: model.clone(), settings: settings.clone(), tree, work_dir }
 }
 
@@ -182,7 +184,8 @@ impl CliWriter {
         if context.cancel.is_cancelled() {
             return Err(WriterError { failure: Failure::Cancelled, message: "the run was cancelled".into() });
         }
-        let (launch, folder) = self.prepare(write_prompt).await?;
+        let prepared = self.prepare(write_prompt).await;
+        let (launch, folder) = prepared.map_err(|error| self.made_showable(&error))?;
         let ports = self.settings.environment.ports(self.provider);
         let run = process::run(launch, folder, &self.settings.isolation, ports, context).await;
         let parsed = run.and_then(|output| parse(self.provider, output.exit, &output.stdout, &output.stderr));

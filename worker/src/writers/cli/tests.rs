@@ -156,6 +156,17 @@ async fn a_secret_in_an_answer_is_masked() {
 }
 
 #[tokio::test]
+async fn a_missing_folder_is_told_without_its_path() {
+    let desk = Desk::new();
+    let (plan, page) = one_page();
+    let writer = desk.writer(Provider::Claude, Sandbox::Off);
+    fs::remove_dir(desk.folder.path().join("work")).unwrap();
+    let error = writer.write_page(&patient(), &plan, &page).await.unwrap_err();
+    assert_eq!(error.failure, Failure::Host);
+    assert!(!error.message.contains(&shown(desk.folder.path())), "{error}");
+}
+
+#[tokio::test]
 async fn a_cancelled_run_starts_nothing() {
     let desk = Desk::new();
     let context = patient();
