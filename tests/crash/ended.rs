@@ -16,7 +16,8 @@ async fn a_worker_told_to_end_hands_its_run_to_another() {
     let key = variant("adder", Provider::Claude);
     let first = start_short_worker(&world, "first");
     world.stand_ins.block("page-page-3");
-    let id = world.request(&Repository::library("adder"), &key, false).await.unwrap();
+    let repository = Repository::library("adder");
+    let id = world.request(&repository, &key, false).await.unwrap();
     world.wait_until(&key, |row| row.page_count == 2).await;
     let asked = Instant::now();
     assert_eq!(first.terminate(), Some(0), "{}", std::fs::read_to_string(log_of(&world, "first")).unwrap());

@@ -91,7 +91,8 @@ async fn with_the_real_times_work_goes_on_within_45_seconds() {
     let key = variant("adder", Provider::Claude);
     let first = start_worker(&world, "first", &[]);
     world.stand_ins.block("page-page-3");
-    world.request(&Repository::library("adder"), &key, false).await.unwrap();
+    let repository = Repository::library("adder");
+    world.request(&repository, &key, false).await.unwrap();
     world.wait_until(&key, |row| row.page_count == 2).await;
     let _second = start_worker(&world, "second", &[]);
     first.kill();
@@ -109,7 +110,8 @@ async fn a_frozen_worker_that_comes_back_writes_nothing() {
     let key = variant("adder", Provider::Claude);
     let frozen = start_short_worker(&world, "frozen");
     let mut barrier = Barrier::raise(&world, "generations", "NEW.state = 'ready'").await;
-    world.request(&Repository::library("adder"), &key, false).await.unwrap();
+    let repository = Repository::library("adder");
+    world.request(&repository, &key, false).await.unwrap();
     barrier.wait_for_arrival().await;
     shared::os::send_signal(frozen.id(), libc_stop()).unwrap();
     // its own last statement is undone with its connection; the lease runs out meanwhile
@@ -140,10 +142,11 @@ async fn a_job_that_kills_its_workers_ends_after_three_deaths() {
     let world = World::without_worker().await;
     let key = variant("adder", Provider::Claude);
     world.stand_ins.set("mode.plan", "kill-worker");
-    world.request(&Repository::library("adder"), &key, false).await.unwrap();
+    let repository = Repository::library("adder");
+    world.request(&repository, &key, false).await.unwrap();
     for death in 0..3 {
         let victim = start_short_worker(&world, &format!("victim-{death}"));
-        assert_eq!(victim.wait(), None, "it should have been killed");
+        assert_eq!(victim.wait_for(Duration::from_secs(60)), Some(None), "it should have been killed");
     }
     let _survivor = start_short_worker(&world, "survivor");
     let row = world.wait_for_end(&key).await;

@@ -3,6 +3,7 @@
 use std::{
     path::Path,
     process::{Child, Command, Stdio},
+    time::{Duration, Instant},
 };
 
 /// A running `docmill`; killed when dropped.
@@ -38,15 +39,24 @@ impl Program {
         self.child.wait().unwrap();
     }
 
-    /// Waits for its end; gives its exit code, none if it was killed.
-    pub(crate) fn wait(mut self) -> Option<i32> {
-        self.child.wait().unwrap().code()
+    /// Waits for its end for so long; gives its exit code, none in it if it was killed.
+    pub(crate) fn wait_for(mut self, patience: Duration) -> Option<Option<i32>> {
+        let deadline = Instant::now() + patience;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return Some(status.code());
+            }
+            if Instant::now() > deadline {
+                return None;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Asks it to end and waits; gives its exit code.
-    pub(crate) fn terminate(mut self) -> Option<i32> {
+    pub(crate) fn terminate(self) -> Option<i32> {
         shared::os::send_signal(self.child.id(), 15).unwrap();
-        self.child.wait().unwrap().code()
+        self.wait_for(Duration::from_secs(60)).expect("it does not end")
     }
 }
 

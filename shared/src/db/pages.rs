@@ -119,19 +119,19 @@ pub async fn reuse(
     Ok(rows.rows_affected())
 }
 
-/// Keeps a page's text: its checkpoint. Deaths count from zero again. Gives how many pages are written by now, which the
-/// variant shows too.
+/// Keeps a page's text: its checkpoint. Deaths count from zero again.
 pub async fn save(
     conn: &mut PgConnection,
     generation: GenerationId,
     fence: i64,
     slug: &PageSlug,
     markdown: &str,
-) -> Result<i32, WriteError> {
+) -> Result<(), WriteError> {
     let rows = sqlx::query!(
         r#"
+        -- a shared lock: the pages of a run are kept side by side, and none is kept while the run changes hands
         WITH held AS (
-            UPDATE generations SET crash_count = 0 WHERE id = $1 AND fence = $2 AND state = 'running' RETURNING id
+            SELECT id FROM generations WHERE id = $1 AND fence = $2 AND state = 'running' FOR SHARE
         )
         UPDATE pages p
            SET markdown = $4, checked = false, attempts = attempts + 1, updated_at = now()
@@ -146,11 +146,20 @@ pub async fn save(
     .execute(&mut *conn)
     .await?;
     one_row(rows.rows_affected())?;
-    show_count(conn, generation).await
+    sqlx::query!(
+        "UPDATE generations SET crash_count = 0 WHERE id = $1 AND fence = $2 AND crash_count > 0",
+        generation as GenerationId,
+        fence,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
-/// Counts the written pages and shows the count on the variant.
+/// Counts the written pages and shows the count on the variant. Call it in a transaction of its own: a lost count is
+/// counted again, so the disk need not be waited for.
 pub async fn show_count(conn: &mut PgConnection, generation: GenerationId) -> Result<i32, WriteError> {
+    sqlx::query!("SELECT set_config('synchronous_commit', 'off', true)").fetch_one(&mut *conn).await?;
     let count = sqlx::query_scalar!(
         r#"
         UPDATE variants v

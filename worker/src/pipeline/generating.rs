@@ -13,6 +13,8 @@ use shared::{
 };
 
 use super::{StageError, cloning::Pinned, run::Run};
+use sqlx::{Connection, PgConnection};
+
 use crate::writers::{Writer, WriterError, retrying};
 
 /// Writes the pages that neither an earlier life of this run nor an earlier run at the same inputs has written.
@@ -53,11 +55,25 @@ pub(crate) async fn save_page(
     pages_total: usize,
 ) -> Result<(), StageError> {
     let (id, fence) = (run.claimed.id, run.claimed.fence);
-    let mut transaction = run.worker.config.pool.begin().await?;
-    let page_count = db::pages::save(&mut transaction, id, fence, slug, markdown).await?;
-    let progress = PageProgress { page_count, pages_total, page: Some(slug.as_str()) };
-    events::emit_page(&mut transaction, run.claimed.variant_id, id, stage, progress).await?;
+    let mut connection = run.worker.config.pool.acquire().await?;
+    db::pages::save(&mut connection, id, fence, slug, markdown).await?;
+    let mut transaction = connection.begin().await?;
+    show_progress(run, &mut transaction, stage, pages_total, Some(slug)).await?;
     Ok(transaction.commit().await?)
+}
+
+/// Counts the pages, shows the count and says so.
+async fn show_progress(
+    run: &Run,
+    connection: &mut PgConnection,
+    stage: Stage,
+    pages_total: usize,
+    page: Option<&PageSlug>,
+) -> Result<(), StageError> {
+    let page_count = db::pages::show_count(connection, run.claimed.id).await?;
+    let progress = PageProgress { page_count, pages_total, page: page.map(PageSlug::as_str) };
+    events::emit_page(connection, run.claimed.variant_id, run.claimed.id, stage, progress).await?;
+    Ok(())
 }
 
 /// Makes the rows, takes over what is paid for already, and gives the pages that are left.
@@ -73,9 +89,7 @@ async fn prepare_rows(
     db::pages::create_all(&mut transaction, id, fence, &hashes).await?;
     let commit = pinned.commit.as_str();
     let reused = db::pages::reuse(&mut transaction, id, fence, commit, run.claimed.request.force).await?;
-    let page_count = db::pages::show_count(&mut transaction, id).await?;
-    let progress = PageProgress { page_count, pages_total: hashes.len(), page: None };
-    events::emit_page(&mut transaction, run.claimed.variant_id, id, Stage::GeneratingPages, progress).await?;
+    show_progress(run, &mut transaction, Stage::GeneratingPages, hashes.len(), None).await?;
     let rows = db::pages::list(&mut transaction, id).await?;
     transaction.commit().await?;
     if reused > 0 {
