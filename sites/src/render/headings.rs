@@ -17,13 +17,15 @@ pub(crate) struct Heading {
     pub(crate) text: String,
 }
 
-/// Gives every page exactly one title: the first heading of level 1, or `title` when there is none.
+/// Lets every page begin with its title: the heading of level 1 it begins with, or `title` when there is none.
 pub(crate) fn ensure_title<'a>(arena: &'a comrak::Arena<'a>, root: Node<'a>, title: &str) {
     let is_title = |node: Node<'_>| matches!(node.data().value, NodeValue::Heading(NodeHeading { level: 1, .. }));
     let first = root.children().find(|node| {
         !matches!(node.data().value, NodeValue::HtmlBlock(_) | NodeValue::Raw(_) | NodeValue::FrontMatter(_))
     });
-    if first.is_some_and(is_title) {
+    if let Some(title) = first.filter(|node| is_title(node)) {
+        // HTML in front of it, such as a row of badges, follows it from now on
+        root.prepend(title);
         return;
     }
     let heading =

@@ -2,7 +2,7 @@
 //!
 //! The index is a script, because a page opened from a folder may load scripts but no data.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use comrak::{
     arena_tree::NodeEdge,
@@ -88,60 +88,64 @@ struct Index<'a> {
 /// The script with the index of the whole site.
 pub(crate) fn search_script(site: &Site<'_>, rendered: &[RenderedPage]) -> String {
     let mut index = Index { s: &STOP_WORDS, p: Vec::new(), d: Vec::new(), t: String::new(), i: Vec::new() };
-    let mut terms: BTreeMap<String, Vec<(u32, u32)>> = BTreeMap::new();
+    let mut terms = Terms::default();
     for (number, (page, result)) in site.pages.iter().zip(rendered).enumerate() {
         let title = page.title();
         index.p.push((page.slug(), title.clone(), site.groups[page.group].title));
         for section in &result.sections {
             let Some(heading) = result.headings.get(section.heading) else { continue };
             let section_number = u32::try_from(index.d.len()).unwrap_or(u32::MAX);
-            let mut weights: BTreeMap<String, u32> = BTreeMap::new();
             let is_first = section.heading == 0;
-            count_words(&title, if is_first { TITLE_WEIGHT } else { 1 }, &mut weights);
-            count_words(&heading.text, HEADING_WEIGHT, &mut weights);
-            let length = count_words(&section.body, 1, &mut weights) + count_words(&section.code, 1, &mut weights);
-            for (term, weight) in weights {
-                terms.entry(term).or_default().push((section_number, weight.min(MAX_WEIGHT)));
-            }
+            terms.add(&title, section_number, if is_first { TITLE_WEIGHT } else { 1 });
+            terms.add(&heading.text, section_number, HEADING_WEIGHT);
+            let length = terms.add(&section.body, section_number, 1) + terms.add(&section.code, section_number, 1);
             let id = if is_first { "" } else { heading.id.as_str() };
             let shown = if is_first { title.clone() } else { heading.text.clone() };
             index.d.push((number, id, shown, snippet(&section.body), length));
         }
     }
-    for (term, places) in &terms {
+    let mut sorted: Vec<(String, Vec<(u32, u32)>)> = terms.0.into_iter().collect();
+    sorted.sort_unstable();
+    for (term, places) in &sorted {
         if !index.t.is_empty() {
             index.t.push(' ');
         }
         index.t.push_str(term);
         let mut before = 0;
-        index.i.push(
-            places
-                .iter()
-                .flat_map(|(section, weight)| [section - std::mem::replace(&mut before, *section), *weight])
-                .collect(),
-        );
+        let steps = places.iter().flat_map(|(section, weight)| {
+            [section - std::mem::replace(&mut before, *section), (*weight).min(MAX_WEIGHT)]
+        });
+        index.i.push(steps.collect());
     }
     let json = serde_json::to_string(&index).expect("texts and numbers are always JSON");
     // JSON.parse of a text is read faster than the same as source, but needs a second escaping; the file stays readable
     format!("docmillSearch({json});\n")
 }
 
-/// Adds the words of `text` to `weights`; returns how many there were.
-fn count_words(text: &str, weight: u32, weights: &mut BTreeMap<String, u32>) -> u32 {
-    let mut count = 0;
-    for_each_word(text, |word| {
-        if STOP_WORDS.contains(&word) || word.len() > MAX_TERM_BYTES {
-            return;
-        }
-        count += 1;
-        match weights.get_mut(word) {
-            Some(sum) => *sum = sum.saturating_add(weight),
-            None => {
-                weights.insert(word.to_owned(), weight);
+/// For each word the sections that have it, in order, and what it counts for there.
+#[derive(Default)]
+struct Terms(HashMap<String, Vec<(u32, u32)>>);
+
+impl Terms {
+    /// Adds the words of a section's text; returns how many there were.
+    fn add(&mut self, text: &str, section: u32, weight: u32) -> u32 {
+        let mut count = 0;
+        for_each_word(text, |word| {
+            if word.len() > MAX_TERM_BYTES || STOP_WORDS.contains(&word) {
+                return;
             }
-        }
-    });
-    count
+            count += 1;
+            let Some(places) = self.0.get_mut(word) else {
+                self.0.insert(word.to_owned(), vec![(section, weight)]);
+                return;
+            };
+            match places.last_mut() {
+                Some((last, sum)) if *last == section => *sum = sum.saturating_add(weight),
+                _ => places.push((section, weight)),
+            }
+        });
+        count
+    }
 }
 
 /// Words in lower case; of `someName` also `some` and `name`; each ideograph is a word.
@@ -151,6 +155,10 @@ fn for_each_word(text: &str, mut found: impl FnMut(&str)) {
             for c in word.chars() {
                 found(c.encode_utf8(&mut [0; 4]));
             }
+            continue;
+        }
+        if word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()) {
+            found(word);
             continue;
         }
         found(&word.to_lowercase());

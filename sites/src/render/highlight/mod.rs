@@ -183,11 +183,11 @@ mod tests {
         for name in NAMES.iter().filter(|name| !language_of_name(name).is_some_and(Language::is_long_tail)) {
             for piece in ["\"", "/*", "<", "'", "[", "${", "#[", "<a ", "(", "a: ", "- ", "r#", "`", "\\", "<!--", "$("]
             {
-                let code = piece.repeat(90 * 1024 / piece.len());
+                let code = piece.repeat(32 * 1024 / piece.len());
                 let start = std::time::Instant::now();
                 let html = highlight(language_of_name(name), &code);
                 assert!(!html.is_empty());
-                assert!(start.elapsed().as_millis() < 1500, "{name} with {piece:?}: {:?}", start.elapsed());
+                assert!(start.elapsed().as_millis() < 1000, "{name} with {piece:?}: {:?}", start.elapsed());
             }
         }
     }
