@@ -74,7 +74,7 @@ fn type_declaration(
     let constants: Vec<&str> =
         members.iter().filter(|member| member.kind == ItemKind::Variant).map(|member| member.name.as_str()).collect();
     if !constants.is_empty() {
-        signature.push_str(&format!(" {{\n    {}\n}}", constants.join(",\n    ")));
+        put!(signature, " {{\n    {}\n}}", constants.join(",\n    "));
     }
     Some(
         Item {

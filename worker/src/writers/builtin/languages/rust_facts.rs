@@ -35,7 +35,7 @@ pub(super) fn facts(source: &Source<'_>, root: Node<'_>) -> Vec<Fact> {
         match node.kind() {
             "call_expression" => call(source, node, &mut facts),
             "function_item" => {
-                facts.extend(before.iter().filter_map(|attribute| attribute_route(source, *attribute, node)))
+                facts.extend(before.iter().filter_map(|attribute| attribute_route(source, *attribute, node)));
             }
             "struct_item" if derives(source, &before, &["Parser", "Args"]) => clap_struct(source, node, &mut facts),
             "enum_item" if derives(source, &before, &["Subcommand"]) => clap_commands(source, node, &mut facts),

@@ -90,7 +90,7 @@ pub(super) fn read_gradle(path: &str, text: &str) -> Option<Package> {
         let word = line.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
         match (word, quoted) {
             ("group", Some(group)) if line.contains('=') || line.starts_with("group ") => {
-                package.group = Some(group.to_owned())
+                package.group = Some(group.to_owned());
             }
             ("version", Some(version)) if !version.contains('$') && package.version.is_none() => {
                 package.version = Some(version.to_owned());
