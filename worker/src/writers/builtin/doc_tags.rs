@@ -33,9 +33,8 @@ pub(crate) fn tagged(language: Language, text: &str) -> String {
             "see" | "sa" | "link" if !words.contains("<a") => {
                 put!(notes, "See {}.\n\n", words.trim_end_matches('.'));
             }
-            "note" | "attention" => notes.push_str(&callout("NOTE", words)),
+            "note" | "attention" | "implNote" | "apiNote" | "implSpec" => notes.push_str(&callout("NOTE", words)),
             "warning" | "warn" => notes.push_str(&callout("WARNING", words)),
-            "implNote" | "apiNote" | "implSpec" => notes.push_str(&callout("NOTE", words)),
             "default" | "defaultValue" | "defaultvalue" => put!(notes, "Default: {}\n\n", code(words)),
             "example" => examples.push_str(&example(language, words)),
             // visibility, authors, groups and types that the signature shows
@@ -130,8 +129,8 @@ fn one_paragraph(text: &str) -> String {
 }
 
 fn callout(mark: &str, words: &str) -> String {
-    let lines: String = words.lines().map(|line| format!("> {}\n", line.trim())).collect();
-    format!("> [!{mark}]\n{lines}\n")
+    let lines: Vec<&str> = words.lines().map(str::trim).collect();
+    format!("> [!{mark}]\n> {}\n\n", lines.join("\n> "))
 }
 
 fn example(language: Language, words: &str) -> String {

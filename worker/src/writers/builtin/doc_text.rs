@@ -130,8 +130,8 @@ fn unlink_line(line: &str, web: &[String], written: &mut String) {
             rest = &rest[end..];
             continue;
         }
-        let link = if c == '[' { closing(rest, '[', ']') } else { None };
-        let Some(end) = link else {
+        let closed = if c == '[' { closing(rest, '[', ']') } else { None };
+        let Some(end) = closed else {
             written.push(c);
             rest = &rest[c.len_utf8()..];
             continue;

@@ -254,7 +254,9 @@ fn field_line(line: &str) -> Option<String> {
     let name = words.next_back().unwrap_or_default();
     let what = roles(what.trim());
     Some(match kind {
-        "param" | "parameter" | "arg" | "argument" | "key" | "keyword" => format!("- `{name}`: {what}"),
+        "param" | "parameter" | "arg" | "argument" | "key" | "keyword" | "ivar" | "var" | "cvar" => {
+            format!("- `{name}`: {what}")
+        }
         "raises" | "raise" | "except" | "exception" => format!("- Raises `{name}`: {what}"),
         "return" | "returns" => format!("- Returns: {what}"),
         "yield" | "yields" => format!("- Yields: {what}"),
@@ -263,7 +265,6 @@ fn field_line(line: &str) -> Option<String> {
             if name.is_empty() { String::new() } else { format!(" of `{name}`") },
             what.replace('`', "")
         ),
-        "ivar" | "var" | "cvar" => format!("- `{name}`: {what}"),
         _ => return None,
     })
 }

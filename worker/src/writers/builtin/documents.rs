@@ -251,8 +251,7 @@ fn simple_html(line: &str) -> String {
                 put!(written, "\n{} ", "#".repeat(level));
             }
             "br" => written.push_str("  "),
-            "summary" => written.push_str("**"),
-            "b" | "strong" => written.push_str("**"),
+            "summary" | "b" | "strong" => written.push_str("**"),
             "i" | "em" => written.push('*'),
             "code" | "kbd" | "tt" => written.push('`'),
             "li" if !closes => written.push_str("- "),
@@ -299,8 +298,8 @@ impl Document<'_> {
                 continue;
             }
             let image = rest.starts_with("![");
-            let link = if image { &rest[1..] } else { rest };
-            let parsed = if link.starts_with('[') { self.link(link) } else { None };
+            let bracket = if image { &rest[1..] } else { rest };
+            let parsed = if bracket.starts_with('[') { self.link(bracket) } else { None };
             let Some((words, target, after)) = parsed else {
                 written.push(c);
                 rest = &rest[c.len_utf8()..];

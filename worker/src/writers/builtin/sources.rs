@@ -145,7 +145,7 @@ pub(crate) fn says_generated(text: &str) -> bool {
 
 fn is_lockfile(name: &str) -> bool {
     matches!(name, "package-lock.json" | "npm-shrinkwrap.json" | "pnpm-lock.yaml" | "go.sum" | "uv.lock")
-        || name.ends_with(".lock")
+        || name.rsplit_once('.').is_some_and(|(_, ending)| ending == "lock")
 }
 
 /// The name of a file's programming language, for counting; prose and data have none.

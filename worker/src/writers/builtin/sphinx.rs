@@ -63,9 +63,9 @@ fn web_links(line: &str) -> String {
         let Some(end) = rest[at + 1..].find('`').map(|end| at + 1 + end) else { break };
         let inner = &rest[at + 1..end];
         let after = &rest[end + 1..];
-        let link = inner.split_once(" <").filter(|(_, target)| target.starts_with("http") && after.starts_with('_'));
+        let web = inner.split_once(" <").filter(|(_, target)| target.starts_with("http") && after.starts_with('_'));
         written.push_str(&rest[..at]);
-        if let Some((words, target)) = link {
+        if let Some((words, target)) = web {
             put!(written, "[{words}]({})", target.trim_end_matches('>'));
             rest = after.trim_start_matches('_');
         } else if after.starts_with('_') && !inner.is_empty() {

@@ -132,7 +132,7 @@ fn choose_sources(files: &[RepositoryFile], findings: &mut Vec<String>) -> Vec<S
             .filter(|file| {
                 Language::of_path(&file.path) == Some(language)
                     && role(&file.path) == Role::Own
-                    && !file.path.ends_with(".h")
+                    && file.path.rsplit('.').next() != Some("h")
             })
             .count()
     };

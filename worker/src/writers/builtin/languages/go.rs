@@ -173,8 +173,8 @@ fn type_spec(source: &Source<'_>, spec: Node<'_>) -> (ItemKind, String, Vec<Item
             hidden = true;
             continue;
         };
-        signature
-            .push_str(&format!("    {}\n", source.dedented(field.node, field.node.end_byte()).replace('\n', "\n    ")));
+        let text = source.dedented(field.node, field.node.end_byte()).replace('\n', "\n    ");
+        put!(signature, "    {text}\n");
         members.push(
             Item { kind: ItemKind::Field, name, doc: doc(source, &field), lines: lines(field.node), ..Item::default() }
                 .bounded(),

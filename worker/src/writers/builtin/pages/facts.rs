@@ -62,8 +62,8 @@ pub(crate) fn command_line(survey: &Survey) -> Option<String> {
     let mut text = String::new();
     let mut flags = 0;
     for (path, (_, file)) in &survey.parsed {
-        let (mut commands, mut options): (Vec<Vec<String>>, BTreeMap<&str, Vec<Vec<String>>>) =
-            (Vec::new(), BTreeMap::new());
+        let mut commands = Vec::new();
+        let mut options: BTreeMap<&str, Vec<Vec<String>>> = BTreeMap::new();
         let mut facts: Vec<&Fact> = file.facts.iter().collect();
         facts.sort_by_key(|fact| match fact {
             Fact::Command { line, .. }

@@ -70,8 +70,8 @@ pub(crate) fn write(survey: &Survey) -> Option<String> {
         }
     }
     if !root.is_empty() {
-        let listed = root.iter().take(60).map(|place| format!("- {place}\n")).collect::<String>();
-        put!(text, "## Files at the top\n\n{listed}");
+        let listed: Vec<&str> = root.iter().take(60).map(String::as_str).collect();
+        put!(text, "## Files at the top\n\n- {}\n", listed.join("\n- "));
     }
     (!survey.files.is_empty()).then_some(text)
 }

@@ -31,10 +31,10 @@ pub(crate) struct ReferencePage {
 }
 
 /// Makes at most `max_pages` pages. Modules come in the order in which they shall be read, those of a package together.
-pub(crate) fn paginate(modules: Vec<ModuleDoc>, max_pages: usize) -> Vec<ReferencePage> {
+pub(crate) fn paginate(modules: &[ModuleDoc], max_pages: usize) -> Vec<ReferencePage> {
     let mut small = SMALL_MODULE_ITEMS;
     loop {
-        let pages = pages_of(&modules, small);
+        let pages = pages_of(modules, small);
         if pages.len() <= max_pages || small > MAX_ITEMS_PER_PAGE {
             return within_budget(pages, max_pages);
         }

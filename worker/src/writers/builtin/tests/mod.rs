@@ -1,4 +1,5 @@
 //! The built-in writer through its front door: small repositories in, plan and pages out.
+#![expect(clippy::format_collect, reason = "the texts of a test are short")]
 
 mod hostile;
 mod languages;
@@ -87,7 +88,7 @@ async fn site(writer: &BuiltinWriter) -> (Plan, BTreeMap<String, String>) {
     let mut pages = BTreeMap::new();
     for page in plan.pages() {
         let text = writer.write_page(&context(), &plan, page).await.unwrap().value;
-        assert!(text.starts_with(&"# "), "{}: {text}", page.slug);
+        assert!(text.starts_with("# "), "{}: {text}", page.slug);
         pages.insert(page.slug.to_string(), text);
     }
     (plan, pages)
