@@ -278,3 +278,17 @@ impl ProcessHandle {
 fn check(result: i32) -> io::Result<i32> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_is_told_its_memory_limit_and_keeps_it() {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "ulimit -v"]);
+        limit_memory(&mut command, 512 << 20);
+        let output = command.output().unwrap();
+        assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), (512 << 10).to_string());
+    }
+}

@@ -1,5 +1,7 @@
 //! The parsing child as a program: how it lives and dies. (Being here also makes cargo build it for the unit tests.)
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot start its child has failed")]
+
 use std::{
     io::Write,
     process::{Command, Output, Stdio},

@@ -18,25 +18,24 @@ pub(crate) fn tagged(language: Language, text: &str) -> String {
     for part in parts(&text) {
         let words = part.text.trim();
         match part.tag.as_str() {
-            "" | "brief" | "short" | "details" | "description" | "remarks" | "desc" | "summary" => {
-                if !words.is_empty() {
-                    main.push_str(&format!("{words}\n\n"));
-                }
+            "" | "brief" | "short" | "details" | "description" | "remarks" | "desc" | "summary"
+                if !words.is_empty() =>
+            {
+                put!(main, "{words}\n\n");
             }
             "param" | "tparam" | "arg" | "argument" | "property" | "prop" | "typeParam" | "template" => {
                 parameters.push_str(&parameter(words));
             }
             "return" | "returns" | "retval" | "result" | "yields" => parameters.push_str(&result("Returns", words)),
             "throws" | "throw" | "exception" => parameters.push_str(&result("Throws", words)),
-            "since" | "version" => notes.push_str(&format!("*Since {words}*\n\n")),
-            "deprecated" => notes.push_str(&format!("**Deprecated.** {words}\n\n")),
+            "since" | "version" => put!(notes, "*Since {words}*\n\n"),
+            "deprecated" => put!(notes, "**Deprecated.** {words}\n\n"),
             "see" | "sa" | "link" if !words.contains("<a") => {
-                notes.push_str(&format!("See {}.\n\n", words.trim_end_matches('.')))
+                put!(notes, "See {}.\n\n", words.trim_end_matches('.'));
             }
-            "note" | "attention" => notes.push_str(&callout("NOTE", words)),
+            "note" | "attention" | "implNote" | "apiNote" | "implSpec" => notes.push_str(&callout("NOTE", words)),
             "warning" | "warn" => notes.push_str(&callout("WARNING", words)),
-            "implNote" | "apiNote" | "implSpec" => notes.push_str(&callout("NOTE", words)),
-            "default" | "defaultValue" | "defaultvalue" => notes.push_str(&format!("Default: {}\n\n", code(words))),
+            "default" | "defaultValue" | "defaultvalue" => put!(notes, "Default: {}\n\n", code(words)),
             "example" => examples.push_str(&example(language, words)),
             // visibility, authors, groups and types that the signature shows
             _ => {}
@@ -60,7 +59,7 @@ fn parts(text: &str) -> Vec<Part> {
         if let Some(rest) = tag.filter(|_| !name.is_empty()) {
             let rest = rest[name.len()..].trim_start();
             // Doxygen's direction
-            let rest = if rest.starts_with('[') && name == "param" && !rest.contains("=") && is_direction(rest) {
+            let rest = if rest.starts_with('[') && name == "param" && !rest.contains('=') && is_direction(rest) {
                 rest.split_once(']').map_or(rest, |(_, rest)| rest.trim_start())
             } else {
                 rest
@@ -82,12 +81,11 @@ fn is_direction(text: &str) -> bool {
 fn parameter(words: &str) -> String {
     let (kind, rest) = braced(words);
     let rest = rest.trim_start();
-    let (name, rest) = match rest.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
-        Some((name, rest)) => (format!("[{name}]"), rest),
-        None => {
-            let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
-            (rest[..end].to_owned(), &rest[end..])
-        }
+    let (name, rest) = if let Some((name, rest)) = rest.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
+        (format!("[{name}]"), rest)
+    } else {
+        let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+        (rest[..end].to_owned(), &rest[end..])
     };
     if name.is_empty() {
         return String::new();
@@ -131,8 +129,8 @@ fn one_paragraph(text: &str) -> String {
 }
 
 fn callout(mark: &str, words: &str) -> String {
-    let lines: String = words.lines().map(|line| format!("> {}\n", line.trim())).collect();
-    format!("> [!{mark}]\n{lines}\n")
+    let lines: Vec<&str> = words.lines().map(str::trim).collect();
+    format!("> [!{mark}]\n> {}\n\n", lines.join("\n> "))
 }
 
 fn example(language: Language, words: &str) -> String {
@@ -194,7 +192,7 @@ fn write_block(language: Language, lines: &[String], written: &mut String) {
     let text =
         entities(text).replace("{@literal @}", "@").replace("<code>", "").replace("</code>", "").replace("```", "'''");
     if !text.trim().is_empty() {
-        written.push_str(&format!("\n```{}\n{}\n```\n\n", language.fence(), text.trim_matches('\n').trim_end()));
+        put!(written, "\n```{}\n{}\n```\n\n", language.fence(), text.trim_matches('\n').trim_end());
     }
 }
 
@@ -252,7 +250,7 @@ fn doxygen_words(text: &str) -> String {
             }
             if std::mem::take(&mut mark) {
                 let name = word.trim_end().trim_end_matches(['.', ',', ';', ':', ')']);
-                written.push_str(&format!("`{name}`{}", &word[name.len()..]));
+                put!(written, "`{name}`{}", &word[name.len()..]);
             } else {
                 written.push_str(word);
             }
@@ -301,7 +299,7 @@ fn html(text: &str) -> String {
                             written.push('[');
                         }
                     } else if let Some(target) = link.take() {
-                        written.push_str(&format!("]({target})"));
+                        put!(written, "]({target})");
                     }
                     Some("")
                 }
@@ -314,15 +312,12 @@ fn html(text: &str) -> String {
                 ) => Some(" "),
                 _ => None,
             };
-            match (known, tag) {
-                (Some(known), Some(tag)) => {
-                    written.push_str(known);
-                    rest = &rest[tag.len() + 2..];
-                }
-                _ => {
-                    written.push_str("\\<");
-                    rest = &rest[1..];
-                }
+            if let (Some(known), Some(tag)) = (known, tag) {
+                written.push_str(known);
+                rest = &rest[tag.len() + 2..];
+            } else {
+                written.push_str("\\<");
+                rest = &rest[1..];
             }
         }
         written.push_str(&entities(rest));
@@ -353,7 +348,7 @@ pub(crate) fn go_comment(text: &str) -> String {
                 .min()
                 .unwrap_or(0);
             let code: Vec<&str> = block[..=last].iter().map(|line| line.get(base..).unwrap_or_default()).collect();
-            written.push_str(&format!("\n```go\n{}\n```\n\n", code.join("\n").replace("```", "'''")));
+            put!(written, "\n```go\n{}\n```\n\n", code.join("\n").replace("```", "'''"));
             continue;
         }
         // what looks like HTML is text in Go
@@ -376,15 +371,12 @@ fn identifiers(line: &str) -> String {
             name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '*' | '/'))
                 && name.chars().any(char::is_uppercase)
         };
-        match name.filter(|name| is_name(name) && !rest[name.len() + 2..].starts_with(['(', ':'])) {
-            Some(name) => {
-                written.push_str(&code(name));
-                rest = &rest[name.len() + 2..];
-            }
-            None => {
-                written.push_str(if rest.starts_with('<') { "\\<" } else { "[" });
-                rest = &rest[1..];
-            }
+        if let Some(name) = name.filter(|name| is_name(name) && !rest[name.len() + 2..].starts_with(['(', ':'])) {
+            written.push_str(&code(name));
+            rest = &rest[name.len() + 2..];
+        } else {
+            written.push_str(if rest.starts_with('<') { "\\<" } else { "[" });
+            rest = &rest[1..];
         }
     }
     written.push_str(rest);

@@ -59,7 +59,7 @@ fn rustdoc(text: &str) -> String {
             in_rust = words.split([',', ' ']).all(is_rustdoc_word);
             let language = if in_rust { "rust" } else { words.split(',').next().unwrap_or_default() };
             let indentation = &line[..line.len() - trimmed.len()];
-            written.push_str(&format!("{indentation}{}{language}\n", &trimmed[..mark]));
+            put!(written, "{indentation}{}{language}\n", &trimmed[..mark]);
             continue;
         }
         let code = line.trim_start();
@@ -130,8 +130,8 @@ fn unlink_line(line: &str, web: &[String], written: &mut String) {
             rest = &rest[end..];
             continue;
         }
-        let link = if c == '[' { closing(rest, '[', ']') } else { None };
-        let Some(end) = link else {
+        let closed = if c == '[' { closing(rest, '[', ']') } else { None };
+        let Some(end) = closed else {
             written.push(c);
             rest = &rest[c.len_utf8()..];
             continue;

@@ -22,7 +22,7 @@ const GOOGLE_SECTIONS: [&str; 18] = [
     "See Also",
 ];
 
-/// Docstrings in reST, Google or NumPy style.
+/// Docstrings in reST, Google or `NumPy` style.
 pub(crate) fn docstring(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let mut written = String::new();
@@ -34,13 +34,13 @@ pub(crate) fn docstring(text: &str) -> String {
         let underline = lines.get(at + 1).map(|next| next.trim()).unwrap_or_default();
         let is_underline = underline.len() >= 3 && underline.chars().all(|c| matches!(c, '-' | '=' | '~'));
         if is_underline && !trimmed.is_empty() && !trimmed.starts_with("```") {
-            written.push_str(&format!("\n**{trimmed}**\n\n"));
+            put!(written, "\n**{trimmed}**\n\n");
             at += 2;
             let block = block_after(&lines, at, indentation, false);
             write_numpy_section(trimmed, &lines[at..at + block], &mut written);
             at += block;
         } else if let Some(section) = trimmed.strip_suffix(':').filter(|name| GOOGLE_SECTIONS.contains(name)) {
-            written.push_str(&format!("\n**{section}**\n\n"));
+            put!(written, "\n**{section}**\n\n");
             at += 1;
             let block = block_after(&lines, at, indentation + 1, true);
             write_google_section(section, &lines[at..at + block], &mut written);
@@ -49,7 +49,7 @@ pub(crate) fn docstring(text: &str) -> String {
             let length = lines[at..].iter().take_while(|line| !line.trim().is_empty()).count();
             let code: Vec<&str> =
                 lines[at..at + length].iter().map(|line| line.get(indentation..).unwrap_or(line.trim())).collect();
-            written.push_str(&format!("\n```pycon\n{}\n```\n\n", code.join("\n")));
+            put!(written, "\n```pycon\n{}\n```\n\n", code.join("\n"));
             at += length;
         } else if let Some((name, what)) = directive(trimmed) {
             at += 1;
@@ -70,7 +70,7 @@ pub(crate) fn docstring(text: &str) -> String {
         } else if trimmed.ends_with("::") && !trimmed.starts_with("..") {
             let words = trimmed.trim_end_matches(':');
             if !words.is_empty() {
-                written.push_str(&format!("{}:\n\n", roles(words)));
+                put!(written, "{}:\n\n", roles(words));
             }
             at += 1;
             let block = block_after(&lines, at, indentation + 1, true);
@@ -125,11 +125,11 @@ fn write_google_section(section: &str, lines: &[&str], written: &mut String) {
         let indentation = line.len() - line.trim_start().len();
         match trimmed.split_once(':').filter(|_| is_list && indentation == base) {
             Some((name, what)) if !name.contains("  ") && name.len() <= 80 => {
-                written.push_str(&format!("- `{}`: {}\n", name.trim().replace('`', ""), roles(what.trim())));
+                put!(written, "- `{}`: {}\n", name.trim().replace('`', ""), roles(what.trim()));
             }
             _ if trimmed.is_empty() => written.push('\n'),
-            _ if is_list => written.push_str(&format!("  {}\n", roles(trimmed))),
-            _ => written.push_str(&format!("{}\n", roles(trimmed))),
+            _ if is_list => put!(written, "  {}\n", roles(trimmed)),
+            _ => put!(written, "{}\n", roles(trimmed)),
         }
     }
     written.push('\n');
@@ -152,9 +152,9 @@ fn write_numpy_section(section: &str, lines: &[&str], written: &mut String) {
         if trimmed.is_empty() {
             written.push('\n');
         } else if is_list && line.len() - line.trim_start().len() == base {
-            written.push_str(&format!("- `{}`\n", trimmed.replace('`', "")));
+            put!(written, "- `{}`\n", trimmed.replace('`', ""));
         } else {
-            written.push_str(&format!("{}{}\n", if is_list { "  " } else { "" }, roles(trimmed)));
+            put!(written, "{}{}\n", if is_list { "  " } else { "" }, roles(trimmed));
         }
     }
     written.push('\n');
@@ -174,7 +174,7 @@ fn write_code(language: &str, lines: &[&str], written: &mut String) {
     let code = dedent(lines);
     let code = code.trim_matches('\n');
     if !code.is_empty() {
-        written.push_str(&format!("```{language}\n{}\n```\n\n", code.replace("```", "'''")));
+        put!(written, "```{language}\n{}\n```\n\n", code.replace("```", "'''"));
     }
 }
 
@@ -199,7 +199,7 @@ fn write_directive(name: &str, what: &str, lines: &[&str], written: &mut String)
             let more = roles(&lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" "));
             let more = more.trim();
             let colon = if more.is_empty() { "." } else { ":" };
-            written.push_str(&format!("\n*{word} {what}{colon}* {more}\n\n"));
+            put!(written, "\n*{word} {what}{colon}* {more}\n\n");
         }
         "note" | "warning" | "tip" | "caution" | "important" | "admonition" | "seealso" => {
             let mark = match name {
@@ -209,9 +209,9 @@ fn write_directive(name: &str, what: &str, lines: &[&str], written: &mut String)
                 _ => "NOTE",
             };
             let text = format!("{what}\n{}", dedent(lines));
-            written.push_str(&format!("\n> [!{mark}]\n"));
+            put!(written, "\n> [!{mark}]\n");
             for line in text.trim().lines() {
-                written.push_str(&format!("> {}\n", roles(line)));
+                put!(written, "> {}\n", roles(line));
             }
             written.push('\n');
         }
@@ -254,7 +254,9 @@ fn field_line(line: &str) -> Option<String> {
     let name = words.next_back().unwrap_or_default();
     let what = roles(what.trim());
     Some(match kind {
-        "param" | "parameter" | "arg" | "argument" | "key" | "keyword" => format!("- `{name}`: {what}"),
+        "param" | "parameter" | "arg" | "argument" | "key" | "keyword" | "ivar" | "var" | "cvar" => {
+            format!("- `{name}`: {what}")
+        }
         "raises" | "raise" | "except" | "exception" => format!("- Raises `{name}`: {what}"),
         "return" | "returns" => format!("- Returns: {what}"),
         "yield" | "yields" => format!("- Yields: {what}"),
@@ -263,7 +265,6 @@ fn field_line(line: &str) -> Option<String> {
             if name.is_empty() { String::new() } else { format!(" of `{name}`") },
             what.replace('`', "")
         ),
-        "ivar" | "var" | "cvar" => format!("- `{name}`: {what}"),
         _ => return None,
     })
 }
@@ -297,7 +298,7 @@ pub(crate) fn roles(line: &str) -> String {
         let target = &rest[at + 2..at + 2 + end];
         let target = target.split(" <").next().unwrap_or(target).trim_start_matches(['~', '!']);
         written.push_str(&before[..start]);
-        written.push_str(&format!("`{target}`"));
+        put!(written, "`{target}`");
         rest = &rest[at + 3 + end..];
     }
     written.push_str(rest);

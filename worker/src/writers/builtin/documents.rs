@@ -236,23 +236,22 @@ fn simple_html(line: &str) -> String {
                     if target.is_empty() || words.trim().is_empty() {
                         written.push_str(&words);
                     } else {
-                        written.push_str(&format!("[{}]({target})", words.trim()));
+                        put!(written, "[{}]({target})", words.trim());
                     }
                 }
             }
             "img" => {
                 let alt = attribute(tag, "alt").unwrap_or_default().replace(['[', ']'], "");
                 if let Some(source) = attribute(tag, "src") {
-                    written.push_str(&format!("![{alt}]({source})"));
+                    put!(written, "![{alt}]({source})");
                 }
             }
             "h1" | "h2" | "h3" | "h4" | "h5" | "h6" if !closes => {
                 let level = usize::from(name.as_bytes()[1] - b'0');
-                written.push_str(&format!("\n{} ", "#".repeat(level)));
+                put!(written, "\n{} ", "#".repeat(level));
             }
             "br" => written.push_str("  "),
-            "summary" => written.push_str("**"),
-            "b" | "strong" => written.push_str("**"),
+            "summary" | "b" | "strong" => written.push_str("**"),
             "i" | "em" => written.push('*'),
             "code" | "kbd" | "tt" => written.push('`'),
             "li" if !closes => written.push_str("- "),
@@ -264,7 +263,7 @@ fn simple_html(line: &str) -> String {
                 }
             }
             // not a tag of HTML: a placeholder such as <name>
-            _ => written.push_str(&format!("\\<{tag}>")),
+            _ => put!(written, "\\<{tag}>"),
         }
     }
     written
@@ -299,8 +298,8 @@ impl Document<'_> {
                 continue;
             }
             let image = rest.starts_with("![");
-            let link = if image { &rest[1..] } else { rest };
-            let parsed = if link.starts_with('[') { self.link(link) } else { None };
+            let bracket = if image { &rest[1..] } else { rest };
+            let parsed = if bracket.starts_with('[') { self.link(bracket) } else { None };
             let Some((words, target, after)) = parsed else {
                 written.push(c);
                 rest = &rest[c.len_utf8()..];

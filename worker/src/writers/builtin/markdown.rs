@@ -60,7 +60,7 @@ pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) -> Option<String> {
     }
     let mut table = format!("| {} |\n|{}\n", header.join(" | "), " --- |".repeat(header.len()));
     for row in rows {
-        table.push_str(&format!("| {} |\n", row.join(" | ")));
+        put!(table, "| {} |\n", row.join(" | "));
     }
     Some(table)
 }

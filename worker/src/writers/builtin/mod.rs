@@ -4,6 +4,14 @@
 //! (`languages` runs in the child), `survey` holds what was read, `project`, `guides`, `pages` and `reference` turn it
 //! into Markdown, `site` puts the pages together.
 
+/// Appends formatted text to a `String`.
+macro_rules! put {
+    ($text:expr, $($arguments:tt)*) => {{
+        use std::fmt::Write as _;
+        write!($text, $($arguments)*).expect("writing to a String cannot fail");
+    }};
+}
+
 mod tree;
 mod sources;
 mod manifests;
@@ -33,7 +41,7 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 pub use self::parsing::child::parse_source_child;
-use self::{site::Site, survey::Survey};
+use self::{parsing::parent::ParserLimits, site::Site, survey::Survey};
 use super::{CallContext, Failure, PlanWish, Usage, Writer, WriterError, Written};
 use crate::git::Checkout;
 
@@ -50,13 +58,16 @@ pub(crate) struct BuiltinOptions {
     pub(crate) repo_url: Option<String>,
     /// The program that runs [`parse_source_child`] when its first argument is `parse-source`.
     pub(crate) parser_command: PathBuf,
+    /// What a hostile repository can cost.
+    pub(crate) parser_limits: ParserLimits,
 }
 
 impl BuiltinOptions {
     /// Options with this very program as parser, as `docmill` runs it.
     pub(crate) fn new(project_name: &str, repo_url: Option<String>) -> std::io::Result<Self> {
         let parser_command = std::env::current_exe()?;
-        Ok(Self { project_name: project_name.to_owned(), repo_url, parser_command })
+        let parser_limits = ParserLimits::default();
+        Ok(Self { project_name: project_name.to_owned(), repo_url, parser_command, parser_limits })
     }
 }
 
@@ -81,7 +92,12 @@ impl BuiltinWriter {
         let (checkout, options) = (self.checkout.clone(), self.options.clone());
         let cancelled = cancel.clone();
         let built = tokio::task::spawn_blocking(move || {
-            let survey = Survey::take(&checkout, &options.project_name, &options.parser_command, &cancelled)?;
+            let survey = Survey::take(
+                &checkout,
+                &options.project_name,
+                (&options.parser_command, options.parser_limits),
+                &cancelled,
+            )?;
             anyhow::Ok(site::build(&survey, &options.project_name, options.repo_url))
         })
         .await;

@@ -169,7 +169,7 @@ fn read_readme(adopted: Option<&str>) -> Readme {
 }
 
 fn reference_pages(survey: &Survey, project: &Project, guides: usize) -> Vec<ReferencePage> {
-    paginate(reference::modules(survey, project), MAX_PAGES - OTHER_PAGES - guides.min(MAX_PAGES / 2))
+    paginate(&reference::modules(survey, project), MAX_PAGES - OTHER_PAGES - guides.min(MAX_PAGES / 2))
 }
 
 fn add_reference(builder: &mut Builder, pages: &[ReferencePage], findings: &mut Vec<String>) {

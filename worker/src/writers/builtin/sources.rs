@@ -1,7 +1,7 @@
 //! Which files count: what is vendored, generated, a test or an example, and which language a file is written in.
 
 /// Folders whose content others wrote or a tool made.
-const FOREIGN_FOLDERS: [&str; 26] = [
+const FOREIGN_FOLDERS: [&str; 17] = [
     "vendor",
     "vendors",
     "vendored",
@@ -12,58 +12,38 @@ const FOREIGN_FOLDERS: [&str; 26] = [
     "third-party",
     "thirdparty",
     "3rdparty",
-    "external",
-    "extern",
-    "deps",
-    "dist",
-    "build",
-    "target",
-    "out",
     "single_include",
     "amalgamation",
-    "coverage",
     "__pycache__",
     "site-packages",
     "Pods",
     "generated",
-    "gen",
-    "migrations",
+    "__generated__",
 ];
+/// The same, unless the language has modules that may well be called so.
+const BUILD_FOLDERS: [&str; 7] = ["dist", "build", "target", "out", "coverage", "external", "extern"];
 /// Folders of tests and their material.
-const TEST_FOLDERS: [&str; 17] = [
+const TEST_FOLDERS: [&str; 12] = [
     "test",
     "tests",
-    "testing",
     "__tests__",
     "testdata",
     "test_data",
     "testutil",
     "testutils",
-    "spec",
-    "specs",
     "fixtures",
     "__fixtures__",
     "__mocks__",
-    "mocks",
     "e2e",
-    "fuzz",
     "snapshots",
 ];
+/// The same, at the top of the repository only.
+const TOP_TEST_FOLDERS: [&str; 5] = ["testing", "spec", "specs", "fuzz", "mocks"];
 /// Folders of examples and measurements.
-const EXAMPLE_FOLDERS: [&str; 12] = [
-    "example",
-    "examples",
-    "_examples",
-    "samples",
-    "sample",
-    "demo",
-    "demos",
-    "bench",
-    "benches",
-    "benchmark",
-    "benchmarks",
-    "playground",
-];
+const EXAMPLE_FOLDERS: [&str; 8] =
+    ["example", "examples", "_examples", "bench", "benches", "benchmark", "benchmarks", "samples"];
+/// The same, at the top of the repository only.
+const TOP_EXAMPLE_FOLDERS: [&str; 4] = ["demo", "demos", "sample", "playground"];
 /// Ends of names of generated or packed files.
 const GENERATED_ENDS: [&str; 16] = [
     ".min.js",
@@ -131,16 +111,20 @@ pub(crate) fn role(path: &str) -> Role {
         folders.iter().any(|folder| ["-test", "-tests", "_test", "_tests"].iter().any(|end| folder.ends_with(end)));
     let name = lower.rsplit('/').next().unwrap_or_default();
     let ends = |ends: &[&str]| ends.iter().any(|end| lower.ends_with(end));
-    if is_in(&FOREIGN_FOLDERS) || ends(&GENERATED_ENDS) || is_lockfile(name) {
+    let is_at_top = |names: &[&str]| folders.first().is_some_and(|folder| names.contains(folder));
+    let may_be_built = !ends(&[".rs", ".go", ".py", ".java"]);
+    if is_in(&FOREIGN_FOLDERS) || (may_be_built && is_in(&BUILD_FOLDERS)) || ends(&GENERATED_ENDS) || is_lockfile(name)
+    {
         Role::Foreign
     } else if in_tests
         || is_in(&TEST_FOLDERS)
+        || is_at_top(&TOP_TEST_FOLDERS)
         || ends(&TEST_ENDS)
         || (name.starts_with("test_") && ends(&[".py"]))
         || name == "test.js"
     {
         Role::Test
-    } else if is_in(&EXAMPLE_FOLDERS) {
+    } else if is_in(&EXAMPLE_FOLDERS) || is_at_top(&TOP_EXAMPLE_FOLDERS) {
         Role::Example
     } else {
         Role::Own
@@ -161,7 +145,7 @@ pub(crate) fn says_generated(text: &str) -> bool {
 
 fn is_lockfile(name: &str) -> bool {
     matches!(name, "package-lock.json" | "npm-shrinkwrap.json" | "pnpm-lock.yaml" | "go.sum" | "uv.lock")
-        || name.ends_with(".lock")
+        || name.rsplit_once('.').is_some_and(|(_, ending)| ending == "lock")
 }
 
 /// The name of a file's programming language, for counting; prose and data have none.
@@ -230,6 +214,8 @@ mod tests {
     #[test]
     fn a_path_tells_what_a_file_is_for() {
         assert_eq!(role("src/lib.rs"), Role::Own);
+        assert_eq!(role("src/demo/build/mod.rs"), Role::Own);
+        assert_eq!(role("dist/app.js"), Role::Foreign);
         assert_eq!(role("vendor/a/b.go"), Role::Foreign);
         assert_eq!(role("web/app.min.js"), Role::Foreign);
         assert_eq!(role("api/v1_pb2.py"), Role::Foreign);

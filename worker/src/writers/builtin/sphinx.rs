@@ -63,10 +63,10 @@ fn web_links(line: &str) -> String {
         let Some(end) = rest[at + 1..].find('`').map(|end| at + 1 + end) else { break };
         let inner = &rest[at + 1..end];
         let after = &rest[end + 1..];
-        let link = inner.split_once(" <").filter(|(_, target)| target.starts_with("http") && after.starts_with('_'));
+        let web = inner.split_once(" <").filter(|(_, target)| target.starts_with("http") && after.starts_with('_'));
         written.push_str(&rest[..at]);
-        if let Some((words, target)) = link {
-            written.push_str(&format!("[{words}]({})", target.trim_end_matches('>')));
+        if let Some((words, target)) = web {
+            put!(written, "[{words}]({})", target.trim_end_matches('>'));
             rest = after.trim_start_matches('_');
         } else if after.starts_with('_') && !inner.is_empty() {
             written.push_str(inner);
@@ -140,7 +140,7 @@ fn write_directive(name: &str, argument: &str, lines: &[&str], written: &mut Str
         "important" => "IMPORTANT",
         "caution" | "danger" | "error" => "CAUTION",
         "code-block" | "code" | "sourcecode" | "code-cell" => {
-            written.push_str(&format!("```{argument}\n{text}\n```\n"));
+            put!(written, "```{argument}\n{text}\n```\n");
             return;
         }
         "contents" | "currentmodule" | "toctree" | "module" | "include" | "literalinclude" | "image" | "figure"
@@ -151,7 +151,7 @@ fn write_directive(name: &str, argument: &str, lines: &[&str], written: &mut Str
             let language =
                 if matches!(name, "python" | "r" | "julia" | "bash") || !name.contains(':') { name } else { "python" };
             if !text.trim().is_empty() {
-                written.push_str(&format!("```{language}\n{text}\n```\n"));
+                put!(written, "```{language}\n{text}\n```\n");
             }
             return;
         }
@@ -163,9 +163,9 @@ fn write_directive(name: &str, argument: &str, lines: &[&str], written: &mut Str
         _ if argument.is_empty() => String::new(),
         _ => format!("**{argument}**\n"),
     };
-    written.push_str(&format!("> [!{mark}]\n"));
+    put!(written, "> [!{mark}]\n");
     for line in format!("{said}{text}").lines() {
-        written.push_str(&format!("> {}\n", myst_roles(line)));
+        put!(written, "> {}\n", myst_roles(line));
     }
 }
 

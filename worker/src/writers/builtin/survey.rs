@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     languages::Language,
     manifests::{Ecosystem, Package, read_packages},
-    parsing::parent::{MAX_SOURCE_BYTES, SourceFile, parse_files},
+    parsing::parent::{MAX_SOURCE_BYTES, ParserLimits, SourceFile, parse_files},
     sources::{Role, role},
     symbols::ParsedFile,
     tree::{FileReader, MAX_FILES, RepositoryFile, list_files},
@@ -36,11 +36,11 @@ pub(crate) struct Survey {
 }
 
 impl Survey {
-    /// Reads and parses the repository of `project`. Blocks for seconds on a large one.
+    /// Reads and parses the repository of `project` with the program and limits of `parser`. Blocks for seconds on a large one.
     pub(crate) fn take(
         checkout: &Checkout,
         project: &str,
-        parser: &Path,
+        parser: (&Path, ParserLimits),
         cancel: &CancellationToken,
     ) -> anyhow::Result<Self> {
         let list = list_files(checkout).context("the repository cannot be read")?;
@@ -57,7 +57,7 @@ impl Survey {
             package.version = python_version(package, &list.files, &reader);
         }
         let sources = choose_sources(&list.files, &mut findings);
-        let outcome = parse_files(parser, &checkout.git_dir, &sources, cancel)?;
+        let outcome = parse_files(parser.0, parser.1, &checkout.git_dir, &sources, cancel)?;
         findings.extend(outcome.findings);
         let mut parsed = BTreeMap::new();
         for (source, file) in sources.into_iter().zip(outcome.files) {
@@ -132,7 +132,7 @@ fn choose_sources(files: &[RepositoryFile], findings: &mut Vec<String>) -> Vec<S
             .filter(|file| {
                 Language::of_path(&file.path) == Some(language)
                     && role(&file.path) == Role::Own
-                    && !file.path.ends_with(".h")
+                    && file.path.rsplit('.').next() != Some("h")
             })
             .count()
     };

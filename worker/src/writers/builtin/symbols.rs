@@ -104,7 +104,6 @@ pub(crate) struct Item {
 /// Kinds of items, in the order in which a page shows them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "the names say it")]
 pub(crate) enum ItemKind {
     Macro,
     Trait,

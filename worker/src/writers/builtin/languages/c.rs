@@ -102,10 +102,11 @@ impl Walk<'_, '_> {
             _ => self.typed(node),
         };
         let Some((kind, name, signature, members)) = found else { return };
-        if name.is_empty() || name.starts_with('_') || name.contains("operator\"\"") {
+        let is_keyword = matches!(name.as_str(), "if" | "else" | "for" | "while" | "switch" | "return" | "operator");
+        if is_keyword || name.is_empty() || name.starts_with('_') || name.contains("operator\"\"") {
             return;
         }
-        let name = self.namespace.iter().map(|part| format!("{part}::")).collect::<String>() + &name;
+        let name = self.namespace.iter().map(String::as_str).chain([name.as_str()]).collect::<Vec<_>>().join("::");
         self.items.push(Item {
             kind,
             name,

@@ -98,18 +98,17 @@ fn declarations(source: &Source<'_>, outer: &Documented<'_>) -> Vec<Item> {
         let doc = if own.is_empty() && (alone || items.is_empty()) { doc(source, outer) } else { own };
         let names = names(source, spec.node);
         let Some(name) = names.iter().find(|name| is_exported(name)) else { continue };
-        let (kind, signature, members) = match keyword {
-            "type" => type_spec(source, spec.node),
-            _ => {
-                let text = source.dedented(spec.node, spec.node.end_byte());
-                let short = text.len() <= 200 && text.lines().count() <= 5;
-                let text = if short { text } else { format!("{} = ...", names.join(", ")) };
-                (
-                    if keyword == "const" { ItemKind::Constant } else { ItemKind::Variable },
-                    format!("{keyword} {text}"),
-                    Vec::new(),
-                )
-            }
+        let (kind, signature, members) = if keyword == "type" {
+            type_spec(source, spec.node)
+        } else {
+            let text = source.dedented(spec.node, spec.node.end_byte());
+            let short = text.len() <= 200 && text.lines().count() <= 5;
+            let text = if short { text } else { format!("{} = ...", names.join(", ")) };
+            (
+                if keyword == "const" { ItemKind::Constant } else { ItemKind::Variable },
+                format!("{keyword} {text}"),
+                Vec::new(),
+            )
         };
         items.push(Item {
             kind,
@@ -143,7 +142,7 @@ fn grouped(mut items: Vec<Item>, block: Node<'_>) -> Vec<Item> {
     let mut signature = format!("const (\n    {}\n", strip(&first.signature));
     let mut members = vec![Item { kind: ItemKind::Variant, members: Vec::new(), ..first.clone() }];
     for item in items {
-        signature.push_str(&format!("    {}\n", strip(&item.signature)));
+        put!(signature, "    {}\n", strip(&item.signature));
         members.push(Item { kind: ItemKind::Variant, ..item });
     }
     first.signature = signature + ")";
@@ -174,8 +173,8 @@ fn type_spec(source: &Source<'_>, spec: Node<'_>) -> (ItemKind, String, Vec<Item
             hidden = true;
             continue;
         };
-        signature
-            .push_str(&format!("    {}\n", source.dedented(field.node, field.node.end_byte()).replace('\n', "\n    ")));
+        let text = source.dedented(field.node, field.node.end_byte()).replace('\n', "\n    ");
+        put!(signature, "    {text}\n");
         members.push(
             Item { kind: ItemKind::Field, name, doc: doc(source, &field), lines: lines(field.node), ..Item::default() }
                 .bounded(),

@@ -16,7 +16,7 @@ pub(super) fn extract(source: &Source<'_>, root: Node<'_>, path: &str) -> Parsed
         match documented.node.kind() {
             "package_declaration" => {
                 let name = source.text(documented.node).split_whitespace().last().unwrap_or_default();
-                file.package = name.trim_end_matches(';').to_owned();
+                name.trim_end_matches(';').clone_into(&mut file.package);
                 if path.ends_with("package-info.java") {
                     scope.doc = doc(source, &documented);
                 }
@@ -74,7 +74,7 @@ fn type_declaration(
     let constants: Vec<&str> =
         members.iter().filter(|member| member.kind == ItemKind::Variant).map(|member| member.name.as_str()).collect();
     if !constants.is_empty() {
-        signature.push_str(&format!(" {{\n    {}\n}}", constants.join(",\n    ")));
+        put!(signature, " {{\n    {}\n}}", constants.join(",\n    "));
     }
     Some(
         Item {

@@ -25,7 +25,6 @@ use super::{
 /// A language that is parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "the names say it")]
 pub(crate) enum Language {
     Rust,
     Python,

@@ -59,10 +59,10 @@ fn statements(source: &Source<'_>, body: Node<'_>, depth: usize, scope: &mut Sco
                     }
                 }
             }
-            "if_statement" | "try_statement" | "else_clause" | "except_clause" | "block" | "with_statement" => {
-                if !source.field(node, "condition").contains("__name__") {
-                    statements(source, node, depth + 1, scope, listed);
-                }
+            "if_statement" | "try_statement" | "else_clause" | "except_clause" | "block" | "with_statement"
+                if !source.field(node, "condition").contains("__name__") =>
+            {
+                statements(source, node, depth + 1, scope, listed);
             }
             _ => {}
         }

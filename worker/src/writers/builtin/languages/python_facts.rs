@@ -64,19 +64,20 @@ fn call(source: &Source<'_>, node: Node<'_>, facts: &mut Vec<Fact>) {
             let help = keyword(source, &arguments, "help").and_then(string).unwrap_or_default();
             facts.push(Fact::Command { name, help, line });
         }
-    } else if matches!(function, "path" | "re_path" | "url") && source.text.contains("urlpatterns") {
-        if let Some(path) = text(0) {
-            let handler = arguments.positional.get(1).map(|argument| source.text(*argument)).unwrap_or_default();
-            facts.push(Fact::Route { method: "ANY".into(), path: format!("/{path}"), handler: short(handler), line });
-        }
+    } else if matches!(function, "path" | "re_path" | "url")
+        && source.text.contains("urlpatterns")
+        && let Some(path) = text(0)
+    {
+        let handler = arguments.positional.get(1).map(|argument| source.text(*argument)).unwrap_or_default();
+        facts.push(Fact::Route { method: "ANY".into(), path: format!("/{path}"), handler: short(handler), line });
     }
 }
 
 fn subscript(source: &Source<'_>, node: Node<'_>, facts: &mut Vec<Fact>) {
-    if matches!(source.field(node, "value"), "os.environ" | "environ") {
-        if let Some(name) = literal(source.field(node, "subscript")) {
-            facts.push(Fact::Environment { name, default: String::new(), line: line(node) });
-        }
+    if matches!(source.field(node, "value"), "os.environ" | "environ")
+        && let Some(name) = literal(source.field(node, "subscript"))
+    {
+        facts.push(Fact::Environment { name, default: String::new(), line: line(node) });
     }
 }
 

@@ -191,7 +191,7 @@ fn fields(source: &Source<'_>, node: Node<'_>, body: Node<'_>) -> (String, Vec<I
             continue;
         }
         let text = source.dedented(field, field.end_byte());
-        signature.push_str(&format!("    {},\n", text.replace('\n', "\n    ")));
+        put!(signature, "    {},\n", text.replace('\n', "\n    "));
         members.push(member(source, &documented, ItemKind::Field, text));
     }
     if hidden > 0 {
@@ -228,7 +228,7 @@ fn variants(source: &Source<'_>, node: Node<'_>, body: Node<'_>) -> (String, Vec
             continue;
         }
         let text = without_comments(&source.dedented(documented.node, documented.node.end_byte()));
-        signature.push_str(&format!("    {},\n", text.replace('\n', "\n    ")));
+        put!(signature, "    {},\n", text.replace('\n', "\n    "));
         members.push(member(source, &documented, ItemKind::Variant, text));
     }
     signature.push('}');
@@ -308,7 +308,7 @@ fn macro_patterns(source: &Source<'_>, node: Node<'_>) -> String {
         let pattern = source.field(rule, "left").lines().map(str::trim).collect::<Vec<_>>().join(" ");
         // rules that begin with `@` are the macro's own affair
         if !pattern.starts_with("(@") {
-            text.push_str(&format!("    {pattern} => {{ ... }};\n"));
+            put!(text, "    {pattern} => {{ ... }};\n");
         }
     }
     text + "}"

@@ -35,7 +35,7 @@ pub(super) fn facts(source: &Source<'_>, root: Node<'_>) -> Vec<Fact> {
         match node.kind() {
             "call_expression" => call(source, node, &mut facts),
             "function_item" => {
-                facts.extend(before.iter().filter_map(|attribute| attribute_route(source, *attribute, node)))
+                facts.extend(before.iter().filter_map(|attribute| attribute_route(source, *attribute, node)));
             }
             "struct_item" if derives(source, &before, &["Parser", "Args"]) => clap_struct(source, node, &mut facts),
             "enum_item" if derives(source, &before, &["Subcommand"]) => clap_commands(source, node, &mut facts),
@@ -59,17 +59,18 @@ fn arguments(node: Node<'_>) -> Vec<Node<'_>> {
 
 fn call(source: &Source<'_>, node: Node<'_>, facts: &mut Vec<Fact>) {
     let function = source.field(node, "function");
+    let method = function.rsplit_once('.').map(|(_, method)| method);
     if matches!(function, "env::var" | "std::env::var" | "env::var_os" | "std::env::var_os") {
         let name = arguments(node).first().and_then(|argument| literal(source.text(*argument)));
         if let Some(name) = name {
             facts.push(Fact::Environment { name, default: String::new(), line: line(node) });
         }
-    } else if function.ends_with(".route") {
+    } else if method == Some("route") {
         let arguments = arguments(node);
         let [path, service, ..] = arguments.as_slice() else { return };
         let Some(path) = literal(source.text(*path)) else { return };
         method_router(source, *service, &path, facts);
-    } else if function.ends_with(".arg") || function.ends_with(".args") {
+    } else if matches!(method, Some("arg" | "args")) {
         for argument in arguments(node) {
             builder_argument(source, argument, facts);
         }
@@ -204,9 +205,8 @@ fn until_comma(value: &str) -> &str {
             '"' => quoted = !quoted,
             _ if quoted => {}
             '(' | '[' | '{' => depth += 1,
-            ')' | ']' | '}' if depth == 0 => return value[..at].trim_end(),
+            ')' | ']' | '}' | ',' if depth == 0 => return value[..at].trim_end(),
             ')' | ']' | '}' => depth -= 1,
-            ',' if depth == 0 => return value[..at].trim_end(),
             _ => {}
         }
     }

@@ -87,11 +87,11 @@ pub(crate) fn child_of_kind<'t>(node: Node<'t>, kind: &str) -> Option<Node<'t>> 
 /// The children of a container, each with the comments and attributes directly above it. A comment that begins on the
 /// line where the child before ends belongs to that child and is dropped; one that is followed by an empty line belongs
 /// to nothing.
-pub(crate) fn documented_children<'t>(
-    container: Node<'t>,
+pub(crate) fn documented_children(
+    container: Node<'_>,
     is_comment: fn(&str) -> bool,
     is_attribute: fn(&str) -> bool,
-) -> Vec<Documented<'t>> {
+) -> Vec<Documented<'_>> {
     documented_within(container, 1, is_comment, is_attribute)
 }
 

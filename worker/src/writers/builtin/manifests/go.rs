@@ -9,7 +9,7 @@ pub(super) fn read(path: &str, text: &str, files: &[RepositoryFile]) -> Option<P
     let mut in_require = false;
     for line in text.lines().map(str::trim) {
         if let Some(name) = line.strip_prefix("module ") {
-            package.name = name.trim().trim_matches('"').to_owned();
+            name.trim().trim_matches('"').clone_into(&mut package.name);
         } else if let Some(version) = line.strip_prefix("go ") {
             package.requires = Some(format!("Go {}", version.trim()));
         } else if line.starts_with("require (") {

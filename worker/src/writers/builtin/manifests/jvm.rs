@@ -84,13 +84,13 @@ fn without_element(text: &str, name: &str) -> String {
 /// Reads `build.gradle` and `build.gradle.kts`.
 pub(super) fn read_gradle(path: &str, text: &str) -> Option<Package> {
     let mut package = Package::new(Ecosystem::Gradle, path);
-    package.name = package.folder.rsplit('/').next().unwrap_or_default().to_owned();
+    package.folder.rsplit('/').next().unwrap_or_default().clone_into(&mut package.name);
     for line in text.lines().map(str::trim) {
         let quoted = line.split(['"', '\'']).nth(1);
         let word = line.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
         match (word, quoted) {
             ("group", Some(group)) if line.contains('=') || line.starts_with("group ") => {
-                package.group = Some(group.to_owned())
+                package.group = Some(group.to_owned());
             }
             ("version", Some(version)) if !version.contains('$') && package.version.is_none() => {
                 package.version = Some(version.to_owned());

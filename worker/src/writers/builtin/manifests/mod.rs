@@ -21,7 +21,6 @@ const MAX_DEPENDENCIES: usize = 300;
 
 /// Who reads a manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "the names say it")]
 pub(crate) enum Ecosystem {
     Cargo,
     Python,

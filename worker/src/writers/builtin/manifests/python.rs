@@ -63,7 +63,7 @@ pub(super) fn read_setup_cfg(path: &str, text: &str) -> Option<Package> {
     let (mut section, mut list) = (String::new(), "");
     for line in text.lines() {
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            section = name.to_owned();
+            name.clone_into(&mut section);
             list = "";
         } else if line.starts_with([' ', '\t']) {
             let line = line.trim();

@@ -10,7 +10,7 @@ pub(crate) fn write(packages: &[Package]) -> Option<String> {
     let mut text = String::new();
     for package in packages.iter().filter(|package| !package.dependencies.is_empty()) {
         let name = if package.name.is_empty() { &package.manifest } else { &package.name };
-        text.push_str(&format!("## {name}\n\n{} {}\n\n", ecosystem(package.ecosystem), place(&package.manifest, None)));
+        put!(text, "## {name}\n\n{} {}\n\n", ecosystem(package.ecosystem), place(&package.manifest, None));
         let mut dependencies: Vec<_> = package.dependencies.iter().collect();
         dependencies.sort_by_key(|dependency| (rank(dependency.kind), &dependency.name));
         let rows: Vec<Vec<String>> = dependencies

@@ -45,7 +45,7 @@ pub(crate) fn configuration(survey: &Survey) -> Option<String> {
             let more = places.len().saturating_sub(MAX_PLACES);
             let mut read = places.iter().take(MAX_PLACES).cloned().collect::<Vec<_>>().join(", ");
             if more > 0 {
-                read.push_str(&format!(" and {more} more"));
+                put!(read, " and {more} more");
             }
             vec![cell(&code(name)), cell(&code(default)), read]
         })
@@ -62,8 +62,8 @@ pub(crate) fn command_line(survey: &Survey) -> Option<String> {
     let mut text = String::new();
     let mut flags = 0;
     for (path, (_, file)) in &survey.parsed {
-        let (mut commands, mut options): (Vec<Vec<String>>, BTreeMap<&str, Vec<Vec<String>>>) =
-            (Vec::new(), BTreeMap::new());
+        let mut commands = Vec::new();
+        let mut options: BTreeMap<&str, Vec<Vec<String>>> = BTreeMap::new();
         let mut facts: Vec<&Fact> = file.facts.iter().collect();
         facts.sort_by_key(|fact| match fact {
             Fact::Command { line, .. }
@@ -87,17 +87,17 @@ pub(crate) fn command_line(survey: &Survey) -> Option<String> {
         if commands.is_empty() && options.is_empty() {
             continue;
         }
-        text.push_str(&format!("## Defined in {}\n\n", path.rsplit('/').next().unwrap_or(path)));
-        text.push_str(&format!("{}\n\n", place(path, None)));
+        put!(text, "## Defined in {}\n\n", path.rsplit('/').next().unwrap_or(path));
+        put!(text, "{}\n\n", place(path, None));
         if let Some(table) = table(&["Command", "What it does", "Defined in"], &commands) {
-            text.push_str(&format!("{table}\n"));
+            put!(text, "{table}\n");
         }
         for (command, rows) in &options {
             if !command.is_empty() {
-                text.push_str(&format!("### {}\n\n", code(command)));
+                put!(text, "### {}\n\n", code(command));
             }
             let table = table(&["Option", "What it does", "Default", "Defined in"], rows).unwrap_or_default();
-            text.push_str(&format!("{table}\n"));
+            put!(text, "{table}\n");
         }
     }
     if text.is_empty() {

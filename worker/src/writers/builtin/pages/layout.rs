@@ -44,7 +44,7 @@ pub(crate) fn write(survey: &Survey) -> Option<String> {
         .map(|(path, folder)| {
             let mut languages: Vec<(&&str, &usize)> = folder.languages.iter().collect();
             languages.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
-            let languages: Vec<&str> = languages.into_iter().take(3).map(|(name, _)| **&name).collect();
+            let languages: Vec<&str> = languages.into_iter().take(3).map(|(name, _)| *name).collect();
             vec![
                 cell(&code(&format!("{path}/"))),
                 folder.files.to_string(),
@@ -59,23 +59,19 @@ pub(crate) fn write(survey: &Survey) -> Option<String> {
         "# Project layout\n\nThe folders of the repository, with what their own documentation says about them.\n\n"
             .to_owned();
     if let Some(table) = table(&["Folder", "Files", "Languages", "What is in it"], &rows) {
-        text.push_str(&format!("## Folders\n\n{table}\n"));
+        put!(text, "## Folders\n\n{table}\n");
         if !hidden.is_empty() {
             let parents: std::collections::BTreeSet<&str> = hidden.iter().map(|(path, _)| parent(path)).collect();
             let parents: Vec<String> = parents.into_iter().map(|path| code(&format!("{path}/"))).collect();
-            text.push_str(&format!(
-                "The {} folders in {} are not listed one by one.\n\n",
-                hidden.len(),
-                parents.join(", ")
-            ));
+            put!(text, "The {} folders in {} are not listed one by one.\n\n", hidden.len(), parents.join(", "));
         }
         if shown.len() > MAX_FOLDERS {
-            text.push_str(&format!("{} more folders are not listed.\n\n", shown.len() - MAX_FOLDERS));
+            put!(text, "{} more folders are not listed.\n\n", shown.len() - MAX_FOLDERS);
         }
     }
     if !root.is_empty() {
-        let listed = root.iter().take(60).map(|place| format!("- {place}\n")).collect::<String>();
-        text.push_str(&format!("## Files at the top\n\n{listed}"));
+        let listed: Vec<&str> = root.iter().take(60).map(String::as_str).collect();
+        put!(text, "## Files at the top\n\n- {}\n", listed.join("\n- "));
     }
     (!survey.files.is_empty()).then_some(text)
 }

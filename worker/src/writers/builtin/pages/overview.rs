@@ -18,7 +18,7 @@ pub(crate) fn write(survey: &Survey, project: &Project, readme: &str, links: &[(
     let mut text = format!("# {}\n\n", escape(&project.name));
     let beginning: String = plain_text(readme).chars().take(1_500).collect();
     if !project.tagline.is_empty() && !beginning.contains(project.tagline.trim_end_matches(['.', '…'])) {
-        text.push_str(&format!("{}\n\n", escape(&project.tagline)));
+        put!(text, "{}\n\n", escape(&project.tagline));
     }
     text.push_str("## At a glance\n\n");
     text.push_str(&table(&["", ""], &glance(survey, project)).unwrap_or_default());
@@ -26,10 +26,10 @@ pub(crate) fn write(survey: &Survey, project: &Project, readme: &str, links: &[(
     if !links.is_empty() {
         let links: Vec<String> =
             links.iter().map(|(title, slug)| format!("[{}]({slug}.html)", escape(title))).collect();
-        text.push_str(&format!("Go on with {}.\n\n", links.join(", ")));
+        put!(text, "Go on with {}.\n\n", links.join(", "));
     }
     if let Some(packages) = packages(&survey.packages) {
-        text.push_str(&format!("## Packages\n\n{packages}\n"));
+        put!(text, "## Packages\n\n{packages}\n");
     }
     if !readme.trim().is_empty() {
         text.push_str(&shift_headings(readme, 2));
@@ -45,10 +45,10 @@ fn glance(survey: &Survey, project: &Project) -> Vec<Vec<String>> {
         }
     };
     let cited = |value: &str, path: &str| format!("{} {}", cell(&escape(value)), place(path, None));
-    if let Some(package) = &project.package {
-        if let Some(version) = &package.version {
-            row("Version", cited(version, &package.manifest));
-        }
+    if let Some(package) = &project.package
+        && let Some(version) = &package.version
+    {
+        row("Version", cited(version, &package.manifest));
     }
     if let Some((licence, path)) = &project.licence {
         row("Licence", cited(licence, path));
@@ -67,10 +67,10 @@ fn glance(survey: &Survey, project: &Project) -> Vec<Vec<String>> {
     }
     programs.truncate(12);
     row("Programs", programs.join(", "));
-    if let Some(library) = project.package.as_ref().and_then(|package| package.library.as_ref()) {
-        if survey.file(library).is_some() {
-            row("Library", place(library, None));
-        }
+    if let Some(library) = project.package.as_ref().and_then(|package| package.library.as_ref())
+        && survey.file(library).is_some()
+    {
+        row("Library", place(library, None));
     }
     row("Size", size(survey));
     if let Some(address) = &project.repo_url {
@@ -120,7 +120,7 @@ fn packages(packages: &[Package]) -> Option<String> {
         .collect();
     let mut text = table(&["Package", "Version", "What it is", "Manifest"], &rows)?;
     if named.len() > MAX_LISTED_PACKAGES {
-        text.push_str(&format!("\n{} more packages are not listed.\n", named.len() - MAX_LISTED_PACKAGES));
+        put!(text, "\n{} more packages are not listed.\n", named.len() - MAX_LISTED_PACKAGES);
     }
     Some(text)
 }

@@ -38,7 +38,7 @@ pub(crate) fn takes(title: &str) -> bool {
 pub(crate) fn write(survey: &Survey, sections: &[Section], version: Option<&str>) -> Option<String> {
     let mut text = String::new();
     if let Some(lines) = install_lines(&survey.packages) {
-        text.push_str(&format!("## Install\n\n{lines}"));
+        put!(text, "## Install\n\n{lines}");
     }
     for section in sections {
         text.push_str(&shift_headings(&section.text, 2));
@@ -57,12 +57,13 @@ pub(crate) fn write(survey: &Survey, sections: &[Section], version: Option<&str>
             .map(|(name, on)| vec![cell(&code(name)), cell(&code(on))])
             .collect();
         let means = if package.ecosystem == Ecosystem::CMake { "What it does" } else { "Turns on" };
-        text.push_str(&format!(
+        put!(
+            text,
             "## {what} of {}\n\n{}\n{}\n\n",
             package.name,
             table(&["Name", means], &rows)?,
             place(&package.manifest, None)
-        ));
+        );
     }
     text.push_str(&scripts(&survey.packages));
     text.push_str(&make_targets(survey).unwrap_or_default());
@@ -83,12 +84,12 @@ fn install_lines(packages: &[Package]) -> Option<String> {
         .collect();
     for (package, lines, language) in &shown {
         if shown.len() > 1 {
-            text.push_str(&format!("{}:\n\n", code(&package.name)));
+            put!(text, "{}:\n\n", code(&package.name));
         }
         text.push_str(&fenced(language, lines));
-        text.push_str(&format!("\nName and version from {}.", place(&package.manifest, None)));
+        put!(text, "\nName and version from {}.", place(&package.manifest, None));
         if let Some(requires) = &package.requires {
-            text.push_str(&format!(" Needs {requires}."));
+            put!(text, " Needs {requires}.");
         }
         text.push_str("\n\n");
     }
@@ -145,9 +146,9 @@ fn scripts(packages: &[Package]) -> String {
         } else {
             format!(" of {}", package.name)
         };
-        text.push_str(&format!("## Scripts{of}\n\n"));
+        put!(text, "## Scripts{of}\n\n");
         text.push_str(&table(&["Command", "Runs"], &rows.collect::<Vec<_>>()).unwrap_or_default());
-        text.push_str(&format!("\n{}\n\n", place(&package.manifest, None)));
+        put!(text, "\n{}\n\n", place(&package.manifest, None));
     }
     text
 }

@@ -5,7 +5,7 @@
 use std::{
     io::{BufRead, BufReader, BufWriter, Read, Write},
     os::unix::process::ExitStatusExt,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     sync::mpsc::{self, Receiver, RecvTimeoutError},
     thread,
@@ -24,10 +24,6 @@ use crate::writers::builtin::{
 
 /// Children that parse side by side.
 const CHILDREN: usize = 2;
-/// Deaths of one child after which the rest of its files stays unparsed.
-const MAX_DEATHS_PER_CHILD: usize = 10;
-/// Longest wait for one answer before the child is killed: its own limit and room for a busy machine.
-const ANSWER_TIME_LIMIT: Duration = Duration::from_secs(6);
 /// How soon a cancelled run is noticed.
 const CANCEL_POLL: Duration = Duration::from_millis(100);
 /// Address space of one child, in bytes.
@@ -38,6 +34,23 @@ const MAX_ANSWER_BYTES: u64 = 64 << 20;
 pub(crate) const MAX_SOURCE_BYTES: u64 = 512 << 10;
 /// The kernel's number of the signal that cannot be caught.
 const SIGKILL: i32 = 9;
+
+/// What a hostile repository can cost. Tests shorten the times.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ParserLimits {
+    /// Failures (deaths, files given up) in the share of one child after which the rest of its files stays unparsed.
+    pub(crate) failures_per_child: usize,
+    /// Longest wait for one answer before the child is killed: its own limit and room for a busy machine.
+    pub(crate) answer_time: Duration,
+    /// Longest time for all files together.
+    pub(crate) total_time: Duration,
+}
+
+impl Default for ParserLimits {
+    fn default() -> Self {
+        Self { failures_per_child: 10, answer_time: Duration::from_secs(6), total_time: Duration::from_mins(3) }
+    }
+}
 
 /// One file to parse.
 #[derive(Debug, Clone)]
@@ -62,12 +75,13 @@ pub(crate) struct Parsed {
 /// Parses files by `program parse-source`. Blocks; ends early with an error when `cancel` is cancelled.
 pub(crate) fn parse_files(
     program: &Path,
+    limits: ParserLimits,
     git_dir: &Path,
     files: &[SourceFile],
     cancel: &CancellationToken,
 ) -> anyhow::Result<Parsed> {
     let shares: Vec<Vec<usize>> = (0..CHILDREN).map(|child| (child..files.len()).step_by(CHILDREN).collect()).collect();
-    let work = Work { program: program.to_owned(), git_dir: git_dir.to_owned(), files, cancel };
+    let work = Work { program, limits, deadline: Instant::now() + limits.total_time, git_dir, files, cancel };
     let outcomes = thread::scope(|scope| {
         let workers: Vec<_> = shares.iter().map(|share| scope.spawn(|| parse_share(&work, share))).collect();
         workers
@@ -94,13 +108,15 @@ pub(crate) fn parse_files(
 }
 
 struct Work<'a> {
-    program: PathBuf,
-    git_dir: PathBuf,
+    program: &'a Path,
+    limits: ParserLimits,
+    deadline: Instant,
+    git_dir: &'a Path,
     files: &'a [SourceFile],
     cancel: &'a CancellationToken,
 }
 
-/// What became of one child's share, file by file; shorter than the share when there were too many deaths.
+/// What became of one child's share, file by file; shorter than the share when it was not finished.
 struct Outcome {
     files: Vec<Result<ParsedFile, String>>,
     unparsed: Option<String>,
@@ -108,31 +124,47 @@ struct Outcome {
 
 fn parse_share(work: &Work<'_>, share: &[usize]) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome { files: Vec::with_capacity(share.len()), unparsed: None };
-    let mut deaths = 0;
     while outcome.files.len() < share.len() {
-        if deaths == MAX_DEATHS_PER_CHILD {
-            let rest = share.len() - outcome.files.len();
-            outcome.unparsed = Some(format!("{rest} files were not parsed because the parser died {deaths} times"));
-            break;
-        }
         let rest = &share[outcome.files.len()..];
-        if let Some(death) = parse_until_death(work, rest, &mut outcome.files)? {
-            deaths += 1;
-            outcome.files.push(Err(death));
+        match parse_until_stop(work, rest, &mut outcome.files)? {
+            Stop::Finished => {}
+            Stop::Failed(reason) => outcome.files.push(Err(reason)),
+            Stop::OutOfTime => {
+                let seconds = work.limits.total_time.as_secs();
+                let rest = share.len() - outcome.files.len();
+                outcome.unparsed =
+                    Some(format!("{rest} files were not parsed because parsing took longer than {seconds} s"));
+                break;
+            }
+        }
+        let failures = outcome.files.iter().filter(|file| file.is_err()).count();
+        let rest = share.len() - outcome.files.len();
+        if rest > 0 && failures >= work.limits.failures_per_child {
+            outcome.unparsed = Some(format!("{rest} files were not parsed because parsing failed {failures} times"));
+            break;
         }
     }
     Ok(outcome)
 }
 
-/// Runs one child over the files until all are answered (`None`) or it dies; the reason is blamed on the first file
-/// without an answer.
-fn parse_until_death(
+/// Why a child's work ended.
+enum Stop {
+    /// It answered all files, or gave up so many that it is not worth while to go on.
+    Finished,
+    /// It died or hung; the reason is blamed on the first file without an answer.
+    Failed(String),
+    /// The time for all files is over.
+    OutOfTime,
+}
+
+/// Runs one child over the files until all are answered or something stops it.
+fn parse_until_stop(
     work: &Work<'_>,
     rest: &[usize],
     answered: &mut Vec<Result<ParsedFile, String>>,
-) -> anyhow::Result<Option<String>> {
+) -> anyhow::Result<Stop> {
     // this thread waits for the child, so the death signal, which is bound to the thread, cannot come too early
-    let mut child = spawn(&work.program)?;
+    let mut child = spawn(work.program)?;
     let pipes = child.stdin.take().zip(child.stdout.take());
     let (stdin, stdout) = pipes.context("the parser has no pipes")?;
     thread::scope(|scope| {
@@ -145,10 +177,11 @@ fn parse_until_death(
         drop(answers);
         let status = child.wait().context("the parser cannot be waited for")?;
         Ok(match ended? {
-            Ended::AllAnswered => None,
-            Ended::Hung => Some(format!("no answer within {} s", ANSWER_TIME_LIMIT.as_secs())),
-            Ended::Unreadable => Some("the parser's answer cannot be read".into()),
-            Ended::Died => Some(match status.signal() {
+            Ended::AllAnswered => Stop::Finished,
+            Ended::OutOfTime => Stop::OutOfTime,
+            Ended::Hung => Stop::Failed(format!("no answer within {} s", work.limits.answer_time.as_secs_f32())),
+            Ended::Unreadable => Stop::Failed("the parser's answer cannot be read".into()),
+            Ended::Died => Stop::Failed(match status.signal() {
                 // what is killed after its pipe closed may have been on its way out with an error
                 Some(signal) if signal != SIGKILL => format!("the parser was ended by signal {signal}"),
                 _ => "the parser ended early".into(),
@@ -168,7 +201,7 @@ fn spawn(program: &Path) -> anyhow::Result<Child> {
 
 /// Sends files as fast as the child takes them; a broken pipe ends it, the reader will know why.
 fn send_requests(work: &Work<'_>, rest: &[usize], stdin: ChildStdin) {
-    let Ok(reader) = FileReader::open(&work.git_dir) else { return };
+    let Ok(reader) = FileReader::open(work.git_dir) else { return };
     let mut out = BufWriter::with_capacity(1 << 16, stdin);
     for index in rest {
         let source = &work.files[*index];
@@ -208,6 +241,7 @@ enum Ended {
     AllAnswered,
     Died,
     Hung,
+    OutOfTime,
     Unreadable,
 }
 
@@ -218,20 +252,28 @@ fn collect_answers(
     answered: &mut Vec<Result<ParsedFile, String>>,
 ) -> anyhow::Result<Ended> {
     let mut waiting_since = Instant::now();
-    let mut received = 0;
-    while received < expected {
+    let (mut received, mut given_up) = (0, 0);
+    while received < expected && given_up < work.limits.failures_per_child {
+        if Instant::now() > work.deadline {
+            return Ok(Ended::OutOfTime);
+        }
         match answers.recv_timeout(CANCEL_POLL) {
             Ok(Ok(answer)) => {
                 answered.push(match answer {
                     Answer::Parsed(file) => Ok(*file),
-                    Answer::GivenUp(reason) => Err(reason),
+                    Answer::GivenUp(reason) => {
+                        given_up += 1;
+                        Err(reason)
+                    }
                 });
                 received += 1;
                 waiting_since = Instant::now();
             }
             Ok(Err(())) => return Ok(Ended::Unreadable),
             Err(RecvTimeoutError::Disconnected) => return Ok(Ended::Died),
-            Err(RecvTimeoutError::Timeout) if waiting_since.elapsed() > ANSWER_TIME_LIMIT => return Ok(Ended::Hung),
+            Err(RecvTimeoutError::Timeout) if waiting_since.elapsed() > work.limits.answer_time => {
+                return Ok(Ended::Hung);
+            }
             Err(RecvTimeoutError::Timeout) => {}
         }
         anyhow::ensure!(!work.cancel.is_cancelled(), "the run was cancelled");

@@ -58,9 +58,9 @@ pub(super) fn go(survey: &Survey) -> Vec<ModuleDoc> {
         {
             let doc = DocItem::new(Language::Go, item, path);
             if item.kind == ItemKind::Method {
-                methods.entry(&item.owner).or_default().push(doc)
+                methods.entry(&item.owner).or_default().push(doc);
             } else {
-                module.items.push(doc)
+                module.items.push(doc);
             }
         }
         for item in &mut module.items {

@@ -31,10 +31,10 @@ pub(crate) struct ReferencePage {
 }
 
 /// Makes at most `max_pages` pages. Modules come in the order in which they shall be read, those of a package together.
-pub(crate) fn paginate(modules: Vec<ModuleDoc>, max_pages: usize) -> Vec<ReferencePage> {
+pub(crate) fn paginate(modules: &[ModuleDoc], max_pages: usize) -> Vec<ReferencePage> {
     let mut small = SMALL_MODULE_ITEMS;
     loop {
-        let pages = pages_of(&modules, small);
+        let pages = pages_of(modules, small);
         if pages.len() <= max_pages || small > MAX_ITEMS_PER_PAGE {
             return within_budget(pages, max_pages);
         }
@@ -115,16 +115,13 @@ fn share(name: &str, package: &str, modules: Vec<ModuleDoc>) -> Vec<ReferencePag
     for module in modules {
         let (weight, bytes) = (module.weight(), module.bytes());
         let fits = weight <= room.0 && bytes <= room.1;
-        match pages.last_mut().filter(|_| fits) {
-            Some(page) => {
-                page.modules.push(module);
-                room = (room.0 - weight, room.1 - bytes);
-            }
-            None => {
-                let limits = (MAX_ITEMS_PER_PAGE / SHARED_PAGE_PART, MAX_BYTES_PER_PAGE / SHARED_PAGE_PART);
-                room = (limits.0.saturating_sub(weight), limits.1.saturating_sub(bytes));
-                pages.push(page(package, vec![module]));
-            }
+        if let Some(page) = pages.last_mut().filter(|_| fits) {
+            page.modules.push(module);
+            room = (room.0 - weight, room.1 - bytes);
+        } else {
+            let limits = (MAX_ITEMS_PER_PAGE / SHARED_PAGE_PART, MAX_BYTES_PER_PAGE / SHARED_PAGE_PART);
+            room = (limits.0.saturating_sub(weight), limits.1.saturating_sub(bytes));
+            pages.push(page(package, vec![module]));
         }
     }
     let count = pages.len();

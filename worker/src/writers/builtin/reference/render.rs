@@ -24,11 +24,14 @@ pub(crate) fn render_page(page: &ReferencePage) -> String {
         write_module(module, alone, &mut text, &mut left_out);
     }
     if left_out > 0 {
-        text.push_str(&format!("{left_out} more items did not fit on this page; they are in the source.\n"));
+        put!(text, "{left_out} more items did not fit on this page; they are in the source.\n");
     }
     if page.left_out.0 > 0 {
         let (modules, items) = page.left_out;
-        text.push_str(&format!("{modules} more modules with {items} items are not part of this site, to keep it readable; they are in the source.\n"));
+        put!(
+            text,
+            "{modules} more modules with {items} items are not part of this site, to keep it readable; they are in the source.\n"
+        );
     }
     text
 }
@@ -46,13 +49,13 @@ pub(crate) fn module_summary(module: &ModuleDoc) -> String {
 
 fn write_module(module: &ModuleDoc, alone: bool, text: &mut String, left_out: &mut usize) {
     if !alone {
-        text.push_str(&format!("## {}\n\n", module.name));
+        put!(text, "## {}\n\n", module.name);
     }
     if !module.doc.is_empty() {
         text.push_str(&shift_headings(&module.doc, if alone { 2 } else { 3 }));
         text.push_str("\n\n");
     }
-    text.push_str(&format!("{} {}\n\n", defined(module), place(&module.path, None)));
+    put!(text, "{} {}\n\n", defined(module), place(&module.path, None));
     let mut items: Vec<&DocItem> = module.items.iter().collect();
     items.sort_by_key(|item| item.kind);
     let told = items.iter().filter(|item| !item.doc.is_empty()).count();
@@ -68,7 +71,7 @@ fn write_module(module: &ModuleDoc, alone: bool, text: &mut String, left_out: &m
         }
         if alone && kind != Some(item.kind) {
             kind = Some(item.kind);
-            text.push_str(&format!("## {}\n\n", item.kind.heading()));
+            put!(text, "## {}\n\n", item.kind.heading());
         }
         write_item(module.language, item, 3, "", text);
     }
@@ -87,9 +90,7 @@ fn defined(module: &ModuleDoc) -> &'static str {
 fn write_list(items: &[&DocItem], text: &mut String) {
     let rows: Vec<Vec<String>> = items
         .iter()
-        .map(|item| {
-            vec![cell(&code(&item.name)), kind_name(item.kind).to_owned(), cell(&first_sentence(&item.doc, 120))]
-        })
+        .map(|item| vec![cell(&code(&item.name)), kind_name(item.kind).clone(), cell(&first_sentence(&item.doc, 120))])
         .collect();
     text.push_str(&table(&["Name", "Kind", "Summary"], &rows).unwrap_or_default());
     text.push('\n');
@@ -117,9 +118,9 @@ fn write_passed_on(module: &ModuleDoc, text: &mut String) {
 fn write_item(language: Language, item: &DocItem, level: usize, owner: &str, text: &mut String) {
     let title =
         if owner.is_empty() { item.name.clone() } else { format!("{owner}{}{}", separator(language), item.name) };
-    text.push_str(&format!("{} {}\n\n", "#".repeat(level), code(&title)));
+    put!(text, "{} {}\n\n", "#".repeat(level), code(&title));
     text.push_str(&fenced(language.fence(), &item.signature));
-    text.push_str(&format!("\n{}\n\n", place(&item.path, Some(item.lines))));
+    put!(text, "\n{}\n\n", place(&item.path, Some(item.lines)));
     if !item.doc.is_empty() {
         text.push_str(&item.doc);
         text.push_str("\n\n");
@@ -128,17 +129,17 @@ fn write_item(language: Language, item: &DocItem, level: usize, owner: &str, tex
         let documented: Vec<&DocItem> =
             item.members.iter().filter(|member| member.kind == kind && !member.doc.is_empty()).collect();
         if !documented.is_empty() {
-            text.push_str(&format!("**{heading}**\n\n"));
+            put!(text, "**{heading}**\n\n");
             for member in documented {
                 let words = member.doc.replace('\n', "\n  ");
-                text.push_str(&format!("- {}: {}\n", code(&member.name), words.trim()));
+                put!(text, "- {}: {}\n", code(&member.name), words.trim());
             }
             text.push('\n');
         }
     }
     if !item.implements.is_empty() {
         let names: Vec<String> = item.implements.iter().take(40).map(|name| code(name)).collect();
-        text.push_str(&format!("Implements {}.\n\n", names.join(", ")));
+        put!(text, "Implements {}.\n\n", names.join(", "));
     }
     let entries: Vec<&DocItem> = item.members.iter().filter(|member| !member.kind.is_listed()).collect();
     let (told, mute): (Vec<_>, Vec<_>) =
@@ -162,7 +163,7 @@ fn write_mute_members(language: Language, members: &[&DocItem], text: &mut Strin
     for member in members.iter().take(30) {
         places.push(format!("{} {}", code(&member.name), place(&member.path, Some(member.lines))));
     }
-    text.push_str(&format!("\n{}\n\n", places.join(", ")));
+    put!(text, "\n{}\n\n", places.join(", "));
 }
 
 fn separator(language: Language) -> &'static str {

@@ -1,4 +1,8 @@
 //! The built-in writer through its front door: small repositories in, plan and pages out.
+#![expect(clippy::format_collect, reason = "the texts of a test are short")]
+
+mod hostile;
+mod languages;
 
 use std::{
     collections::BTreeMap,
@@ -69,12 +73,13 @@ fn parser() -> PathBuf {
     path
 }
 
-fn writer_with(checkout: &Checkout, parser_command: PathBuf) -> BuiltinWriter {
-    open(checkout, BuiltinOptions { project_name: "demo".into(), repo_url: None, parser_command })
+fn options() -> BuiltinOptions {
+    let parser_limits = super::ParserLimits::default();
+    BuiltinOptions { project_name: "demo".into(), repo_url: None, parser_command: parser(), parser_limits }
 }
 
 fn context() -> CallContext {
-    CallContext { cancel: CancellationToken::new(), call_timeout: Duration::from_secs(60) }
+    CallContext { cancel: CancellationToken::new(), call_timeout: Duration::from_mins(1) }
 }
 
 async fn site(writer: &BuiltinWriter) -> (Plan, BTreeMap<String, String>) {
@@ -83,7 +88,7 @@ async fn site(writer: &BuiltinWriter) -> (Plan, BTreeMap<String, String>) {
     let mut pages = BTreeMap::new();
     for page in plan.pages() {
         let text = writer.write_page(&context(), &plan, page).await.unwrap().value;
-        assert!(text.starts_with(&"# "), "{}: {text}", page.slug);
+        assert!(text.starts_with("# "), "{}: {text}", page.slug);
         pages.insert(page.slug.to_string(), text);
     }
     (plan, pages)
@@ -109,11 +114,7 @@ async fn a_repository_becomes_a_site() {
     };
     let name =
         looked_at.as_ref().and_then(|path| path.parent()?.file_name()?.to_str()?.rsplit('+').next().map(str::to_owned));
-    let options = BuiltinOptions {
-        project_name: name.unwrap_or_else(|| "demo".into()),
-        repo_url: None,
-        parser_command: parser(),
-    };
+    let options = BuiltinOptions { project_name: name.unwrap_or_else(|| "demo".into()), ..options() };
     let started = std::time::Instant::now();
     let writer = open(&checkout, options);
     let (plan, pages) = site(&writer).await;
@@ -138,4 +139,62 @@ async fn a_repository_becomes_a_site() {
         pages["demo"]
     );
     assert_eq!(writer.findings(), Vec::<String>::new());
+}
+
+/// Many packages, many modules, long pages.
+fn large() -> Fixture {
+    let mut files = vec![("README.md".to_owned(), "# Demo\n\nLarge.\n".to_owned())];
+    for module in 0..300 {
+        let functions: String =
+            (0..12).map(|n| format!("def f{n}(a, b):\n    \"\"\"Does {n} things.\"\"\"\n\n")).collect();
+        files.push((format!("pkg{}/m{module}.py", module % 4), functions));
+    }
+    let many: String =
+        (0..1_000).map(|n| format!("def g{n}():\n    \"\"\"{}\"\"\"\n\n", "Long words. ".repeat(35))).collect();
+    files.push(("pkg0/many.py".into(), many));
+    fixture(files.iter().map(|(path, text)| (path.as_str(), text.as_str())))
+}
+
+#[tokio::test]
+async fn pages_and_bytes_stay_within_their_limits() {
+    let fixture = large();
+    let (plan, pages) = site(&open(&fixture.checkout, options())).await;
+    assert!(plan.pages().count() <= super::site::MAX_PAGES, "{}", plan.pages().count());
+    assert!(plan.pages().count() >= 20, "{}", plan.pages().count());
+    for (slug, text) in &pages {
+        assert!(text.len() <= super::site::MAX_PAGE_BYTES + 200, "{slug}: {}", text.len());
+        assert!(text.matches("\n### ").count() <= 150, "{slug}");
+    }
+    assert!(pages.values().any(|text| text.contains("g999")), "a large module is split, not cut");
+}
+
+#[tokio::test]
+async fn the_same_commit_gives_the_same_bytes_also_after_a_restart() {
+    let fixture = large();
+    let (plan, pages) = site(&open(&fixture.checkout, options())).await;
+    let stored = serde_json::to_string(&plan).unwrap();
+    // another process: it has the stored plan and has never planned
+    let plan: Plan = serde_json::from_str(&stored).unwrap();
+    let writer = open(&fixture.checkout, options());
+    for page in plan.pages() {
+        let text = writer.write_page(&context(), &plan, page).await.unwrap().value;
+        assert_eq!(text, pages[page.slug.as_str()]);
+    }
+}
+
+#[tokio::test]
+async fn a_revised_page_loses_links_that_lead_nowhere() {
+    let fixture = fixture([
+        ("README.md", "# Demo\n\nA demo. See [guide](docs/guide.md).\n"),
+        ("docs/guide.md", &format!("# Guide\n\n{}\n", "Words about it. ".repeat(20))),
+    ]);
+    let writer = open(&fixture.checkout, options());
+    let mut plan = writer.plan(&context(), &PlanWish::default()).await.unwrap().value;
+    plan.navigation.retain(|group| group.group != "Guides");
+    let page = plan.pages().next().unwrap().clone();
+    let first = writer.write_page(&context(), &plan, &page).await.unwrap().value;
+    assert!(first.contains("[guide](guide.html)"), "{first}");
+    let findings = ["broken link".to_owned()];
+    let revised = writer.revise_page(&context(), &plan, &page, &first, &findings).await.unwrap().value;
+    assert!(revised.contains("See guide."), "{revised}");
 }
