@@ -55,7 +55,7 @@ pub(super) async fn list_projects(
     let models = models::offered(&state, &known);
     Ok(Json(ProjectsResponse {
         known_branches: known_branches(&rows, &caller),
-        total_cost_usd: rows.iter().filter_map(|row| row.total_cost_usd).sum(),
+        total_cost_usd: rows.iter().filter_map(|row| row.total_cost_usd).fold(0.0, |sum, cost| sum + cost),
         projects: rows.into_iter().map(Project::from).collect(),
         known_models: models.known_models,
         available_models: models.available_models,
