@@ -12,8 +12,6 @@ use crate::{db, generation::State, ids::GenerationId, stage::Stage};
 
 /// The channel on which running generations are told to stop; the payload is the generation's id.
 pub const CANCEL_CHANNEL: &str = "docmill_cancel";
-/// The channel on which apalis's trigger announces new tasks; the payload is JSON with `job_type`.
-pub const TASK_CHANNEL: &str = "apalis::job::insert";
 
 /// Notifications that are kept for a slow receiver; beyond that it is told that it lagged and looks for itself.
 const BACKLOG: usize = 1024;
@@ -122,7 +120,7 @@ impl Listening {
 
 async fn open(pool: &PgPool) -> sqlx::Result<PgListener> {
     let mut listener = PgListener::connect_with(pool).await?;
-    listener.listen_all([db::events::CHANNEL, CANCEL_CHANNEL, TASK_CHANNEL]).await?;
+    listener.listen_all([db::events::CHANNEL, CANCEL_CHANNEL, db::queue::TASK_CHANNEL]).await?;
     Ok(listener)
 }
 
@@ -142,6 +140,8 @@ async fn listen(pool: PgPool, mut listener: PgListener, heard: broadcast::Sender
             Ok(None) => {
                 let _ = heard.send(Heard::Reconnected);
             }
+            // the process is about to end
+            Err(sqlx::Error::PoolClosed) => return,
             Err(error) => {
                 tracing::warn!(%error, "lost the listening connection, trying again in {pause:?}");
                 tokio::time::sleep(pause).await;

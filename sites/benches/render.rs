@@ -16,16 +16,15 @@ const ROUNDS: u32 = 5;
 fn main() {
     let folder = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
     let mut texts = Vec::new();
-    match &folder {
-        Some(folder) => collect(Path::new(folder), &mut texts),
-        None => {
-            let fixture = [
-                include_str!("../src/render/tests/getting-started.md"),
-                include_str!("../src/render/tests/parsers.md"),
-                include_str!("../src/render/tests/limits.md"),
-            ];
-            texts.extend(fixture.iter().cycle().take(300).map(|text| (*text).to_owned()));
-        }
+    if let Some(folder) = &folder {
+        collect(Path::new(folder), &mut texts);
+    } else {
+        let fixture = [
+            include_str!("../src/render/tests/getting-started.md"),
+            include_str!("../src/render/tests/parsers.md"),
+            include_str!("../src/render/tests/limits.md"),
+        ];
+        texts.extend(fixture.iter().cycle().take(300).map(|text| (*text).to_owned()));
     }
     let slug = |number: usize| PageSlug::slugify(&format!("page {number}"));
     let planned = |number| PlannedPage {

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqlSafeStr};
 
 use crate::support::database::fresh_database;
 

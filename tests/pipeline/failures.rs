@@ -58,6 +58,7 @@ async fn a_page_that_fails_its_checks_is_written_once_more() {
     assert_eq!((row.status, row.error_message.as_deref()), (Status::Ready, None));
     let page = world.page(&row, "page-1").await.unwrap();
     assert!(!page.contains("Let me look"), "{page}");
+    assert_eq!(world.written_times(&row, "page-1").await, 2);
 }
 
 #[tokio::test]

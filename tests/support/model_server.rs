@@ -4,7 +4,7 @@
 //! What it does is chosen by the name of the model, so that one server serves every case:
 //! `*-fail-STATUS` answers with that HTTP status, `*-drop` cuts the connection, `*-empty` answers nothing, `*-refusal`,
 //! `*-max-tokens`, `*-too-long` end as the providers do, `*-tools` asks for tools for ever, `*-long` writes a page of
-//! 300 KB, `*-hostile` asks for a shell and for files outside before it answers; all others read the first file that the
+//! 300 KB, `*-search` searches before it answers, `*-hostile` asks for a shell and for files outside before it answers; all others read the first file that the
 //! prompt names, then answer.
 
 use std::{
@@ -104,6 +104,11 @@ fn next_turn(model: &str, prompt: &str, tools_used: usize, read_tool: (&'static 
         "tokens" => Turn::CutOff("# Page\n\nhalf a sen".into()),
         "tools" => Turn::Tool { name, argument, value: format!("missing-{tools_used}.txt") },
         "long" => Turn::Text(format!("{}{}\nthe end\n", answer(prompt), long_text())),
+        "search" if tools_used < 2 => {
+            let search = if name == "Read" { ["Grep", "Glob"] } else { ["grep_search", "glob"] };
+            let value = ["does thing[s]", "**/*.md"][tools_used].to_owned();
+            Turn::Tool { name: search[tools_used], argument: "pattern", value }
+        }
         "hostile" if tools_used < hostile.len() => {
             let (name, argument, value) = hostile[tools_used];
             Turn::Tool { name, argument, value: value.into() }
@@ -135,8 +140,10 @@ fn answer(prompt: &str) -> String {
     let line = |prefix: &str| prompt.lines().find_map(|line| line.strip_prefix(prefix)).unwrap_or_default();
     match line("docmill task: ") {
         "plan" | "repair" => {
-            let page = |number: u32| json!({"slug": format!("page-{number}"), "title": format!("Page {number}"),
-                "description": "A page of the model server.", "type": "guide"});
+            let page = |number: u32| {
+                json!({"slug": format!("page-{number}"), "title": format!("Page {number}"),
+                "description": "A page of the model server.", "type": "guide"})
+            };
             let pages: Vec<Value> = (1..=3).map(page).collect();
             let plan = json!({"project_name": "Served", "tagline": "Written by a fake.", "repo_type": "app",
                 "navigation": [{"group": "Guide", "pages": pages}]});
@@ -144,7 +151,9 @@ fn answer(prompt: &str) -> String {
         }
         _ => {
             let title = line("slug: ").replace("page-", "Page ");
-            format!("I have read the files.\n\n# {title}\n\nWhat this page says is made up. [[README.md:1-1]]\n\n## More\n\nSee [Page 1](page-1.html).\n")
+            format!(
+                "I have read the files.\n\n# {title}\n\nWhat this page says is made up. [[README.md:1-1]]\n\n## More\n\nSee [Page 1](page-1.html).\n"
+            )
         }
     }
 }
@@ -202,17 +211,14 @@ async fn anthropic(State(seen): State<Seen>, headers: HeaderMap, body: Bytes) ->
     let mut start = message.clone();
     start["content"] = json!([]);
     start["stop_reason"] = Value::Null;
-    let (empty, delta) = match message["content"][0]["type"].as_str() {
-        Some("text") => {
-            (json!({"type": "text", "text": ""}), json!({"type": "text_delta", "text": message["content"][0]["text"]}))
-        }
-        _ => {
-            let mut empty = message["content"][0].clone();
-            let input = empty["input"].take().to_string();
-            empty["input"] = json!({});
-            (empty, json!({"type": "input_json_delta", "partial_json": input}))
-        }
+    let mut empty = message["content"][0].clone();
+    let delta = if empty["type"] == "text" {
+        json!({"type": "text_delta", "text": empty["text"].take()})
+    } else {
+        json!({"type": "input_json_delta", "partial_json": empty["input"].take().to_string()})
     };
+    let emptied = if empty["type"] == "text" { "text" } else { "input" };
+    empty[emptied] = if emptied == "text" { json!("") } else { json!({}) };
     let events = [
         json!({"type": "message_start", "message": start}),
         json!({"type": "content_block_start", "index": 0, "content_block": empty}),
@@ -231,7 +237,9 @@ async fn anthropic(State(seen): State<Seen>, headers: HeaderMap, body: Bytes) ->
 
 fn anthropic_error(model: &str, status: u16) -> Response {
     let (kind, message) = match status {
-        400 if model.ends_with("too-long") => ("invalid_request_error", "prompt is too long: 250000 tokens > 200000 maximum"),
+        400 if model.ends_with("too-long") => {
+            ("invalid_request_error", "prompt is too long: 250000 tokens > 200000 maximum")
+        }
         400 => ("invalid_request_error", "the request is wrong"),
         401 => ("authentication_error", "invalid x-api-key"),
         403 => ("permission_error", "not allowed"),
@@ -254,7 +262,9 @@ async fn gemini(State(seen): State<Seen>, Path(call): Path<String>, headers: Hea
         Turn::Text(text) => (json!({"text": text}), "STOP"),
         Turn::CutOff(text) => (json!({"text": text}), "MAX_TOKENS"),
         Turn::Refusal => (json!({"text": ""}), "SAFETY"),
-        Turn::Tool { name, argument, value } => (json!({"functionCall": {"name": name, "args": {argument: value}}}), "STOP"),
+        Turn::Tool { name, argument, value } => {
+            (json!({"functionCall": {"name": name, "args": {argument: value}}}), "STOP")
+        }
     };
     let answer = json!({
         "candidates": [{"content": {"role": "model", "parts": [part]}, "finishReason": reason, "index": 0}],
@@ -271,12 +281,16 @@ async fn gemini(State(seen): State<Seen>, Path(call): Path<String>, headers: Hea
 
 fn gemini_error(model: &str, status: u16) -> Response {
     let (kind, message) = match status {
-        400 if model.ends_with("too-long") => ("INVALID_ARGUMENT", "The input token count (2000000) exceeds the maximum"),
+        400 if model.ends_with("too-long") => {
+            ("INVALID_ARGUMENT", "The input token count (2000000) exceeds the maximum")
+        }
         400 => ("INVALID_ARGUMENT", "API key not valid. Please pass a valid API key."),
         401 => ("UNAUTHENTICATED", "Request had invalid authentication credentials."),
         403 => ("PERMISSION_DENIED", "The caller does not have permission"),
         404 => ("NOT_FOUND", "models/x is not found for API version v1beta"),
-        429 => ("RESOURCE_EXHAUSTED", "You exceeded your current quota. Quota exceeded for metric: GenerateRequestsPerDay"),
+        429 => {
+            ("RESOURCE_EXHAUSTED", "You exceeded your current quota. Quota exceeded for metric: GenerateRequestsPerDay")
+        }
         503 => ("UNAVAILABLE", "The model is overloaded. Please try again later."),
         _ => ("INTERNAL", "An internal error has occurred."),
     };

@@ -38,6 +38,11 @@ impl Program {
         self.child.wait().unwrap();
     }
 
+    /// Waits for its end; gives its exit code, none if it was killed.
+    pub(crate) fn wait(mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+
     /// Asks it to end and waits; gives its exit code.
     pub(crate) fn terminate(mut self) -> Option<i32> {
         shared::os::send_signal(self.child.id(), 15).unwrap();

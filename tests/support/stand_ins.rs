@@ -84,7 +84,7 @@ impl StandIns {
 
     /// Waits until a call stands at the block of this key.
     pub fn wait_until_blocked(&self, key: &str) {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         while !self.is_blocked(key) {
             assert!(Instant::now() < deadline, "no call came to the block of `{key}`");
             std::thread::sleep(Duration::from_millis(5));

@@ -184,6 +184,16 @@ impl World {
         Some(String::from_utf8(file.bytes.to_vec()).unwrap())
     }
 
+    /// How often a page of the newest generation was written.
+    pub(crate) async fn written_times(&self, row: &VariantRow, slug: &str) -> i32 {
+        sqlx::query_scalar("SELECT attempts FROM pages WHERE generation_id = $1 AND slug = $2")
+            .bind(row.generation_id.unwrap())
+            .bind(slug)
+            .fetch_one(&self.pool)
+            .await
+            .unwrap()
+    }
+
     /// The text of a written page of the newest generation.
     pub(crate) async fn page(&self, row: &VariantRow, slug: &str) -> Option<String> {
         let mut connection = self.pool.acquire().await.unwrap();

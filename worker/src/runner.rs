@@ -18,8 +18,8 @@ use apalis_postgres::{Config, PostgresStorage};
 use futures_util::{FutureExt, Stream, StreamExt, stream};
 use serde::Deserialize;
 use shared::{
-    db,
-    events::{Heard, TASK_CHANNEL},
+    db::{self, queue::TASK_CHANNEL},
+    events::Heard,
     jobs::Job,
 };
 use tokio::sync::broadcast::error::RecvError;

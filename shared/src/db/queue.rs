@@ -3,6 +3,9 @@
 use serde_json::Value;
 use sqlx::PgConnection;
 
+/// The channel on which apalis's trigger announces new tasks; the payload is JSON with `job_type`.
+pub const TASK_CHANNEL: &str = "apalis::job::insert";
+
 /// Puts a task into a queue, due now. A task of the same key that still waits or runs stays alone; one that has ended is
 /// put back. Attempts are practically unlimited: our rows decide about retries.
 pub async fn push(

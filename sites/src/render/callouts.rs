@@ -6,10 +6,10 @@ use super::text::text_of;
 
 /// Turns every quotation that begins with a strong `Note`, `Warning` or the like into a callout.
 pub(crate) fn convert_quotations(root: Node<'_>) {
-    for quotation in root.descendants() {
-        if !matches!(quotation.data().value, NodeValue::BlockQuote) {
-            continue;
-        }
+    // collected first, because the tree must not change while it is walked
+    let quotations: Vec<Node<'_>> =
+        root.descendants().filter(|node| matches!(node.data().value, NodeValue::BlockQuote)).collect();
+    for quotation in quotations {
         let Some(paragraph) =
             quotation.first_child().filter(|first| matches!(first.data().value, NodeValue::Paragraph))
         else {

@@ -54,6 +54,11 @@ impl Citation {
         Self::parse(path).map(|citation| Self { lines: lines.or(citation.lines), ..citation })
     }
 
+    /// Whether it says which lines, as something quoted from the repository does.
+    pub(crate) fn has_lines(&self) -> bool {
+        self.lines.is_some()
+    }
+
     pub(crate) fn path(&self) -> &str {
         &self.path
     }

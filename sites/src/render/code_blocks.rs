@@ -97,7 +97,8 @@ impl Fence {
         }
         out.push_str("<figcaption>");
         if let Some(file) = &self.file {
-            match &site.info.source {
+            // without lines it may as well be a file that readers are told to write
+            match site.info.source.as_ref().filter(|_| file.has_lines()) {
                 Some(source) => {
                     out.push_str("<a class=\"file\" href=\"");
                     push_escaped(out, &file.url(source));

@@ -20,7 +20,9 @@ pub(crate) struct Heading {
 /// Gives every page exactly one title: the first heading of level 1, or `title` when there is none.
 pub(crate) fn ensure_title<'a>(arena: &'a comrak::Arena<'a>, root: Node<'a>, title: &str) {
     let is_title = |node: Node<'_>| matches!(node.data().value, NodeValue::Heading(NodeHeading { level: 1, .. }));
-    let first = root.children().find(|node| !matches!(node.data().value, NodeValue::HtmlBlock(_) | NodeValue::Raw(_) | NodeValue::FrontMatter(_)));
+    let first = root.children().find(|node| {
+        !matches!(node.data().value, NodeValue::HtmlBlock(_) | NodeValue::Raw(_) | NodeValue::FrontMatter(_))
+    });
     if first.is_some_and(is_title) {
         return;
     }

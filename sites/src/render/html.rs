@@ -21,9 +21,9 @@ use super::{
 pub(crate) const FOOTNOTE_PREFIX: &str = "_fn-";
 
 /// What the formatter counts while it goes through a page.
-struct Progress {
-    headings: std::vec::IntoIter<Heading>,
-    open_heading: Option<Heading>,
+struct Progress<'p> {
+    headings: std::slice::Iter<'p, Heading>,
+    open_heading: Option<&'p Heading>,
     tables: usize,
     column: usize,
     footnotes: usize,
@@ -34,14 +34,7 @@ struct Progress {
 pub(crate) fn page_html(site: &Site<'_>, root: Node<'_>, headings: &[Heading], held: Option<HeldOut>) -> String {
     let mut options = markdown::options();
     options.render.r#unsafe = held.is_some();
-    let progress = Progress {
-        headings: headings.to_vec().into_iter(),
-        open_heading: None,
-        tables: 0,
-        column: 0,
-        footnotes: 0,
-        held,
-    };
+    let progress = Progress { headings: headings.iter(), open_heading: None, tables: 0, column: 0, footnotes: 0, held };
     let mut html = String::new();
     let plugins = Plugins::default();
     let progress = format_document_with_formatter(root, &options, &mut html, &plugins, format_node, progress)
@@ -52,7 +45,11 @@ pub(crate) fn page_html(site: &Site<'_>, root: Node<'_>, headings: &[Heading], h
     }
 }
 
-fn format_node(context: &mut Context<Progress>, node: Node<'_>, entering: bool) -> Result<ChildRendering, fmt::Error> {
+fn format_node(
+    context: &mut Context<Progress<'_>>,
+    node: Node<'_>,
+    entering: bool,
+) -> Result<ChildRendering, fmt::Error> {
     match &node.data().value {
         NodeValue::Document if !entering && context.user.footnotes > 0 => context.write_str("</ol>\n</section>\n")?,
         NodeValue::Raw(html) if entering => {
@@ -122,7 +119,7 @@ fn format_node(context: &mut Context<Progress>, node: Node<'_>, entering: bool) 
 }
 
 /// A heading and, beside it so that its name stays its own, a link to itself.
-fn format_heading(context: &mut Context<Progress>, entering: bool) -> fmt::Result {
+fn format_heading(context: &mut Context<Progress<'_>>, entering: bool) -> fmt::Result {
     if entering {
         let Some(heading) = context.user.headings.next() else { return Ok(()) };
         let wrapper = if heading.level > 1 { "<div class=\"heading\">" } else { "" };
@@ -147,11 +144,19 @@ fn format_heading(context: &mut Context<Progress>, entering: bool) -> fmt::Resul
 }
 
 /// A table scrolls in a box of its own that the keyboard reaches and that has a name.
-fn format_table(context: &mut Context<Progress>, node: Node<'_>, entering: bool) -> Result<ChildRendering, fmt::Error> {
+fn format_table(
+    context: &mut Context<Progress<'_>>,
+    node: Node<'_>,
+    entering: bool,
+) -> Result<ChildRendering, fmt::Error> {
     if entering {
         context.user.tables += 1;
         let number = context.user.tables;
-        let first = node.first_child().and_then(|row| row.first_child()).map(text_of).filter(|text| !text.is_empty());
+        let first = node
+            .first_child()
+            .and_then(comrak::arena_tree::Node::first_child)
+            .map(text_of)
+            .filter(|text| !text.is_empty());
         let mut tag = format!("<div class=\"table-scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Table {number}");
         if let Some(first) = first {
             tag.push_str(": ");
@@ -167,7 +172,7 @@ fn format_table(context: &mut Context<Progress>, node: Node<'_>, entering: bool)
 }
 
 /// A cell with its alignment as a class; a header without text is an ordinary cell.
-fn format_cell(context: &mut Context<Progress>, node: Node<'_>, entering: bool) -> fmt::Result {
+fn format_cell(context: &mut Context<Progress<'_>>, node: Node<'_>, entering: bool) -> fmt::Result {
     let row = node.parent();
     let in_header = row.is_some_and(|row| matches!(row.data().value, NodeValue::TableRow(true)));
     let name = if in_header && node.first_child().is_some() { "th" } else { "td" };
@@ -176,7 +181,7 @@ fn format_cell(context: &mut Context<Progress>, node: Node<'_>, entering: bool) 
     }
     let column = context.user.column;
     context.user.column += 1;
-    let alignment = row.and_then(|row| row.parent()).and_then(|table| match &table.data().value {
+    let alignment = row.and_then(comrak::arena_tree::Node::parent).and_then(|table| match &table.data().value {
         NodeValue::Table(table) => table.alignments.get(column).copied(),
         _ => None,
     });
@@ -190,7 +195,7 @@ fn format_cell(context: &mut Context<Progress>, node: Node<'_>, entering: bool) 
 }
 
 /// Footnotes are collected at the end of the page; each links back to where it is first mentioned.
-fn format_footnote(context: &mut Context<Progress>, entering: bool) -> fmt::Result {
+fn format_footnote(context: &mut Context<Progress<'_>>, entering: bool) -> fmt::Result {
     if entering {
         if context.user.footnotes == 0 {
             context.write_str("<section class=\"footnotes\" aria-label=\"Footnotes\">\n<ol>\n")?;
@@ -200,9 +205,9 @@ fn format_footnote(context: &mut Context<Progress>, entering: bool) -> fmt::Resu
         return write!(context, "<li id=\"{FOOTNOTE_PREFIX}{number}\">");
     }
     let number = context.user.footnotes;
-    write!(
+    writeln!(
         context,
-        "<a class=\"footnote-back\" href=\"#{FOOTNOTE_PREFIX}ref-{number}\" aria-label=\"Back to mention {number}\">↩</a></li>\n"
+        "<a class=\"footnote-back\" href=\"#{FOOTNOTE_PREFIX}ref-{number}\" aria-label=\"Back to mention {number}\">↩</a></li>"
     )
 }
 

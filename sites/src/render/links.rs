@@ -52,7 +52,7 @@ fn split(url: &str) -> (&str, Option<&str>) {
 fn page_link(targets: &LinkTargets, path: &str, fragment: Option<&str>) -> Option<String> {
     let name = path.trim_start_matches("./").trim_start_matches('/');
     let slug = [".md", ".html", ".markdown", "/"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
-    let file = if slug == "index" && !name.ends_with(".md") {
+    let file = if matches!(name, "index.html" | "index") {
         "index.html".to_owned()
     } else {
         targets.slugs.get(slug)?;

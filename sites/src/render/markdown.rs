@@ -85,7 +85,7 @@ fn convert_citations(site: &Site<'_>, root: Node<'_>, places: &mut CitationPlace
         let Some(first) = citation_of(node) else {
             let text = text_of(node);
             if matches!(node.data().value, NodeValue::WikiLink(_)) {
-                node.children().for_each(|child| child.detach());
+                node.children().for_each(comrak::arena_tree::Node::detach);
                 node.data_mut().value = NodeValue::Text(format!("[[{text}]]").into());
             }
             continue;
@@ -100,7 +100,7 @@ fn convert_citations(site: &Site<'_>, root: Node<'_>, places: &mut CitationPlace
                 joined.detach();
             }
         }
-        node.children().for_each(|child| child.detach());
+        node.children().for_each(comrak::arena_tree::Node::detach);
         node.data_mut().value = NodeValue::Raw(citations::group_html(&group, site.info.source.as_ref()));
     }
 }
@@ -113,7 +113,7 @@ fn citation_of(node: Node<'_>) -> Option<Citation> {
 }
 
 /// The citation that follows with nothing but space, comma or semicolon between.
-fn next_in_group<'a>(node: Node<'a>) -> Option<(Option<Node<'a>>, Node<'a>, Citation)> {
+fn next_in_group(node: Node<'_>) -> Option<(Option<Node<'_>>, Node<'_>, Citation)> {
     let next = node.next_sibling()?;
     if let Some(citation) = citation_of(next) {
         return Some((None, next, citation));
@@ -145,14 +145,16 @@ fn convert_links(site: &Site<'_>, root: Node<'_>) {
             replace_image(node, target);
             continue;
         }
-        let mut data = node.data_mut();
-        match (target, &mut data.value) {
-            (Some(target), NodeValue::Link(link)) => link.url = target,
-            _ => {
-                drop(data);
-                unwrap_node(node);
-            }
+        match target {
+            Some(url) => set_url(node, url),
+            None => unwrap_node(node),
         }
+    }
+}
+
+fn set_url(node: Node<'_>, url: String) {
+    if let NodeValue::Link(link) = &mut node.data_mut().value {
+        link.url = url;
     }
 }
 

@@ -66,14 +66,23 @@ const TAKEN_AWAY: [&str; 15] = [
     "var",
 ];
 
+/// Tags that hold nothing or whose end may be left out; they do not count as open.
+const UNCOUNTED: [&str; 15] =
+    ["br", "hr", "col", "source", "p", "li", "dt", "dd", "tr", "td", "th", "thead", "tbody", "caption", "colgroup"];
+
+/// Most tags that may be open at a time; a tag that goes deeper becomes text. The time that parsers of HTML need grows
+/// with the square of the depth.
+const MAX_OPEN_TAGS: usize = 64;
+
 /// Prepares every piece of raw HTML; says whether any is left that needs the sanitiser.
 pub(crate) fn prepare(root: Node<'_>) -> bool {
     let mut any_left = false;
+    let mut open = 0;
     for node in root.descendants() {
         let mut data = node.data_mut();
         let replacement = match &data.value {
             NodeValue::HtmlBlock(block) => {
-                let literal = readable(&block.literal);
+                let literal = readable(&block.literal, &mut open);
                 if literal.contains('<') {
                     any_left = true;
                     NodeValue::HtmlBlock(NodeHtmlBlock { literal, ..block.clone() })
@@ -83,7 +92,7 @@ pub(crate) fn prepare(root: Node<'_>) -> bool {
                     NodeValue::Raw(format!("<p>{}</p>\n", literal.trim()))
                 }
             }
-            NodeValue::HtmlInline(literal) => match readable(literal) {
+            NodeValue::HtmlInline(literal) => match readable(literal, &mut open) {
                 kept if kept.contains('<') => {
                     any_left = true;
                     NodeValue::HtmlInline(kept)
@@ -98,8 +107,8 @@ pub(crate) fn prepare(root: Node<'_>) -> bool {
     any_left
 }
 
-/// The literal without comments, with images as text and with every unknown `<` as text.
-fn readable(literal: &str) -> String {
+/// The literal without comments, with images as text and with every unknown `<` as text; `open` counts open tags.
+fn readable(literal: &str, open: &mut usize) -> String {
     let mut out = String::with_capacity(literal.len());
     let mut rest = literal;
     while let Some(at) = rest.find('<') {
@@ -120,9 +129,10 @@ fn readable(literal: &str) -> String {
         }
         let known = KEPT.contains(&name.as_str()) || TAKEN_AWAY.contains(&name.as_str());
         let goes_on = rest[name_at + length..].starts_with(['>', '/', ' ', '\n', '\t', '\r']);
-        out.push_str(if known && goes_on { "<" } else { "&lt;" });
+        let is_tag = known && goes_on && counted(&name, name_at == 2, open);
+        out.push_str(if is_tag { "<" } else { "&lt;" });
         rest = &rest[1..];
-        if name == "h1" && goes_on {
+        if name == "h1" && is_tag {
             // a page has one title, and that is not here
             out.push_str(if name_at == 2 { "/h2" } else { "h2" });
             rest = &rest[name_at + 1..];
@@ -130,6 +140,21 @@ fn readable(literal: &str) -> String {
     }
     out.push_str(rest);
     out
+}
+
+/// Counts a tag; says no to one that would go too deep.
+fn counted(name: &str, closes: bool, open: &mut usize) -> bool {
+    if UNCOUNTED.contains(&name) {
+        return true;
+    }
+    if closes {
+        *open = open.saturating_sub(1);
+    } else if *open >= MAX_OPEN_TAGS {
+        return false;
+    } else {
+        *open += 1;
+    }
+    true
 }
 
 /// Length of the tag that begins here, quoted attributes respected; everything when it has no end.
@@ -157,7 +182,9 @@ fn alternative_text(tag: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::readable;
+    fn readable(literal: &str) -> String {
+        super::readable(literal, &mut 0)
+    }
 
     #[test]
     fn unknown_and_dangerous_tags_become_text_and_comments_go() {

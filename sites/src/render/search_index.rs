@@ -22,7 +22,11 @@ const HEADING_WEIGHT: u32 = 4;
 /// Most that one word counts for in one section.
 const MAX_WEIGHT: u32 = 64;
 /// Words that nearly every section has.
-const STOP_WORDS: [&str; 41] = ["a", "an", "and", "are", "as", "at", "be", "by", "can", "do", "does", "for", "from", "has", "have", "how", "if", "in", "is", "it", "its", "not", "of", "on", "or", "so", "that", "the", "then", "this", "to", "was", "what", "when", "where", "which", "why", "will", "with", "you", "your"];
+const STOP_WORDS: [&str; 41] = [
+    "a", "an", "and", "are", "as", "at", "be", "by", "can", "do", "does", "for", "from", "has", "have", "how", "if",
+    "in", "is", "it", "its", "not", "of", "on", "or", "so", "that", "the", "then", "this", "to", "was", "what", "when",
+    "where", "which", "why", "will", "with", "you", "your",
+];
 
 /// The text of a page from one heading to the next.
 pub(crate) struct Section {

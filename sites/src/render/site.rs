@@ -10,7 +10,7 @@ use shared::{
     plan::{Plan, PlannedPage},
 };
 
-use super::{SiteInfo, links::LinkTargets};
+use super::{SiteInfo, citations::Citation, links::LinkTargets};
 
 /// What every part of rendering asks: pages, groups, names.
 pub(crate) struct Site<'a> {
@@ -55,9 +55,18 @@ impl SitePage<'_> {
     }
 }
 
-/// One line without the backticks of Markdown.
+/// One line without citations and the backticks of Markdown.
 fn plain(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").replace('`', "")
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("[[") {
+        let citation = after.split_once("]]").filter(|(inner, _)| Citation::parse(inner).is_some());
+        out.push_str(before);
+        rest = citation.map_or(after, |(_, after)| after);
+        out.push_str(if citation.is_some() { "" } else { "[[" });
+    }
+    out.push_str(rest);
+    out.split_whitespace().collect::<Vec<_>>().join(" ").replace('`', "")
 }
 
 impl<'a> Site<'a> {

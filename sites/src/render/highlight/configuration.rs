@@ -27,7 +27,7 @@ pub(super) fn paint_json(painter: &mut Painter, code: &str) {
 pub(super) fn paint_toml(painter: &mut Painter, code: &str) {
     let mut rest = code;
     while !rest.is_empty() {
-        let indent = length_while(rest, |c| c.is_whitespace());
+        let indent = length_while(rest, char::is_whitespace);
         painter.plain(&rest[..indent]);
         rest = &rest[indent..];
         let line = length_while(rest, |c| c != '\n');

@@ -170,10 +170,9 @@ fn word(grammar: &Grammar, rest: &str) -> (Class, usize) {
     let dollars = grammar.has(Feature::DollarWords);
     let length = length_while(rest, |c| is_word(c) || (dollars && c == '$'));
     let (word, after) = rest.split_at(length);
-    if word.len() <= 2 && word.chars().all(|c| grammar.string_prefixes.contains(c)) {
-        if let Some(quote) = quoted(grammar, after) {
-            return (Class::Text, length + quote);
-        }
+    let is_prefix = word.len() <= 2 && word.chars().all(|c| grammar.string_prefixes.contains(c));
+    if let Some(quote) = quoted(grammar, after).filter(|_| is_prefix) {
+        return (Class::Text, length + quote);
     }
     (class_of(grammar, word, after), length)
 }

@@ -11,7 +11,7 @@ static SYNTAXES: LazyLock<SyntaxSet> = LazyLock::new(two_face::syntax::extra_new
 /// Longest line, in bytes, that is given to regular expressions.
 const MAX_LINE_BYTES: usize = 4096;
 
-/// Which scopes of a TextMate grammar become which class; the first that fits wins.
+/// Which scopes of a `TextMate` grammar become which class; the first that fits wins.
 static CLASSES: LazyLock<Vec<(Scope, Class)>> = LazyLock::new(|| {
     [
         ("comment", Class::Comment),
@@ -60,17 +60,17 @@ pub(super) fn paint(painter: &mut Painter, syntax: &SyntaxReference, code: &str)
     let mut stack = ScopeStack::new();
     for line in code.split_inclusive('\n') {
         let operations = if line.len() <= MAX_LINE_BYTES { state.parse_line(line, &SYNTAXES).ok() } else { None };
-        let mut painted = 0;
+        let mut written = 0;
         for (at, operation) in operations.into_iter().flatten() {
-            if let Some(text) = line.get(painted..at) {
+            if let Some(text) = line.get(written..at) {
                 painter.paint(class_of(&stack), text);
-                painted = at;
+                written = at;
             }
             if stack.apply(&operation).is_err() {
                 stack = ScopeStack::new();
             }
         }
-        painter.paint(class_of(&stack), &line[painted..]);
+        painter.paint(class_of(&stack), &line[written..]);
     }
 }
 

@@ -5,6 +5,8 @@
 
 mod painter;
 mod lexer;
+// words are read more easily side by side than one a line
+#[rustfmt::skip]
 mod tables;
 mod shell;
 mod configuration;
@@ -209,10 +211,10 @@ mod tests {
             ("diff", "@@ -1 +1 @@\n-old\n+new\n same\n"),
             ("css", "@media print { .a:hover { color: #fff; margin: 1.5rem } }"),
         ];
-        let shown: String = samples
-            .iter()
-            .map(|(name, code)| format!("{name}\n{}\n\n", highlight(language_of_name(name), code)))
-            .collect();
+        let mut shown = String::new();
+        for (name, code) in samples {
+            shown += &[name, "\n", &highlight(language_of_name(name), code), "\n\n"].concat();
+        }
         insta::assert_snapshot!(shown);
     }
 }

@@ -12,19 +12,9 @@ pub(super) fn paint_script(painter: &mut Painter, code: &str) {
     let mut command = true;
     let mut rest = code;
     while let Some(c) = rest.chars().next() {
-        let length = match c {
-            '\n' => {
-                command = true;
-                1
-            }
-            _ => {
-                let (class, length) = token(rest, c, &mut command, ends_with_space(code, rest));
-                painter.paint(class, &rest[..length]);
-                rest = &rest[length..];
-                continue;
-            }
-        };
-        painter.plain(&rest[..length]);
+        command |= c == '\n';
+        let (class, length) = token(rest, c, &mut command, ends_with_space(code, rest));
+        painter.paint(class, &rest[..length]);
         rest = &rest[length..];
     }
 }

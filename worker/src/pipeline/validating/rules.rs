@@ -51,7 +51,7 @@ pub(crate) fn check_page(text: &str, plan: &Plan, by_model: bool) -> Vec<Finding
     let body_chars: usize = lines
         .iter()
         .filter(|line| line.in_code || !line.text.starts_with("# "))
-        .map(|line| line.text.chars().filter(|c| !c.is_whitespace()).count())
+        .map(|line| line.text.trim().chars().count())
         .sum();
     if body_chars < MIN_TEXT_CHARS {
         fatal("the page has next to no text");

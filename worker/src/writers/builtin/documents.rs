@@ -6,6 +6,7 @@ use shared::names::PageSlug;
 
 use super::{
     markdown::{Fences, closing, heading, place},
+    sphinx::{is_rst, myst, rst},
     survey::Survey,
 };
 
@@ -19,17 +20,18 @@ pub(crate) struct Links<'a> {
 
 /// A document as Markdown for the site: same text, links resolved relative to `path`'s folder.
 pub(crate) fn adopt(text: &str, path: &str, links: &Links<'_>) -> String {
-    let text = without_front_matter(text);
-    let text = without_comments(text);
+    let text = if is_rst(path) { rst(text) } else { myst(without_front_matter(text)) };
+    let text = without_comments(&text);
     let text = atx_headings(&text);
     let definitions = definitions(&text);
     let document = Document { folder: path.rsplit_once('/').map_or("", |(folder, _)| folder), definitions, links };
     let mut fences = Fences::default();
     let mut adopted = String::with_capacity(text.len());
     for line in text.lines() {
-        if fences.is_code(line) {
+        let target = definition(line).map(|(_, target)| target);
+        if fences.is_code(line) || target.is_some_and(is_web) {
             adopted.push_str(line);
-        } else if definition(line).is_some_and(|(_, target)| !is_web(target)) {
+        } else if target.is_some() {
             // resolved where it is used
             continue;
         } else {
@@ -330,14 +332,16 @@ impl Document<'_> {
 
     fn image(&self, alt: &str, target: &str) -> String {
         let alt = alt.trim();
-        if is_badge(target) || (is_web(target) && alt.is_empty()) {
+        let is_ornament =
+            ["logo", "banner"].iter().any(|word| alt.to_lowercase().contains(word) || target.contains(word));
+        if is_badge(target) || is_ornament || (is_web(target) && alt.is_empty()) {
             return String::new();
         }
         if is_web(target) {
             return format!("[{alt}]({target})");
         }
         match self.in_repository(target) {
-            Some(path) if self.links.survey.has(&path) => format!("{alt} {}", place(&path, None)).trim().to_owned(),
+            Some(path) if self.links.survey.has(&path) => format!("*Image:* {alt} {}", place(&path, None)),
             _ => alt.to_owned(),
         }
     }

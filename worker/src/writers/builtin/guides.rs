@@ -6,6 +6,7 @@ use super::{
     documents::{Links, adopt, sections, split_title},
     markdown::{escape, place, shift_headings},
     sources::{Role, role},
+    sphinx::{is_rst, myst, rst},
     survey::{MAX_TEXT_BYTES, Survey},
 };
 
@@ -23,6 +24,8 @@ pub(crate) struct Guide {
     pub(crate) path: String,
     /// Its title.
     pub(crate) title: String,
+    /// What it is about, where the text itself would not say it well.
+    pub(crate) description: &'static str,
     /// What its slug is made of.
     pub(crate) slug_text: String,
     /// Its group in the navigation.
@@ -38,7 +41,12 @@ pub(crate) struct Guide {
 /// The path of the README that describes the project.
 pub(crate) fn readme(survey: &Survey) -> Option<String> {
     let names = ["README.md", "README.markdown", "Readme.md", "README.rst", "README.txt", "README"];
-    ["", ".github", "docs"].iter().find_map(|folder| survey.first_of(folder, &names)).map(|file| file.path.clone())
+    // where the root's README is a link, the main package has the file
+    let package = survey.main_package().map(|package| package.folder.as_str()).unwrap_or_default();
+    ["", package, ".github", "docs"]
+        .iter()
+        .find_map(|folder| survey.first_of(folder, &names))
+        .map(|file| file.path.clone())
 }
 
 /// The documents that become pages, in the order of the navigation, and how many were left out.
@@ -57,7 +65,7 @@ pub(crate) fn choose(survey: &Survey) -> (Vec<Guide>, usize) {
     for path in documents.into_iter().take(MAX_GUIDES) {
         let Some(text) = survey.text(path) else { continue };
         let title =
-            split_title(&text).0.filter(|title| title.chars().count() <= 80).unwrap_or_else(|| title_of_path(path));
+            title_of(&text, path).filter(|title| title.chars().count() <= 80).unwrap_or_else(|| title_of_path(path));
         let slug_text = path
             .split_once('/')
             .map_or(path, |(_, inside)| inside)
@@ -67,6 +75,7 @@ pub(crate) fn choose(survey: &Survey) -> (Vec<Guide>, usize) {
         guides.push(Guide {
             path: path.to_owned(),
             title,
+            description: "",
             slug_text,
             group: group_of(path),
             page_type: PageType::Guide,
@@ -76,21 +85,33 @@ pub(crate) fn choose(survey: &Survey) -> (Vec<Guide>, usize) {
     }
     let late = [
         (
-            ["CHANGELOG.md", "CHANGES.md", "HISTORY.md", "History.md", "NEWS.md", "RELEASES.md"].as_slice(),
+            [
+                "CHANGELOG.md",
+                "CHANGES.md",
+                "HISTORY.md",
+                "NEWS.md",
+                "RELEASES.md",
+                "CHANGELOG.rst",
+                "CHANGES.rst",
+                "HISTORY.rst",
+            ]
+            .as_slice(),
             "Changelog",
             true,
         ),
-        (["CONTRIBUTING.md", "HACKING.md", "DEVELOPMENT.md"].as_slice(), "Contributing", false),
+        (["CONTRIBUTING.md", "HACKING.md", "DEVELOPMENT.md", "CONTRIBUTING.rst"].as_slice(), "Contributing", false),
         (["ARCHITECTURE.md"].as_slice(), "Architecture", false),
         (["SECURITY.md"].as_slice(), "Security", false),
     ];
     for (names, title, changelog) in late {
-        let file = ["", ".github", "docs"].iter().find_map(|folder| survey.first_of(folder, names));
+        let package = survey.main_package().map(|package| package.folder.as_str()).unwrap_or_default();
+        let file = ["", package, ".github", "docs"].iter().find_map(|folder| survey.first_of(folder, names));
         if let Some(file) = file.filter(|file| (MIN_GUIDE_BYTES..=MAX_TEXT_BYTES).contains(&file.bytes)) {
             guides.retain(|guide| guide.path != file.path);
             guides.push(Guide {
                 path: file.path.clone(),
                 title: title.to_owned(),
+                description: if changelog { "What changed in the newest versions" } else { "" },
                 slug_text: title.to_owned(),
                 group: "Project".to_owned(),
                 page_type: if changelog { PageType::Reference } else { PageType::Guide },
@@ -102,12 +123,17 @@ pub(crate) fn choose(survey: &Survey) -> (Vec<Guide>, usize) {
     (guides, left)
 }
 
+/// The first heading of a document.
+fn title_of(text: &str, path: &str) -> Option<String> {
+    if is_rst(path) { split_title(&rst(text)).0 } else { split_title(&myst(text)).0 }
+}
+
 fn is_document(path: &str) -> bool {
     let lower = path.to_ascii_lowercase();
     let in_docs = ["docs/", "doc/", "documentation/", "guide/", "guides/", "book/src/"]
         .iter()
         .any(|folder| lower.starts_with(folder));
-    let is_text = [".md", ".markdown", ".mdx"].iter().any(|end| lower.ends_with(end));
+    let is_text = [".md", ".markdown", ".mdx", ".rst"].iter().any(|end| lower.ends_with(end));
     let skipped =
         ["summary.md", "code_of_conduct.md", "pull_request_template.md", "license.md", "_sidebar.md", "_navbar.md"];
     in_docs
@@ -149,7 +175,9 @@ fn title_of_path(path: &str) -> String {
 
 /// Documents in a folder of the docs folder make a group of their own.
 fn group_of(path: &str) -> String {
-    let parts: Vec<&str> = path.split('/').collect();
+    // of `docs/site/docs/features/x.md` the folders behind the last `docs` say what it is about
+    let inside = path.rfind("/docs/").map_or(path, |at| &path[at + 1..]);
+    let parts: Vec<&str> = inside.split('/').collect();
     match parts.as_slice() {
         [_, folder, .., _] if *folder != "src" => format!("Guides: {}", title_of_path(folder).to_lowercase()),
         _ => "Guides".to_owned(),

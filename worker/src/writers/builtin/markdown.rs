@@ -70,7 +70,9 @@ pub(crate) fn first_sentence(text: &str, max: usize) -> String {
     let paragraph: Vec<&str> = text
         .lines()
         .map(str::trim)
-        .skip_while(|line| line.is_empty() || line.starts_with(['#', '<', '!', '|', '>', '=', '-', '.']))
+        .skip_while(|line| {
+            line.is_empty() || line.starts_with(['#', '<', '!', '|', '>', '=', '-', '.']) || says_nothing(line)
+        })
         .take_while(|line| !line.is_empty() && !line.starts_with(['#', '|']) && !line.starts_with("```"))
         .collect();
     let plain = plain_text(&paragraph.join(" "));
@@ -84,6 +86,14 @@ pub(crate) fn first_sentence(text: &str, max: usize) -> String {
         }
     }
     shorten(sentence.trim(), max)
+}
+
+/// Whether a line is only a link, an image or a bold title.
+fn says_nothing(line: &str) -> bool {
+    let is_title = line.starts_with("**") && line.ends_with("**") && line.len() < 100;
+    let is_link = line.starts_with('[')
+        && after_link(line).is_some_and(|(_, after)| after.trim_matches(['.', ' ', '|']).is_empty());
+    is_title || is_link || line.starts_with("*Image:*")
 }
 
 /// At most `max` characters, cut after a word.
@@ -103,6 +113,8 @@ pub(crate) fn plain_text(text: &str) -> String {
     while let Some(c) = rest.chars().next() {
         rest = match c {
             '!' if rest.starts_with("![") => after_link(&rest[1..]).map_or(&rest[1..], |(_, after)| after),
+            // a place in the source
+            '[' if rest.starts_with("[[") => rest.find("]]").map_or(&rest[1..], |end| &rest[end + 2..]),
             '[' => match after_link(rest) {
                 Some((words, after)) => {
                     plain.push_str(&words.replace(['`', '*', '[', ']'], ""));

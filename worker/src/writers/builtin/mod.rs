@@ -13,6 +13,9 @@ mod parsing;
 mod survey;
 mod markdown;
 mod doc_text;
+mod doc_tags;
+mod docstrings;
+mod sphinx;
 mod documents;
 mod project;
 mod guides;
@@ -78,7 +81,7 @@ impl BuiltinWriter {
         let (checkout, options) = (self.checkout.clone(), self.options.clone());
         let cancelled = cancel.clone();
         let built = tokio::task::spawn_blocking(move || {
-            let survey = Survey::take(&checkout, &options.parser_command, &cancelled)?;
+            let survey = Survey::take(&checkout, &options.project_name, &options.parser_command, &cancelled)?;
             anyhow::Ok(site::build(&survey, &options.project_name, options.repo_url))
         })
         .await;

@@ -34,7 +34,7 @@ pub(crate) fn describe(
     repo_url: Option<String>,
     readme: Option<&str>,
 ) -> Project {
-    let package = main_package(&survey.packages, fallback_name).cloned();
+    let package = survey.main_package().cloned();
     let (title, body) = readme.map(split_title).unwrap_or_default();
     let same = |a: &str, b: &str| {
         let letters = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
@@ -54,19 +54,6 @@ pub(crate) fn describe(
         package,
         repo_url,
     }
-}
-
-/// The package at the root, else the one that is named like the project, else the first.
-fn main_package<'a>(packages: &'a [Package], name: &str) -> Option<&'a Package> {
-    let named = || packages.iter().filter(|package| !package.name.is_empty());
-    let at_root = named().find(|package| package.folder.is_empty() && !package.private);
-    let like =
-        named().find(|package| package.name.rsplit('/').next().is_some_and(|last| last.eq_ignore_ascii_case(name)));
-    at_root
-        .or(like)
-        .or_else(|| named().find(|package| package.folder.is_empty()))
-        .or_else(|| named().find(|package| !package.private))
-        .or_else(|| named().next())
 }
 
 fn licence(survey: &Survey, package: Option<&Package>) -> Option<(String, String)> {

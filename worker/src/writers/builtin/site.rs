@@ -98,7 +98,7 @@ pub(crate) fn build(survey: &Survey, project_name: &str, repo_url: Option<String
     let version = project.package.as_ref().and_then(|package| package.version.clone());
 
     let quick = quick_start::write(survey, &readme.quick, version.as_deref());
-    let reference = reference_pages(survey, guides.len());
+    let reference = reference_pages(survey, &project, guides.len());
     let overview = overview::write(survey, &project, &readme.body, &[]);
     let group = "Getting started";
     builder.add(
@@ -168,8 +168,8 @@ fn read_readme(adopted: Option<&str>) -> Readme {
     readme
 }
 
-fn reference_pages(survey: &Survey, guides: usize) -> Vec<ReferencePage> {
-    paginate(reference::modules(survey), MAX_PAGES - OTHER_PAGES - guides.min(MAX_PAGES / 2))
+fn reference_pages(survey: &Survey, project: &Project, guides: usize) -> Vec<ReferencePage> {
+    paginate(reference::modules(survey, project), MAX_PAGES - OTHER_PAGES - guides.min(MAX_PAGES / 2))
 }
 
 fn add_reference(builder: &mut Builder, pages: &[ReferencePage], findings: &mut Vec<String>) {
@@ -204,8 +204,11 @@ fn add_facts(builder: &mut Builder, survey: &Survey, slugs: &[PageSlug; 5]) {
 fn add_guide(builder: &mut Builder, group: &str, survey: &Survey, guide: &Guide, links: &Links<'_>) {
     let (Some(slug), Some(text)) = (links.pages.get(&guide.path), survey.text(&guide.path)) else { return };
     let text = guides::page(&text, guide, links);
+    // without its title and without the line that says where it is from
     let body = text.split_once('\n').map(|(_, body)| body).unwrap_or_default();
-    let description = first_sentence(body, 160);
+    let body = body.trim_end().rsplit_once('\n').map(|(body, _)| body).unwrap_or_default();
+    let description =
+        if guide.description.is_empty() { first_sentence(body, 160) } else { guide.description.to_owned() };
     builder.add(group, slug.clone(), &guide.title, &description, guide.page_type, &text);
 }
 

@@ -127,11 +127,14 @@ pub(crate) fn role(path: &str) -> Role {
     let lower = path.to_ascii_lowercase();
     let folders: Vec<&str> = path.rsplit_once('/').map(|(folders, _)| folders.split('/').collect()).unwrap_or_default();
     let is_in = |names: &[&str]| folders.iter().any(|folder| names.contains(folder));
+    let in_tests =
+        folders.iter().any(|folder| ["-test", "-tests", "_test", "_tests"].iter().any(|end| folder.ends_with(end)));
     let name = lower.rsplit('/').next().unwrap_or_default();
     let ends = |ends: &[&str]| ends.iter().any(|end| lower.ends_with(end));
     if is_in(&FOREIGN_FOLDERS) || ends(&GENERATED_ENDS) || is_lockfile(name) {
         Role::Foreign
-    } else if is_in(&TEST_FOLDERS)
+    } else if in_tests
+        || is_in(&TEST_FOLDERS)
         || ends(&TEST_ENDS)
         || (name.starts_with("test_") && ends(&[".py"]))
         || name == "test.js"

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     languages::Language,
-    manifests::{Package, read_packages},
+    manifests::{Ecosystem, Package, read_packages},
     parsing::parent::{MAX_SOURCE_BYTES, SourceFile, parse_files},
     sources::{Role, role},
     symbols::ParsedFile,
@@ -26,7 +26,7 @@ pub(crate) const MAX_TEXT_BYTES: u64 = 1 << 20;
 pub(crate) struct Survey {
     /// Every regular file in order of its path.
     pub(crate) files: Vec<RepositoryFile>,
-    /// Packages, those nearest to the root first.
+    /// Packages, the main one first.
     pub(crate) packages: Vec<Package>,
     /// Parsed files by path.
     pub(crate) parsed: BTreeMap<String, (Language, ParsedFile)>,
@@ -36,8 +36,13 @@ pub(crate) struct Survey {
 }
 
 impl Survey {
-    /// Reads and parses a repository. Blocks for seconds on a large one.
-    pub(crate) fn take(checkout: &Checkout, parser: &Path, cancel: &CancellationToken) -> anyhow::Result<Self> {
+    /// Reads and parses the repository of `project`. Blocks for seconds on a large one.
+    pub(crate) fn take(
+        checkout: &Checkout,
+        project: &str,
+        parser: &Path,
+        cancel: &CancellationToken,
+    ) -> anyhow::Result<Self> {
         let list = list_files(checkout).context("the repository cannot be read")?;
         let reader = FileReader::open(&checkout.git_dir).context("the repository cannot be opened")?;
         let mut findings = Vec::new();
@@ -47,7 +52,10 @@ impl Survey {
         if list.missing > 0 {
             findings.push(format!("{} files were too large to be fetched and were not read", list.missing));
         }
-        let packages = read_packages(&list.files, &reader);
+        let mut packages = read_packages(&list.files, &reader, project);
+        for package in packages.iter_mut().filter(|package| package.version.is_none()) {
+            package.version = python_version(package, &list.files, &reader);
+        }
         let sources = choose_sources(&list.files, &mut findings);
         let outcome = parse_files(parser, &checkout.git_dir, &sources, cancel)?;
         findings.extend(outcome.findings);
@@ -76,6 +84,11 @@ impl Survey {
             || self.files.get(from_folder).is_some_and(|file| file.path.starts_with(&folder))
     }
 
+    /// The project's main package.
+    pub(crate) fn main_package(&self) -> Option<&Package> {
+        self.packages.first().filter(|package| !package.name.is_empty())
+    }
+
     /// The text of a file of at most [`MAX_TEXT_BYTES`].
     pub(crate) fn text(&self, path: &str) -> Option<String> {
         self.reader.text(self.file(path)?, MAX_TEXT_BYTES)
@@ -92,9 +105,39 @@ impl Survey {
     }
 }
 
+/// The `__version__` of a Python package whose manifest leaves the version to the source.
+fn python_version(package: &Package, files: &[RepositoryFile], reader: &FileReader) -> Option<String> {
+    if package.ecosystem != Ecosystem::Python || package.name.is_empty() {
+        return None;
+    }
+    let module = package.name.replace('-', "_").to_lowercase();
+    let places = ["__version__.py", "_version.py", "version.py", "__init__.py"];
+    let candidates = ["", "src/"].iter().flat_map(|folder| {
+        places.iter().map(|place| package.path(&format!("{folder}{module}/{place}"))).collect::<Vec<_>>()
+    });
+    candidates.into_iter().find_map(|path| {
+        let at = files.binary_search_by(|file| file.path.cmp(&path)).ok()?;
+        let text = reader.text(files.get(at)?, MAX_TEXT_BYTES)?;
+        let line = text.lines().find_map(|line| line.strip_prefix("__version__"))?;
+        let value = line.split(['"', '\'']).nth(1)?;
+        value.starts_with(|c: char| c.is_ascii_digit()).then(|| value.to_owned())
+    })
+}
+
 /// The files that are parsed: the project's own sources within the limits.
 fn choose_sources(files: &[RepositoryFile], findings: &mut Vec<String>) -> Vec<SourceFile> {
-    let is_cpp = files.iter().any(|file| Language::of_path(&file.path) == Some(Language::Cpp));
+    let own = |language| {
+        files
+            .iter()
+            .filter(|file| {
+                Language::of_path(&file.path) == Some(language)
+                    && role(&file.path) == Role::Own
+                    && !file.path.ends_with(".h")
+            })
+            .count()
+    };
+    // `.h` belongs to whichever of the two the sources are written in
+    let is_cpp = own(Language::Cpp) > own(Language::C);
     let mut chosen = Vec::new();
     let (mut bytes, mut left) = (0, 0);
     for file in files.iter().filter(|file| role(&file.path) == Role::Own) {

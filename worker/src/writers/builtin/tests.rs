@@ -61,11 +61,11 @@ fn checkout(git_dir: &Path, commit: &str) -> Checkout {
     }
 }
 
-/// The example of this crate that runs nothing but the parsing child; cargo builds it with the tests.
+/// The binary of this crate that runs nothing but the parsing child; cargo builds it for the tests in `worker/tests`.
 fn parser() -> PathBuf {
     let test = std::env::current_exe().unwrap();
-    let path = test.parent().unwrap().parent().unwrap().join("examples/parse_source");
-    assert!(path.exists(), "run `cargo build -p worker --example parse_source` first: {}", path.display());
+    let path = test.parent().unwrap().parent().unwrap().join("parse-source");
+    assert!(path.exists(), "run `cargo build -p worker --bin parse-source` first: {}", path.display());
     path
 }
 
@@ -83,7 +83,7 @@ async fn site(writer: &BuiltinWriter) -> (Plan, BTreeMap<String, String>) {
     let mut pages = BTreeMap::new();
     for page in plan.pages() {
         let text = writer.write_page(&context(), &plan, page).await.unwrap().value;
-        assert!(text.starts_with(&format!("# ")), "{}: {text}", page.slug);
+        assert!(text.starts_with(&"# "), "{}: {text}", page.slug);
         pages.insert(page.slug.to_string(), text);
     }
     (plan, pages)

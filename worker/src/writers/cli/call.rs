@@ -38,8 +38,8 @@ pub(super) struct Program {
     pub(super) executable: PathBuf,
     /// Arguments before those of the call: the script's path.
     pub(super) first_arguments: Vec<OsString>,
-    /// Folders that the program is read from, for the sandbox.
-    pub(super) folders: Vec<PathBuf>,
+    /// Folders and files that the program needs to read, for the sandbox: itself, and certificates.
+    pub(super) readable: Vec<PathBuf>,
 }
 
 /// What is to be started. Pure data: made by `launch()` of a command line, used by `process::run`.

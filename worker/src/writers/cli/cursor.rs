@@ -48,7 +48,7 @@ fn has_result(stdout: &[u8]) -> bool {
 /// Reads one JSON object per line. The answer is the last text of the assistant: `result` may have its thoughts in front.
 pub(super) fn parse(exit: Exit, stdout: &[u8], stderr: &[u8]) -> Result<CallOk, WriterError> {
     let lines = || stdout.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Value>(line).ok());
-    let result = lines().filter(|line| line["type"] == "result").last();
+    let result = lines().rfind(|line| line["type"] == "result");
     let Some(result) = result else {
         return Err(without_result(exit, stdout, stderr));
     };
@@ -58,9 +58,7 @@ pub(super) fn parse(exit: Exit, stdout: &[u8], stderr: &[u8]) -> Result<CallOk, 
         let reason = reason.into_iter().find(|reason| !reason.is_empty()).unwrap_or_default();
         return Err(failure(class_of_words(reason), "cursor", reason));
     }
-    let spoken = lines().filter(|line| line["type"] == "assistant").map(|line| assistant_text(&line));
-    let text = spoken.filter(|text| !text.trim().is_empty()).last();
-    let text = text.unwrap_or_else(|| text_at(&result, "/result").to_owned());
+    let text = last_words(lines()).unwrap_or_else(|| text_at(&result, "/result").to_owned());
     if text.trim().is_empty() {
         return Err(failure(Failure::Empty, "cursor", "the answer was empty"));
     }
@@ -71,6 +69,17 @@ pub(super) fn parse(exit: Exit, stdout: &[u8], stderr: &[u8]) -> Result<CallOk, 
         cost_usd: None,
     };
     Ok(CallOk { text, usage, denied_tools: 0 })
+}
+
+/// The last text of the assistant behind its last use of a tool; `None` when there is no line of it.
+fn last_words(lines: impl Iterator<Item = Value>) -> Option<String> {
+    lines.fold(None, |words, line| match text_at(&line, "/type") {
+        "tool_call" => None,
+        "assistant" => {
+            Some(assistant_text(&line)).filter(|text| !text.trim().is_empty()).or(words).or(Some(String::new()))
+        }
+        _ => words,
+    })
 }
 
 fn assistant_text(line: &Value) -> String {

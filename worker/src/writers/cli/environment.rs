@@ -91,8 +91,11 @@ impl Environment {
         let Some(path) = path else {
             return Err(not_installed(provider, named.as_deref()));
         };
+        let certificates = ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"].into_iter().filter_map(|name| self.value(name));
+        let mut readable: Vec<PathBuf> = certificates.map(PathBuf::from).filter(|file| file.exists()).collect();
+        readable.push(package_folder(&path));
         if !is_node_script(&path) {
-            return Ok(Program { folders: vec![package_folder(&path)], executable: path, first_arguments: Vec::new() });
+            return Ok(Program { executable: path, first_arguments: Vec::new(), readable });
         }
         let node = self.find_on_path("node").and_then(|node| node.canonicalize().ok()).ok_or_else(|| WriterError {
             failure: Failure::NotInstalled,
@@ -101,9 +104,8 @@ impl Environment {
                 names(provider)[0]
             ),
         })?;
-        let node_folder = node.parent().and_then(Path::parent).unwrap_or(&node).to_owned();
-        let folders = vec![package_folder(&path), node_folder];
-        Ok(Program { executable: node, first_arguments: vec![path.into()], folders })
+        readable.push(node.parent().and_then(Path::parent).unwrap_or(&node).to_owned());
+        Ok(Program { executable: node, first_arguments: vec![path.into()], readable })
     }
 
     fn find_on_path(&self, name: &str) -> Option<PathBuf> {

@@ -36,7 +36,8 @@ pub(super) fn of_status(status: u64, message: &str) -> Failure {
 pub(super) fn unreadable(command: &str, exit: Exit, stdout: &[u8], stderr: &[u8]) -> WriterError {
     let complaint = String::from_utf8_lossy(stderr).to_ascii_lowercase();
     if complaint.contains("unknown option") || complaint.contains("unknown argument") {
-        let reason = "the installed version does not know an option that docmill needs: install the one that script/clis names";
+        let reason =
+            "the installed version does not know an option that docmill needs: install the one that script/clis names";
         return failure(Failure::NotInstalled, command, reason);
     }
     let said = last_line(stderr).or_else(|| last_line(stdout));

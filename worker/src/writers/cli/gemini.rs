@@ -118,7 +118,13 @@ fn class_of_words(message: &str) -> Failure {
     let says = |part: &str| message.contains(part);
     if says("not found") || says("notfound") {
         Failure::ModelUnknown
-    } else if says("fetch failed") || says("terminated") || says("econn") || says("enotfound") || says("eai_again") || says("timed out") {
+    } else if says("fetch failed")
+        || says("terminated")
+        || says("econn")
+        || says("enotfound")
+        || says("eai_again")
+        || says("timed out")
+    {
         Failure::Network
     } else if says("quota") || says("resource_exhausted") {
         Failure::RateLimited { retry_after: None }

@@ -27,8 +27,11 @@ impl Mark {
     pub(super) fn next() -> Self {
         static CALLS: AtomicU64 = AtomicU64::new(0);
         let worker = std::process::id();
-        let call = CALLS.fetch_add(1, Ordering::Relaxed) & 0xFFFF;
-        Self(MAGIC << 52 | u64::from(worker) << 30 | start_bits(worker).unwrap_or_default() << 16 | call)
+        Self::of(worker, start_bits(worker).unwrap_or_default(), CALLS.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn of(worker: u32, started: u64, call: u64) -> Self {
+        Self(MAGIC << 52 | u64::from(worker) << 30 | (started & 0x3FFF) << 16 | (call & 0xFFFF))
     }
 
     /// The number that stands for it as a limit.
@@ -108,4 +111,40 @@ fn stat_field(pid: u32, index: usize) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, fields) = stat.rsplit_once(')')?;
     fields.split_whitespace().nth(index).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Child, Command};
+
+    use shared::os::{self, ResourceLimits};
+
+    use super::*;
+
+    fn marked_sleeper(mark: Mark) -> Child {
+        let mut command = Command::new("sleep");
+        command.arg("90100");
+        os::limit_resources(&mut command, ResourceLimits { open_files: 64, file_bytes: 1 << 20, mark: mark.number() });
+        command.spawn().unwrap()
+    }
+
+    #[test]
+    fn a_start_ends_what_dead_workers_left_and_nothing_else() {
+        let mut worker = Command::new("true").spawn().unwrap();
+        let left_over = Mark::of(worker.id(), start_bits(worker.id()).unwrap_or_default() + 1, 7);
+        worker.wait().unwrap();
+        let (mut of_dead, mut of_us) = (marked_sleeper(left_over), marked_sleeper(Mark::next()));
+        sweep_leftovers();
+        assert!(!of_dead.wait().unwrap().success());
+        assert!(of_us.try_wait().unwrap().is_none(), "a process of a living worker was killed");
+        of_us.kill().unwrap();
+        of_us.wait().unwrap();
+    }
+
+    #[test]
+    fn marks_of_calls_differ_and_no_other_software_has_them() {
+        assert_ne!(Mark::next(), Mark::next());
+        assert_eq!(Mark::next().number() >> 52, MAGIC);
+        assert_eq!(mark_of(std::process::id()), None);
+    }
 }

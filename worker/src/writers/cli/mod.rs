@@ -186,7 +186,7 @@ impl CliWriter {
         let ports = self.settings.environment.ports(self.provider);
         let run = process::run(launch, folder, &self.settings.isolation, ports, context).await;
         let parsed = run.and_then(|output| parse(self.provider, output.exit, &output.stdout, &output.stderr));
-        let answer = parsed.map_err(|error| self.made_showable(error))?;
+        let answer = parsed.map_err(|error| self.made_showable(&error))?;
         if answer.denied_tools > 0 {
             tracing::info!(
                 writer.denied_tools = answer.denied_tools,
@@ -215,7 +215,7 @@ impl CliWriter {
         prepared.await.map_err(|error| no_folder(io::Error::other(error)))?
     }
 
-    fn made_showable(&self, error: WriterError) -> WriterError {
+    fn made_showable(&self, error: &WriterError) -> WriterError {
         let paths = [&self.work_dir, &self.tree].map(|path| shown(path));
         let [work_dir, tree] = &paths;
         let secrets = self.settings.environment.secrets();
@@ -276,6 +276,7 @@ fn shown(path: &Path) -> String {
     path.display().to_string()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is passed to `map_err`")]
 fn no_folder(error: io::Error) -> WriterError {
     tracing::error!(%error, "the folder of an AI call could not be made");
     WriterError {

@@ -102,7 +102,8 @@ fn what_a_signal_leaves_behind_is_no_answer() {
 
 #[test]
 fn limits_are_told_as_limits() {
-    let budget = br#"{"type":"result","subtype":"error_max_budget_usd","is_error":true,"terminal_reason":"budget_exhausted"}"#;
+    let budget =
+        br#"{"type":"result","subtype":"error_max_budget_usd","is_error":true,"terminal_reason":"budget_exhausted"}"#;
     assert_eq!(parse(Provider::Claude, Exit::Code(1), budget, b"").unwrap_err().failure, BudgetLimit);
     let credit = br#"{"type":"result","subtype":"success","is_error":true,"result":"Credit balance is too low","api_error_status":400}"#;
     assert_eq!(parse(Provider::Claude, Exit::Code(1), credit, b"").unwrap_err().failure, Auth);

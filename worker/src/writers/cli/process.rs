@@ -248,6 +248,7 @@ fn read_output(mut file: File) -> io::Result<Vec<u8>> {
     Ok(output)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is passed to `map_err`")]
 fn host(error: io::Error) -> WriterError {
     tracing::error!(%error, "an AI command line could not be run");
     WriterError { failure: Failure::Host, message: format!("the command could not be run on this host: {error}") }
@@ -265,7 +266,7 @@ async fn spawn(command: Command) -> io::Result<Child> {
     static SPAWNER: OnceLock<mpsc::Sender<SpawnRequest>> = OnceLock::new();
     let spawner = SPAWNER.get_or_init(|| {
         let (sender, requests) = mpsc::channel();
-        let started = thread::Builder::new().name("call-spawner".into()).spawn(move || spawn_all(requests));
+        let started = thread::Builder::new().name("call-spawner".into()).spawn(move || spawn_all(&requests));
         if let Err(error) = started {
             tracing::error!(%error, "no thread to start AI command lines from");
         }
@@ -277,7 +278,7 @@ async fn spawn(command: Command) -> io::Result<Child> {
     child.await.map_err(|_| gone())?
 }
 
-fn spawn_all(requests: mpsc::Receiver<SpawnRequest>) {
+fn spawn_all(requests: &mpsc::Receiver<SpawnRequest>) {
     for request in requests {
         if request.answer.is_closed() {
             continue;

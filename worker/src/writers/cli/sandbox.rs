@@ -120,7 +120,7 @@ pub(super) fn command(
     let mut command = match &isolation.kind {
         Kind::Bubblewrap(bubblewrap) => {
             let mut command = Command::new(bubblewrap);
-            command.args(bubblewrap_system()).args(bubblewrap_folders(&program.folders, dirs));
+            command.args(bubblewrap_system()).args(bubblewrap_folders(&program.readable, dirs));
             command.arg("--chdir").arg(&dirs.tree).arg("--").arg(&program.executable);
             command
         }
@@ -133,7 +133,7 @@ pub(super) fn command(
     os::limit_resources(&mut command, limits);
     os::drop_privileges(&mut command);
     let ruleset = match isolation.kind {
-        Kind::Landlock => Some(whole_ruleset(&program.folders, dirs, ports).map_err(io::Error::other)?),
+        Kind::Landlock => Some(whole_ruleset(&program.readable, dirs, ports).map_err(io::Error::other)?),
         Kind::Bubblewrap(_) => network_ruleset(isolation.landlock, ports)?,
         Kind::LimitsAlone => None,
     };
@@ -145,7 +145,7 @@ pub(super) fn command(
 }
 
 fn whole_ruleset(
-    program_folders: &[PathBuf],
+    program_files: &[PathBuf],
     dirs: &CallDirs,
     ports: &[u16],
 ) -> Result<RulesetCreated, landlock::RulesetError> {
@@ -153,7 +153,7 @@ fn whole_ruleset(
     let run = look | AccessFs::Execute;
     let change: BitFlags<AccessFs> = AccessFs::from_all(RULES) & !AccessFs::Execute;
     let device = AccessFs::ReadFile | AccessFs::WriteFile;
-    let programs = SYSTEM_PROGRAMS.iter().map(Path::new).chain(program_folders.iter().map(PathBuf::as_path));
+    let programs = SYSTEM_PROGRAMS.iter().map(Path::new).chain(program_files.iter().map(PathBuf::as_path));
     Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(RULES))?
@@ -206,8 +206,8 @@ fn bubblewrap_system() -> Vec<String> {
 }
 
 /// Folders keep their paths inside, so that a prompt names a file by one path whatever the isolation.
-fn bubblewrap_folders<'a>(program_folders: &'a [PathBuf], dirs: &'a CallDirs) -> Vec<&'a std::ffi::OsStr> {
-    let read = program_folders.iter().filter(|folder| !folder.starts_with("/usr")).chain([&dirs.tree, &dirs.data]);
+fn bubblewrap_folders<'a>(program_files: &'a [PathBuf], dirs: &'a CallDirs) -> Vec<&'a std::ffi::OsStr> {
+    let read = program_files.iter().filter(|folder| !folder.starts_with("/usr")).chain([&dirs.tree, &dirs.data]);
     let read = read.flat_map(|folder| ["--ro-bind".as_ref(), folder.as_os_str(), folder.as_os_str()]);
     let write = [&dirs.home, &dirs.temporary];
     let write = write.into_iter().flat_map(|folder| ["--bind".as_ref(), folder.as_os_str(), folder.as_os_str()]);

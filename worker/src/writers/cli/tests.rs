@@ -43,7 +43,7 @@ fn context(timeout: Duration) -> CallContext {
 }
 
 fn patient() -> CallContext {
-    context(Duration::from_secs(60))
+    context(Duration::from_mins(1))
 }
 
 fn one_page() -> (Plan, PlannedPage) {

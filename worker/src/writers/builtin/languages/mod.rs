@@ -5,12 +5,22 @@ mod rust;
 mod rust_facts;
 mod python;
 mod python_facts;
+mod javascript;
+mod javascript_facts;
+mod go;
+mod go_facts;
+mod java;
+mod java_facts;
+mod c;
 
 use serde::{Deserialize, Serialize};
 use tree_sitter::Node;
 
 use self::syntax::Source;
-use super::symbols::{MAX_ITEMS, ParsedFile};
+use super::{
+    sources::says_generated,
+    symbols::{MAX_ITEMS, ParsedFile},
+};
 
 /// A language that is parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -91,14 +101,17 @@ impl Language {
 
 /// Takes from a syntax tree what [`ParsedFile`] holds.
 pub(crate) fn extract(language: Language, root: Node<'_>, text: &str, path: &str) -> ParsedFile {
+    if says_generated(text) {
+        return ParsedFile::default();
+    }
     let source = Source { text };
     let mut file = match language {
         Language::Rust => rust::extract(&source, root),
         Language::Python => python::extract(&source, root),
-        _ => {
-            let _ = path;
-            ParsedFile::default()
-        }
+        Language::JavaScript | Language::TypeScript | Language::Tsx => javascript::extract(&source, root),
+        Language::Go => go::extract(&source, root),
+        Language::Java => java::extract(&source, root, path),
+        Language::C | Language::Cpp => c::extract(&source, root, path),
     };
     file.scope.items.truncate(MAX_ITEMS);
     file.facts.sort();

@@ -84,7 +84,10 @@ fn constant(source: &Source<'_>, assignment: Node<'_>) -> Option<Item> {
     let name = source.field(assignment, "left");
     let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
     let is_type = source.field(assignment, "type").contains("TypeAlias");
-    if (!is_name && !is_type) || is_private(name) {
+    let value = source.field(assignment, "right");
+    let is_inner =
+        ["TypeVar(", "ParamSpec(", "getLogger(", "NewType("].iter().any(|call| value.contains(call)) || name.len() == 1;
+    if (!is_name && !is_type) || is_private(name) || is_inner {
         return None;
     }
     let text = source.text(assignment);

@@ -46,7 +46,9 @@ impl<'a> Source<'a> {
     /// The text from a node's start to `end`, with the indentation of its first line taken from the others.
     pub(crate) fn dedented(&self, node: Node<'_>, end: usize) -> String {
         let text = self.between(node.start_byte(), end).trim_end();
-        let column = node.start_position().column;
+        let line_start = self.text[..node.start_byte()].rfind('\n').map_or(0, |at| at + 1);
+        let before = self.between(line_start, node.start_byte());
+        let column = before.len() - before.trim_start().len();
         let mut lines = text.lines();
         let mut dedented = lines.next().unwrap_or_default().trim_end().to_owned();
         for line in lines {
@@ -90,13 +92,23 @@ pub(crate) fn documented_children<'t>(
     is_comment: fn(&str) -> bool,
     is_attribute: fn(&str) -> bool,
 ) -> Vec<Documented<'t>> {
+    documented_within(container, 1, is_comment, is_attribute)
+}
+
+/// [`documented_children`] for languages in which a comment may stand `rows` rows above what it documents.
+pub(crate) fn documented_within<'t>(
+    container: Node<'t>,
+    rows: usize,
+    is_comment: fn(&str) -> bool,
+    is_attribute: fn(&str) -> bool,
+) -> Vec<Documented<'t>> {
     let mut documented = Vec::new();
     let (mut comments, mut attributes) = (Vec::<Node<'t>>::new(), Vec::new());
     let mut last_item_row = None;
     let mut last_row = container.start_position().row;
     for node in children(container) {
         let row = node.start_position().row;
-        if row > last_row + 1 {
+        if row > last_row + rows {
             comments.clear();
         }
         last_row = lines(node).1 as usize - 1;

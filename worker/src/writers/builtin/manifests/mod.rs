@@ -116,8 +116,9 @@ impl Package {
     }
 }
 
-/// Reads every manifest that is the project's own, those nearest to the root first.
-pub(crate) fn read_packages(files: &[RepositoryFile], reader: &FileReader) -> Vec<Package> {
+/// Reads every manifest that is the project's own: the main package first, then those nearest to the root.
+/// `project` is the repository's name.
+pub(crate) fn read_packages(files: &[RepositoryFile], reader: &FileReader, project: &str) -> Vec<Package> {
     let exists = |path: &str| files.binary_search_by(|file| file.path.as_str().cmp(path)).is_ok();
     let mut found: Vec<&RepositoryFile> =
         files.iter().filter(|file| is_manifest(&file.path) && role(&file.path) == Role::Own).collect();
@@ -149,7 +150,22 @@ pub(crate) fn read_packages(files: &[RepositoryFile], reader: &FileReader) -> Ve
         merge(&mut packages, package);
     }
     packages.truncate(MAX_PACKAGES);
+    if let Some(main) = main_package(&packages, project) {
+        packages[..=main].rotate_right(1);
+    }
     packages
+}
+
+/// The public package at the root, else the one that is named like the project, else the first that fits at all.
+fn main_package(packages: &[Package], project: &str) -> Option<usize> {
+    let position =
+        |fits: &dyn Fn(&Package) -> bool| packages.iter().position(|package| !package.name.is_empty() && fits(package));
+    let last_part = |name: &str| name.rsplit(['/', ':']).next().unwrap_or_default().to_lowercase();
+    position(&|package| package.folder.is_empty() && !package.private && package.ecosystem != Ecosystem::CMake)
+        .or_else(|| position(&|package| last_part(&package.name) == project.to_lowercase()))
+        .or_else(|| position(&|package| package.folder.is_empty()))
+        .or_else(|| position(&|package| !package.private))
+        .or_else(|| position(&|_| true))
 }
 
 /// setup.py beside setup.cfg beside pyproject.toml is one package: the first that says something wins.

@@ -11,6 +11,8 @@ use crate::writers::builtin::{
 /// Deepest folder and most folders that are shown.
 const MAX_DEPTH: usize = 3;
 const MAX_FOLDERS: usize = 120;
+/// A folder with more folders than this in it is shown without them.
+const MAX_SIBLINGS: usize = 25;
 
 #[derive(Default)]
 struct Folder<'a> {
@@ -33,6 +35,9 @@ pub(crate) fn write(survey: &Survey) -> Option<String> {
     }
     let depth = (1..=MAX_DEPTH).rev().find(|depth| count(&folders, *depth) <= MAX_FOLDERS).unwrap_or(1);
     let shown: Vec<_> = folders.iter().filter(|(path, _)| path.matches('/').count() < depth).collect();
+    let crowded = |path: &str| shown.iter().filter(|(other, _)| parent(other) == parent(path)).count() > MAX_SIBLINGS;
+    let (hidden, shown): (Vec<_>, Vec<_>) =
+        shown.iter().copied().partition(|(path, _)| path.contains('/') && crowded(path));
     let rows: Vec<Vec<String>> = shown
         .iter()
         .take(MAX_FOLDERS)
@@ -55,6 +60,15 @@ pub(crate) fn write(survey: &Survey) -> Option<String> {
             .to_owned();
     if let Some(table) = table(&["Folder", "Files", "Languages", "What is in it"], &rows) {
         text.push_str(&format!("## Folders\n\n{table}\n"));
+        if !hidden.is_empty() {
+            let parents: std::collections::BTreeSet<&str> = hidden.iter().map(|(path, _)| parent(path)).collect();
+            let parents: Vec<String> = parents.into_iter().map(|path| code(&format!("{path}/"))).collect();
+            text.push_str(&format!(
+                "The {} folders in {} are not listed one by one.\n\n",
+                hidden.len(),
+                parents.join(", ")
+            ));
+        }
         if shown.len() > MAX_FOLDERS {
             text.push_str(&format!("{} more folders are not listed.\n\n", shown.len() - MAX_FOLDERS));
         }
@@ -64,6 +78,10 @@ pub(crate) fn write(survey: &Survey) -> Option<String> {
         text.push_str(&format!("## Files at the top\n\n{listed}"));
     }
     (!survey.files.is_empty()).then_some(text)
+}
+
+fn parent(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(parent, _)| parent)
 }
 
 fn count(folders: &BTreeMap<String, Folder<'_>>, depth: usize) -> usize {
@@ -104,7 +122,7 @@ fn purpose(survey: &Survey, folder: &str) -> String {
     }
     if let Some(readme) = survey.first_of(folder, &["README.md", "README.rst", "README"]) {
         let sentence = survey.text(&readme.path).map(|text| first_sentence(&text, 160)).unwrap_or_default();
-        if !sentence.is_empty() {
+        if sentence.len() >= 12 {
             return format!("{} {}", cell(&escape(&sentence)), place(&readme.path, None));
         }
     }

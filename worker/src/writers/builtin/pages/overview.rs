@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::writers::builtin::{
     manifests::Package,
-    markdown::{cell, code, escape, place, shift_headings, table},
+    markdown::{cell, code, escape, place, plain_text, shift_headings, table},
     project::Project,
     sources::{Role, language_name, role},
     survey::Survey,
@@ -16,7 +16,8 @@ const MAX_LISTED_PACKAGES: usize = 40;
 /// Writes the page. `readme` is the README's body for the site, without its title and without what other pages took.
 pub(crate) fn write(survey: &Survey, project: &Project, readme: &str, links: &[(String, String)]) -> String {
     let mut text = format!("# {}\n\n", escape(&project.name));
-    if !project.tagline.is_empty() {
+    let beginning: String = plain_text(readme).chars().take(1_500).collect();
+    if !project.tagline.is_empty() && !beginning.contains(project.tagline.trim_end_matches(['.', '…'])) {
         text.push_str(&format!("{}\n\n", escape(&project.tagline)));
     }
     text.push_str("## At a glance\n\n");

@@ -50,8 +50,12 @@ pub(crate) fn write(survey: &Survey, sections: &[Section], version: Option<&str>
             Ecosystem::Python => "Extras",
             _ => "Build options",
         };
-        let rows: Vec<Vec<String>> =
-            package.features.iter().map(|(name, on)| vec![cell(&code(name)), cell(&code(on))]).collect();
+        let rows: Vec<Vec<String>> = package
+            .features
+            .iter()
+            .filter(|(name, _)| !name.starts_with('_'))
+            .map(|(name, on)| vec![cell(&code(name)), cell(&code(on))])
+            .collect();
         let means = if package.ecosystem == Ecosystem::CMake { "What it does" } else { "Turns on" };
         text.push_str(&format!(
             "## {what} of {}\n\n{}\n{}\n\n",

@@ -2,6 +2,7 @@
 
 mod rust;
 mod python;
+mod folders;
 mod paginate;
 mod render;
 
@@ -12,6 +13,7 @@ pub(crate) use self::{
 use super::{
     doc_text::{item_doc, module_doc},
     languages::Language,
+    project::Project,
     survey::Survey,
     symbols::{Item, ItemKind},
 };
@@ -92,7 +94,7 @@ impl ModuleDoc {
             package: package.to_owned(),
             name: name.to_owned(),
             language,
-            doc: module_doc(language, doc),
+            doc: without_own_name(&module_doc(language, doc), name),
             path: path.to_owned(),
             items: Vec::new(),
             passed_on: Vec::new(),
@@ -115,10 +117,23 @@ impl ModuleDoc {
     }
 }
 
-/// Every module of the repository that offers something, by package and name.
-pub(crate) fn modules(survey: &Survey) -> Vec<ModuleDoc> {
+/// The text without a first line that only repeats the module's name.
+fn without_own_name(doc: &str, name: &str) -> String {
+    let (first, rest) = doc.split_once('\n').unwrap_or((doc, ""));
+    if first.trim_matches(['*', '#', ' ', '`']) == name { rest.trim_start().to_owned() } else { doc.to_owned() }
+}
+
+/// Every module of the repository that offers something, the main package's first; `project` names what has no package.
+pub(crate) fn modules(survey: &Survey, project: &Project) -> Vec<ModuleDoc> {
     let mut modules = rust::modules(survey);
     modules.extend(python::modules(survey));
+    modules.extend(folders::javascript(survey));
+    modules.extend(folders::go(survey));
+    modules.extend(folders::java(survey));
+    modules.extend(folders::headers(survey, &project.name));
     modules.retain(ModuleDoc::says_something);
+    let main = project.package.as_ref().map(|package| package.name.rsplit('/').next().unwrap_or_default().to_owned());
+    // stable: within a package the order stays
+    modules.sort_by_key(|module| Some(module.package.rsplit('/').next().unwrap_or_default()) != main.as_deref());
     modules
 }

@@ -1,5 +1,7 @@
 //! Spreads modules over pages: large ones are split, small ones share a page, and the site stays within its budget.
 
+use std::collections::BTreeMap;
+
 use super::{DocItem, ModuleDoc};
 
 /// Most entries (items and methods) of one page.
@@ -12,6 +14,8 @@ const SMALL_MODULE_ITEMS: usize = 8;
 const SMALL_PACKAGE_ITEMS: usize = 40;
 /// How much of a page's limits several modules on one page may fill.
 const SHARED_PAGE_PART: usize = 2;
+/// Fewest small modules below one parent that share a page of their own.
+const MIN_FAMILY: usize = 3;
 
 /// One page of the reference.
 #[derive(Debug, Clone)]
@@ -53,13 +57,20 @@ fn package_pages(modules: &[ModuleDoc], small: usize) -> Vec<ReferencePage> {
     let mut pages = Vec::new();
     let mut shared: Vec<ModuleDoc> = Vec::new();
     for module in modules {
-        if module.weight() >= small || modules.len() == 1 {
+        let weight = module.weight() + module.passed_on.len() / 4 + module.doc.len() / 1_500;
+        if weight >= small || modules.len() == 1 {
             pages.extend(split(&package, module));
         } else {
             shared.push(module.clone());
         }
     }
-    pages.extend(share(&package, shared, pages.is_empty()));
+    let alone = pages.is_empty();
+    let (families, rest) = families(shared);
+    for (name, modules) in families {
+        pages.extend(share(&name, &package, modules));
+    }
+    let name = if alone { package.clone() } else { format!("More of {package}") };
+    pages.extend(share(&name, &package, rest));
     pages
 }
 
@@ -71,8 +82,34 @@ fn page(package: &str, modules: Vec<ModuleDoc>) -> ReferencePage {
     ReferencePage { package: package.to_owned(), title, modules, left_out: (0, 0) }
 }
 
+/// Modules below one parent that are enough for a page of their own, by the parent's name; and the rest.
+fn families(modules: Vec<ModuleDoc>) -> (BTreeMap<String, Vec<ModuleDoc>>, Vec<ModuleDoc>) {
+    let mut families: BTreeMap<String, Vec<ModuleDoc>> = BTreeMap::new();
+    let mut rest = Vec::new();
+    for module in modules {
+        match family(&module.name) {
+            Some(family) => families.entry(family).or_default().push(module),
+            None => rest.push(module),
+        }
+    }
+    let small: Vec<String> =
+        families.iter().filter(|(_, modules)| modules.len() < MIN_FAMILY).map(|(name, _)| name.clone()).collect();
+    for name in small {
+        rest.extend(families.remove(&name).unwrap_or_default());
+    }
+    rest.sort_by(|a, b| a.name.cmp(&b.name));
+    (families, rest)
+}
+
+/// The first two parts of a name that has more: `src/utils` of `src/utils/url.ts`.
+fn family(name: &str) -> Option<String> {
+    let separator = ["/", "::", "."].into_iter().find(|separator| name.contains(separator))?;
+    let parts: Vec<&str> = name.split(separator).collect();
+    (parts.len() > 2).then(|| parts[..2].join(separator))
+}
+
 /// Small modules together, as many to a page as are pleasant to read.
-fn share(package: &str, modules: Vec<ModuleDoc>, alone: bool) -> Vec<ReferencePage> {
+fn share(name: &str, package: &str, modules: Vec<ModuleDoc>) -> Vec<ReferencePage> {
     let mut pages: Vec<ReferencePage> = Vec::new();
     let mut room = (0, 0);
     for module in modules {
@@ -93,8 +130,7 @@ fn share(package: &str, modules: Vec<ModuleDoc>, alone: bool) -> Vec<ReferencePa
     let count = pages.len();
     for (number, page) in pages.iter_mut().enumerate() {
         if page.modules.len() > 1 {
-            let name = if alone { package.to_owned() } else { format!("More of {package}") };
-            page.title = if count > 1 { format!("{name} ({} of {count})", number + 1) } else { name };
+            page.title = if count > 1 { format!("{name} ({} of {count})", number + 1) } else { name.to_owned() };
         }
     }
     pages

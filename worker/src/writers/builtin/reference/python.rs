@@ -46,6 +46,13 @@ fn is_private(name: &str) -> bool {
 
 /// `package.module` for a file of a package, a file below `src/` or a single module beside its manifest.
 fn module_name(survey: &Survey, path: &str, has_packages: bool) -> Option<String> {
+    let has_manifest = survey.packages.iter().any(|package| package.ecosystem == Ecosystem::Python);
+    let is_tool = ["tools/", "scripts/", "script/", "ci/", "hack/", ".github/", "contrib/"]
+        .iter()
+        .any(|folder| path.starts_with(folder));
+    if is_tool && !has_manifest {
+        return None;
+    }
     let stem = path.strip_suffix(".py").or_else(|| path.strip_suffix(".pyi"))?;
     let parts: Vec<&str> = stem.split('/').collect();
     let folder = |count: usize| parts[..count].join("/");

@@ -55,7 +55,8 @@ fn write_module(module: &ModuleDoc, alone: bool, text: &mut String, left_out: &m
     text.push_str(&format!("{} {}\n\n", defined(module), place(&module.path, None)));
     let mut items: Vec<&DocItem> = module.items.iter().collect();
     items.sort_by_key(|item| item.kind);
-    if items.len() >= MIN_ITEMS_FOR_LIST {
+    let told = items.iter().filter(|item| !item.doc.is_empty()).count();
+    if items.len() >= MIN_ITEMS_FOR_LIST && told * 4 >= items.len() {
         write_list(&items, text);
     }
     write_passed_on(module, text);
@@ -153,7 +154,8 @@ fn write_mute_members(language: Language, members: &[&DocItem], text: &mut Strin
     if members.is_empty() {
         return;
     }
-    text.push_str("Without documentation:\n\n");
+    let only_values = members.iter().all(|member| matches!(member.kind, ItemKind::Constant | ItemKind::Variable));
+    text.push_str(if only_values { "Values:\n\n" } else { "More members:\n\n" });
     let signatures: Vec<&str> = members.iter().map(|member| member.signature.as_str()).collect();
     text.push_str(&fenced(language.fence(), &signatures.join("\n")));
     let mut places: Vec<String> = Vec::new();

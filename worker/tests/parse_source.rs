@@ -1,0 +1,42 @@
+//! The parsing child as a program: how it lives and dies. (Being here also makes cargo build it for the unit tests.)
+
+use std::{
+    io::Write,
+    process::{Command, Output, Stdio},
+};
+
+fn run(input: &[u8]) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_parse-source"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn the_child_ends_in_peace_when_its_input_ends() {
+    let output = run(b"");
+    assert!(output.status.success() && output.stdout.is_empty());
+}
+
+#[test]
+fn one_file_gives_one_line_of_json() {
+    let (path, text) = (b"a.rs", b"/// A.\npub fn a() {}\n");
+    let mut request = vec![0];
+    request.extend(4_u32.to_le_bytes());
+    request.extend(path);
+    request.extend(u32::try_from(text.len()).unwrap().to_le_bytes());
+    request.extend(text);
+    let output = run(&request);
+    let lines = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(lines.lines().count(), 1, "{lines}");
+    assert!(lines.contains("pub fn a()"), "{lines}");
+}
+
+#[test]
+fn what_is_no_request_ends_the_child_with_an_error() {
+    assert!(!run(b"hello, this is not a frame").status.success());
+}
