@@ -5,6 +5,7 @@
 mod support;
 mod architecture;
 mod postgres;
+mod routes;
 mod jobs;
 mod pipeline;
 mod crash;

@@ -63,8 +63,7 @@ pub(crate) async fn get_variant(
     owner: Option<&str>,
 ) -> Result<VariantRow, ApiError> {
     let scope = caller.scope();
-    let rows =
-        db::variants::list_matching(conn, scope, &path.name, &path.branch, path.provider, &path.model).await?;
+    let rows = db::variants::list_matching(conn, scope, &path.name, &path.branch, path.provider, &path.model).await?;
     choose(rows, caller, owner, |row| &row.owner)?.ok_or_else(|| ApiError::not_found("Not found"))
 }
 

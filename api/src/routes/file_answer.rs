@@ -199,7 +199,8 @@ mod tests {
     #[test]
     fn a_tag_is_known_in_a_list_weak_or_by_star() {
         let etag = ETag::new("\"abc-br\"").unwrap();
-        let known = |text| is_known(&HeaderMap::from_iter([(header::IF_NONE_MATCH, HeaderValue::from_static(text))]), &etag);
+        let known =
+            |text| is_known(&HeaderMap::from_iter([(header::IF_NONE_MATCH, HeaderValue::from_static(text))]), &etag);
         for text in ["\"abc-br\"", "\"x\", W/\"abc-br\"", "*"] {
             assert!(known(text), "{text}");
         }

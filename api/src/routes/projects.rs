@@ -31,10 +31,7 @@ use crate::{
     tag = "projects",
     responses((status = 200, body = ProjectsResponse), (status = 401, body = ErrorResponse))
 )]
-pub(super) async fn get_status(
-    state: State<ApiState>,
-    reader: Reader,
-) -> Result<Json<ProjectsResponse>, ApiError> {
+pub(super) async fn get_status(state: State<ApiState>, reader: Reader) -> Result<Json<ProjectsResponse>, ApiError> {
     list_projects(state, reader).await
 }
 
