@@ -111,7 +111,7 @@ async fn get_page(
     let accepted = file_answer::accepted_encodings(&headers);
     let found = state.reader().open(&builds, &file, accepted).await?;
     let found = found.ok_or_else(|| ApiError::not_found("File not found"))?;
-    Ok(file_answer::answer(&headers, found))
+    Ok(file_answer::answer(&headers, &found))
 }
 
 /// Links of a site are relative, so its address must end with a slash. Without one, `/docs/n/b/p/m` reads like a file of

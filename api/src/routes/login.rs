@@ -75,10 +75,7 @@ async fn follow_login_link(
 ) -> Result<Response, ApiError> {
     let next = local_target(&query.next);
     let mut conn = state.pool().acquire().await?;
-    let username = match token::is_well_formed(&link) {
-        true => db::access::take_login_link(&mut conn, &token::hash(&link)).await?,
-        false => None,
-    };
+    let username = db::access::take_login_link(&mut conn, &token::hash(&link)).await?;
     drop(conn);
     if let Some(caller) = username.and_then(|name| auth::caller_named(&name)) {
         return enter(&state, &caller, &next).await;
