@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Path, State},
 };
 use shared::{
     db::{
@@ -164,10 +164,10 @@ pub(super) async fn get_variant(
     State(state): State<ApiState>,
     Reader(caller): Reader,
     Path((name, branch, provider, model)): Path<(String, String, String, String)>,
-    Query(query): Query<OwnerQuery>,
+    OwnerQuery(owner): OwnerQuery,
 ) -> Result<Json<Project>, ApiError> {
     let path = VariantPath::parse(&name, &branch, &provider, &model, "Not found")?;
     let mut conn = state.pool().acquire().await?;
-    let row = access::get_variant(&mut conn, &caller, &path, query.owner.as_deref()).await?;
+    let row = access::get_variant(&mut conn, &caller, &path, owner.as_deref()).await?;
     Ok(Json(row.into()))
 }
