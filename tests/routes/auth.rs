@@ -34,7 +34,7 @@ async fn the_key_opens_and_nothing_like_it_does() {
         format!("Basic {ADMIN_KEY}"),
         ADMIN_KEY.to_owned(),
         "Bearer ключ".to_owned(),
-        format!("Bearer {}x", ADMIN_KEY),
+        format!("Bearer {ADMIN_KEY}x"),
     ] {
         assert_eq!(me(&header).send().await.unwrap().status(), 401, "{header}");
     }

@@ -163,7 +163,7 @@ pub(crate) async fn queue(world: &World, key: &VariantKey) -> GenerationId {
 /// Takes a queued generation as a worker would; gives the fence.
 pub(crate) async fn claim(world: &World, id: GenerationId) -> i64 {
     let mut conn = world.pool.acquire().await.unwrap();
-    let claimed = db::generations::claim(&mut conn, id, "test", Duration::from_secs(60)).await.unwrap();
+    let claimed = db::generations::claim(&mut conn, id, "test", Duration::from_mins(1)).await.unwrap();
     claimed.unwrap().fence
 }
 
