@@ -6,6 +6,7 @@
 mod support;
 mod architecture;
 mod postgres;
+mod routes;
 mod jobs;
 mod pipeline;
 mod crash;

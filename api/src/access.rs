@@ -1,6 +1,9 @@
 //! Which variant does this caller mean? Owner rules, 404 and 409 in one place.
 
-use serde::Deserialize;
+use std::convert::Infallible;
+
+use axum::extract::FromRequestParts;
+use http::{Uri, request::Parts};
 use shared::{
     db::{self, aborts::ActiveGeneration, variants::VariantRow},
     names::{BranchName, ModelId, ProjectName},
@@ -11,9 +14,21 @@ use sqlx::PgConnection;
 use crate::{auth::Caller, error::ApiError};
 
 /// `?owner=`, which only admins may use; it is ignored from others. The empty text means rows without an owner.
-#[derive(Debug, Clone, Default, Deserialize)]
-pub(crate) struct OwnerQuery {
-    pub(crate) owner: Option<String>,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OwnerQuery(pub(crate) Option<String>);
+
+impl<S: Sync> FromRequestParts<S> for OwnerQuery {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(query_value(&parts.uri, "owner")))
+    }
+}
+
+/// A value of the query; the last one when there are several, as docsfy takes it.
+pub(crate) fn query_value(uri: &Uri, name: &str) -> Option<String> {
+    let pairs = url::form_urlencoded::parse(uri.query()?.as_bytes());
+    pairs.filter(|(key, _)| key == name).last().map(|(_, value)| value.into_owned())
 }
 
 /// What the paths of a variant name.
@@ -63,8 +78,7 @@ pub(crate) async fn get_variant(
     owner: Option<&str>,
 ) -> Result<VariantRow, ApiError> {
     let scope = caller.scope();
-    let rows =
-        db::variants::list_matching(conn, scope, &path.name, &path.branch, path.provider, &path.model).await?;
+    let rows = db::variants::list_matching(conn, scope, &path.name, &path.branch, path.provider, &path.model).await?;
     choose(rows, caller, owner, |row| &row.owner)?.ok_or_else(|| ApiError::not_found("Not found"))
 }
 
@@ -114,6 +128,15 @@ mod tests {
         assert_eq!(chosen(&["alice", ""], Some("")).unwrap().as_deref(), Some(""));
         assert_eq!(chosen(&["alice"], Some("bob")).unwrap(), None);
         assert!(chosen(&["alice", "bob"], None).is_err());
+    }
+
+    #[test]
+    fn the_last_of_several_values_counts_and_an_empty_one_is_one() {
+        let owner = |query: &str| query_value(&format!("/x{query}").parse().unwrap(), "owner");
+        assert_eq!(owner(""), None);
+        assert_eq!(owner("?a=b"), None);
+        assert_eq!(owner("?owner="), Some(String::new()));
+        assert_eq!(owner("?owner=a&owner=b%20c"), Some("b c".into()));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 pub mod server;
 pub mod state;
 pub mod auth;
+mod stall;
 mod middleware;
 mod error;
 mod body;
@@ -21,9 +22,9 @@ pub use server::serve;
 pub use state::{ApiParts, ApiState};
 
 /// Everything that is answered, ready to be served.
-pub fn router(state: ApiState) -> axum::Router {
+pub fn router(state: &ApiState) -> axum::Router {
     let (routes, document) = routes::all().split_for_parts();
     let routes = routes.merge(openapi::routes(&document));
     let routes = routes::with_fallbacks(routes).with_state(state.clone());
-    middleware::wrap(routes, &state)
+    middleware::wrap(routes, state)
 }

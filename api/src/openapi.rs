@@ -6,8 +6,8 @@ use http::{HeaderValue, header};
 use utoipa::{
     Modify, OpenApi,
     openapi::{
-        security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
         OpenApi as Document,
+        security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
 

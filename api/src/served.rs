@@ -81,9 +81,7 @@ pub(crate) async fn get_latest(
     owners.sort_unstable();
     owners.dedup();
     if owners.len() > 1 && !caller.is_admin() {
-        return Err(ApiError::conflict(
-            "Multiple owners have variants with the same timestamp, please specify owner",
-        ));
+        return Err(ApiError::conflict("Multiple owners have variants with the same timestamp, please specify owner"));
     }
     if newest.is_empty() {
         return Err(ApiError::not_found(missing));

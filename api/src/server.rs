@@ -15,12 +15,14 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{router, state::ApiState};
+use crate::{router, stall::CutOffWhenStalled, state::ApiState};
 
 /// Connections that are open at the same time; more wait in the system's queue.
 const MAX_CONNECTIONS: usize = 2048;
 /// Longest time for sending a request's headers, also the longest that an idle connection is kept.
 const HEADER_TIME: Duration = Duration::from_secs(10);
+/// Longest time that a peer may take nothing of what is sent.
+const STALL_TIME: Duration = Duration::from_secs(30);
 /// Headers of one request.
 const MAX_HEADERS: usize = 64;
 /// Bytes of one request's line and headers.
@@ -32,7 +34,7 @@ const LAST_REQUESTS_TIME: Duration = Duration::from_secs(10);
 pub async fn serve(listener: TcpListener, state: ApiState, shutdown: CancellationToken) -> anyhow::Result<()> {
     let address = listener.local_addr().context("the listening socket has no address")?;
     tracing::info!(%address, "listening");
-    let routes = router(state);
+    let routes = router(&state);
     let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let open = TaskTracker::new();
     while let Some(turn) = until(&shutdown, connections.clone().acquire_owned()).await {
@@ -78,15 +80,17 @@ async fn answer(
             .header_read_timeout(HEADER_TIME)
             .max_headers(MAX_HEADERS)
             .max_buf_size(MAX_HEADER_BYTES)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes))
+            .serve_connection(
+                TokioIo::new(CutOffWhenStalled::new(stream, STALL_TIME)),
+                TowerToHyperService::new(routes)
+            )
             .with_upgrades()
     );
-    let ended = match until(&shutdown, connection.as_mut()).await {
-        Some(ended) => ended,
-        None => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
+    let ended = if let Some(ended) = until(&shutdown, connection.as_mut()).await {
+        ended
+    } else {
+        connection.as_mut().graceful_shutdown();
+        connection.await
     };
     if let Err(error) = ended {
         tracing::debug!(%peer, %error, "a connection ended early");

@@ -77,10 +77,7 @@ fn stay_out(request: &Request) -> Response {
 
 /// Whether the caller can show a page.
 pub(crate) fn wants_html(headers: &HeaderMap) -> bool {
-    headers
-        .get_all(header::ACCEPT)
-        .iter()
-        .any(|value| value.to_str().is_ok_and(|accept| accept.contains("text/html")))
+    headers.get_all(header::ACCEPT).iter().any(|value| value.to_str().is_ok_and(|accept| accept.contains("text/html")))
 }
 
 #[cfg(test)]
@@ -89,7 +86,8 @@ mod tests {
 
     #[test]
     fn everything_under_api_and_docs_is_guarded_except_what_is_named() {
-        for path in ["/api/projects", "/api/", "/api/nope", "/api/auth/me", "/docs/x", "/api/models/x", "/api//models"] {
+        for path in ["/api/projects", "/api/", "/api/nope", "/api/auth/me", "/docs/x", "/api/models/x", "/api//models"]
+        {
             assert!(is_guarded(path), "{path}");
         }
         for path in ["/", "/health", "/login", "/api/models", "/api/models/", "/api/auth/login", "/assets/x"] {

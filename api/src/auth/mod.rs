@@ -1,7 +1,7 @@
 //! Who is calling, and what for: the caller, the three doors that handlers name in their signatures, and what stands
 //! behind them.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use http::{HeaderMap, header};
 use shared::{
@@ -85,7 +85,7 @@ pub(crate) fn check_key(state: &ApiState, username: &str, api_key: &str) -> Opti
 /// Makes a link that logs the user `admin` in once, within a quarter of an hour, and leads to `next`, a path on this
 /// server. `base_url` is where the server is reached, such as `http://127.0.0.1:8000`.
 pub async fn login_link(pool: &sqlx::PgPool, base_url: &str, next: &str) -> sqlx::Result<String> {
-    const LIFETIME: std::time::Duration = std::time::Duration::from_secs(15 * 60);
+    const LIFETIME: Duration = Duration::from_mins(15);
     let token = token::new();
     let mut conn = pool.acquire().await?;
     db::access::create_login_link(&mut conn, &token::hash(&token), ADMIN, LIFETIME).await?;

@@ -75,7 +75,8 @@ fn create(file: &Path) -> io::Result<Pepper> {
     // written whole before it has its name, so that a crash leaves no half of a secret
     let unfinished = file.with_extension(format!("new-{}", std::process::id()));
     let write = || {
-        let mut target = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+        let mut target =
+            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
         target.write_all(format!("{}\n", hex(&pepper.0)).as_bytes())?;
         target.sync_all()?;
         fs::hard_link(&unfinished, file)

@@ -73,10 +73,7 @@ fn set_cookie(token: &str, secure: bool) -> String {
 }
 
 fn delete_cookie(now: &str, secure: bool) -> String {
-    format!(
-        "{COOKIE}=\"\"; expires={now}; HttpOnly; Max-Age=0; Path=/; SameSite=strict{}",
-        secure_attribute(secure)
-    )
+    format!("{COOKIE}=\"\"; expires={now}; HttpOnly; Max-Age=0; Path=/; SameSite=strict{}", secure_attribute(secure))
 }
 
 fn secure_attribute(secure: bool) -> &'static str {

@@ -3,9 +3,7 @@
 use axum::{extract::Request, middleware::Next, response::Response};
 use http::{
     HeaderName, HeaderValue,
-    header::{
-        CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
-    },
+    header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS},
 };
 
 /// What pages of the API itself may load: its style sheet and nothing else.

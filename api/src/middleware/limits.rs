@@ -33,11 +33,9 @@ pub(super) async fn keep(State(limits): State<Limits>, request: Request, next: N
     let Ok(_turn) = limits.requests.try_acquire() else {
         return try_again("Server is busy, try again shortly");
     };
-    match tokio::time::timeout(MAX_TIME, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            tracing::warn!(limit_s = MAX_TIME.as_secs(), "a request took too long");
-            try_again("Request took too long, try again shortly")
-        }
-    }
+    let Ok(response) = tokio::time::timeout(MAX_TIME, next.run(request)).await else {
+        tracing::warn!(limit_s = MAX_TIME.as_secs(), "a request took too long");
+        return try_again("Request took too long, try again shortly");
+    };
+    response
 }

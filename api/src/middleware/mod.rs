@@ -64,6 +64,7 @@ fn make_span(request: &Request) -> Span {
     tracing::info_span!("request", method = %request.method(), route, id, generation.id = field::Empty)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands the panic over")]
 fn answer_panic(panic: Box<dyn Any + Send>) -> Response {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     tracing::error!(panic = text.unwrap_or("(no text)"), "a handler panicked");

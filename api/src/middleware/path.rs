@@ -10,7 +10,8 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_enco
 use tower::util::MapRequestLayer;
 
 /// What a path cannot hold, or would mean something else in.
-const NOT_IN_PATHS: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'<').add(b'>').add(b'?').add(b'`');
+const NOT_IN_PATHS: &AsciiSet =
+    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'<').add(b'>').add(b'?').add(b'`');
 
 /// Routes by the decoded path.
 pub(super) fn canonical(routes: Router) -> Router {
@@ -44,7 +45,6 @@ fn canonical_uri(uri: &Uri) -> Option<Uri> {
 pub(crate) fn decoded(uri: &Uri) -> Cow<'_, str> {
     percent_decode_str(uri.path()).decode_utf8_lossy()
 }
-
 
 #[cfg(test)]
 mod tests {

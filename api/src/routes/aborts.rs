@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Path, State},
 };
 use shared::{
     db::{self, aborts::ActiveGeneration},
@@ -86,13 +86,13 @@ pub(super) async fn abort_project(
 pub(super) async fn abort_variant(
     State(state): State<ApiState>,
     Path((name, branch, provider, model)): Path<(String, String, String, String)>,
-    Query(query): Query<OwnerQuery>,
+    OwnerQuery(owner): OwnerQuery,
     Writer { caller, .. }: Writer<NoBody>,
 ) -> Result<Json<AbortResponse>, ApiError> {
     let missing = "No active generation for this variant";
     let path = VariantPath::parse(&name, &branch, &provider, &model, missing)?;
     let mut conn = state.pool().acquire().await?;
-    let active = access::get_active(&mut conn, &caller, &path, query.owner.as_deref()).await?;
+    let active = access::get_active(&mut conn, &caller, &path, owner.as_deref()).await?;
     drop(conn);
     abort(&state, &active).await?;
     Ok(Json(AbortResponse { aborted: active.key.to_string() }))

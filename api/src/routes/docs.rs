@@ -5,7 +5,7 @@
 
 use axum::{
     Router,
-    extract::{Query, State},
+    extract::State,
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
@@ -85,7 +85,7 @@ pub(crate) fn get_variant_page() {}
 async fn get_page(
     State(state): State<ApiState>,
     Reader(caller): Reader,
-    Query(query): Query<OwnerQuery>,
+    OwnerQuery(owner): OwnerQuery,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
@@ -96,11 +96,11 @@ async fn get_page(
     let address = Address::split(&path).ok_or_else(|| ApiError::not_found("Not found"))?;
     let wanted = match address.variant {
         Some([branch, provider, model]) => {
-            Wanted::Variant { parts: [address.project, branch, provider, model], owner: query.owner.as_deref() }
+            Wanted::Variant { parts: [address.project, branch, provider, model], owner: owner.as_deref() }
         }
         None => Wanted::Latest { project: address.project },
     };
-    if let Some(redirect) = redirect_to_folder(&state, &caller, &address, query.owner.as_deref(), &uri).await? {
+    if let Some(redirect) = redirect_to_folder(&state, &caller, &address, owner.as_deref(), &uri).await? {
         return Ok(redirect);
     }
     let builds = served::get_builds(&state, &caller, wanted).await?;
@@ -111,7 +111,7 @@ async fn get_page(
     let accepted = file_answer::accepted_encodings(&headers);
     let found = state.reader().open(&builds, &file, accepted).await?;
     let found = found.ok_or_else(|| ApiError::not_found("File not found"))?;
-    Ok(file_answer::answer(&headers, found))
+    Ok(file_answer::answer(&headers, &found))
 }
 
 /// Links of a site are relative, so its address must end with a slash. Without one, `/docs/n/b/p/m` reads like a file of

@@ -2,7 +2,7 @@
 
 use axum::{
     body::Body,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     response::Response,
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -72,12 +72,12 @@ pub(super) async fn download_variant(
     State(state): State<ApiState>,
     Reader(caller): Reader,
     Path((name, branch, provider, model)): Path<(String, String, String, String)>,
-    Query(query): Query<OwnerQuery>,
+    OwnerQuery(owner): OwnerQuery,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let path = VariantPath::parse(&name, &branch, &provider, &model, "Not found")?;
     let mut conn = state.pool().acquire().await?;
-    let row = access::get_variant(&mut conn, &caller, &path, query.owner.as_deref()).await?;
+    let row = access::get_variant(&mut conn, &caller, &path, owner.as_deref()).await?;
     drop(conn);
     let folder = format!("{}-{}-{}-{}", path.name, path.branch.to_segment(), path.provider, path.model);
     Archive { folder, missing: "Site not found".into() }.send(&state, &row, &headers).await

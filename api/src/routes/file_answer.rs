@@ -52,7 +52,7 @@ pub(super) fn accepted_encodings(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// Answers with the file, a part of it, or the word that the reader has it.
-pub(super) fn answer(headers: &HeaderMap, file: SiteFile) -> Response {
+pub(super) fn answer(headers: &HeaderMap, file: &SiteFile) -> Response {
     let etag = match ETag::new(&file.etag) {
         Ok(etag) => etag,
         Err(error) => return axum::response::IntoResponse::into_response(error),
@@ -62,7 +62,7 @@ pub(super) fn answer(headers: &HeaderMap, file: SiteFile) -> Response {
     let mut response = match range {
         _ if is_known(headers, &etag) => empty(StatusCode::NOT_MODIFIED),
         Requested::Whole => Response::new(Body::from(file.bytes.clone())),
-        Requested::Part(part) => send_part(&file, part, length),
+        Requested::Part(part) => send_part(file, part, length),
         Requested::Beyond => {
             let mut response = refusal(StatusCode::RANGE_NOT_SATISFIABLE, "Range is not satisfiable");
             set(&mut response, header::CONTENT_RANGE, &format!("bytes */{length}"));
@@ -70,7 +70,7 @@ pub(super) fn answer(headers: &HeaderMap, file: SiteFile) -> Response {
         }
     };
     if response.status() != StatusCode::NOT_MODIFIED {
-        describe(&mut response, &file);
+        describe(&mut response, file);
     }
     let fields = response.headers_mut();
     fields.insert(header::ETAG, etag.into_value());
@@ -111,9 +111,10 @@ fn empty(status: StatusCode) -> Response {
 }
 
 fn set(response: &mut Response, name: HeaderName, text: &str) {
-    match HeaderValue::from_str(text) {
-        Ok(value) => drop(response.headers_mut().insert(name, value)),
-        Err(_) => tracing::error!(%name, text, "a header cannot hold this"),
+    if let Ok(value) = HeaderValue::from_str(text) {
+        response.headers_mut().insert(name, value);
+    } else {
+        tracing::error!(%name, text, "a header cannot hold this");
     }
 }
 
@@ -199,7 +200,8 @@ mod tests {
     #[test]
     fn a_tag_is_known_in_a_list_weak_or_by_star() {
         let etag = ETag::new("\"abc-br\"").unwrap();
-        let known = |text| is_known(&HeaderMap::from_iter([(header::IF_NONE_MATCH, HeaderValue::from_static(text))]), &etag);
+        let known =
+            |text| is_known(&HeaderMap::from_iter([(header::IF_NONE_MATCH, HeaderValue::from_static(text))]), &etag);
         for text in ["\"abc-br\"", "\"x\", W/\"abc-br\"", "*"] {
             assert!(known(text), "{text}");
         }

@@ -3,17 +3,17 @@
 use askama::Template;
 use axum::{
     Router,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
-use http::{HeaderMap, StatusCode, header};
-use serde::Deserialize;
+use http::{HeaderMap, StatusCode, Uri, header};
 use shared::db;
 use url::Url;
 
 use super::{auth::shown, start_page};
 use crate::{
+    access::query_value,
     auth::{self, Caller, session, token},
     body::Body,
     error::ApiError,
@@ -26,13 +26,6 @@ pub(super) fn routes() -> Router<ApiState> {
         .route("/login/link/{token}", get(follow_login_link))
 }
 
-/// Where to go after logging in.
-#[derive(Debug, Default, Deserialize)]
-struct NextQuery {
-    #[serde(default)]
-    next: String,
-}
-
 #[derive(Template)]
 #[template(path = "login.html")]
 struct LoginPage<'a> {
@@ -42,12 +35,8 @@ struct LoginPage<'a> {
     problem: &'a str,
 }
 
-async fn show_login(
-    State(state): State<ApiState>,
-    Query(query): Query<NextQuery>,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
-    let next = local_target(&query.next);
+async fn show_login(State(state): State<ApiState>, uri: Uri, headers: HeaderMap) -> Result<Response, ApiError> {
+    let next = local_target(&query_value(&uri, "next").unwrap_or_default());
     if auth::authenticate(&state, &headers).await?.is_some() {
         return Ok(Redirect::to(&next).into_response());
     }
@@ -70,15 +59,12 @@ async fn submit_login(State(state): State<ApiState>, body: Body) -> Result<Respo
 async fn follow_login_link(
     State(state): State<ApiState>,
     Path(link): Path<String>,
-    Query(query): Query<NextQuery>,
+    uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let next = local_target(&query.next);
+    let next = local_target(&query_value(&uri, "next").unwrap_or_default());
     let mut conn = state.pool().acquire().await?;
-    let username = match token::is_well_formed(&link) {
-        true => db::access::take_login_link(&mut conn, &token::hash(&link)).await?,
-        false => None,
-    };
+    let username = db::access::take_login_link(&mut conn, &token::hash(&link)).await?;
     drop(conn);
     if let Some(caller) = username.and_then(|name| auth::caller_named(&name)) {
         return enter(&state, &caller, &next).await;

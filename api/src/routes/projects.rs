@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Path, State},
 };
 use shared::{
     db::{
@@ -31,10 +31,7 @@ use crate::{
     tag = "projects",
     responses((status = 200, body = ProjectsResponse), (status = 401, body = ErrorResponse))
 )]
-pub(super) async fn get_status(
-    state: State<ApiState>,
-    reader: Reader,
-) -> Result<Json<ProjectsResponse>, ApiError> {
+pub(super) async fn get_status(state: State<ApiState>, reader: Reader) -> Result<Json<ProjectsResponse>, ApiError> {
     list_projects(state, reader).await
 }
 
@@ -55,7 +52,7 @@ pub(super) async fn list_projects(
     let models = models::offered(&state, &known);
     Ok(Json(ProjectsResponse {
         known_branches: known_branches(&rows, &caller),
-        total_cost_usd: rows.iter().filter_map(|row| row.total_cost_usd).sum(),
+        total_cost_usd: rows.iter().filter_map(|row| row.total_cost_usd).fold(0.0, |sum, cost| sum + cost),
         projects: rows.into_iter().map(Project::from).collect(),
         known_models: models.known_models,
         available_models: models.available_models,
@@ -167,10 +164,10 @@ pub(super) async fn get_variant(
     State(state): State<ApiState>,
     Reader(caller): Reader,
     Path((name, branch, provider, model)): Path<(String, String, String, String)>,
-    Query(query): Query<OwnerQuery>,
+    OwnerQuery(owner): OwnerQuery,
 ) -> Result<Json<Project>, ApiError> {
     let path = VariantPath::parse(&name, &branch, &provider, &model, "Not found")?;
     let mut conn = state.pool().acquire().await?;
-    let row = access::get_variant(&mut conn, &caller, &path, query.owner.as_deref()).await?;
+    let row = access::get_variant(&mut conn, &caller, &path, owner.as_deref()).await?;
     Ok(Json(row.into()))
 }

@@ -40,8 +40,7 @@ pub(super) async fn get_ready(State(state): State<ApiState>) -> (StatusCode, Jso
         Err(missing) => Check { name: "sandbox".into(), ok: false, detail: Some(missing.clone()) },
     }));
     let ready = checks.iter().all(|check| check.ok);
-    let (status, text) =
-        if ready { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
+    let (status, text) = if ready { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
     (status, Json(ReadyResponse { status: text.into(), checks }))
 }
 

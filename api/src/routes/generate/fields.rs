@@ -141,16 +141,13 @@ impl<'a> Fields<'a> {
 fn whole_number(value: &Value) -> Result<i64, (&'static str, &'static str)> {
     match value {
         Value::Bool(flag) => Ok(i64::from(*flag)),
-        Value::Number(number) => whole(number).ok_or((
-            "int_from_float",
-            "Input should be a valid integer, got a number with a fractional part",
-        )),
+        Value::Number(number) => whole(number)
+            .ok_or(("int_from_float", "Input should be a valid integer, got a number with a fractional part")),
         Value::String(text) => {
             let number: Option<Number> = text.trim().trim_start_matches('+').parse().ok();
-            number.and_then(|number| whole(&number)).ok_or((
-                "int_parsing",
-                "Input should be a valid integer, unable to parse string as an integer",
-            ))
+            number
+                .and_then(|number| whole(&number))
+                .ok_or(("int_parsing", "Input should be a valid integer, unable to parse string as an integer"))
         }
         _ => Err(("int_type", "Input should be a valid integer")),
     }

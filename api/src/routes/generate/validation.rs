@@ -109,9 +109,8 @@ fn read_request(object: &Map<String, Value>) -> Result<ValidRequest, Vec<Validat
     let from_url =
         url.and_then(|text| fields.parsed("repo_url", text, |text| RepoSource::parse_url(text).map_err(|e| e.0)));
     let path = fields.text("repo_path");
-    let from_path = path.and_then(|text| {
-        fields.parsed("repo_path", text, |text| RepoSource::parse_local_path(text).map_err(|e| e.0))
-    });
+    let from_path = path
+        .and_then(|text| fields.parsed("repo_path", text, |text| RepoSource::parse_local_path(text).map_err(|e| e.0)));
     let provider = fields.choice("ai_provider", &Provider::ALL.map(|provider| (provider.as_str(), provider)));
     // docsfy takes its default for an empty text
     let model = fields.text("ai_model").filter(|text| !text.is_empty());

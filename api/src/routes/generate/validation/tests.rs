@@ -32,7 +32,9 @@ fn the_smallest_request_has_docsfys_defaults() {
 
 #[test]
 fn values_are_read_leniently() {
-    for spelling in [json!(true), json!("true"), json!("YES"), json!("on"), json!(1), json!("1"), json!(1.0), json!("y")] {
+    for spelling in
+        [json!(true), json!("true"), json!("YES"), json!("on"), json!(1), json!("1"), json!(1.0), json!("y")]
+    {
         assert!(valid(&with("force", spelling.clone())).force, "{spelling}");
     }
     for spelling in [json!(false), json!("No"), json!("f"), json!(0), json!("off")] {
@@ -83,12 +85,7 @@ fn every_kind_of_misfit_has_docsfys_name() {
         ("repo_url", json!(5), "string_type", "Input should be a valid string"),
         ("branch", Value::Null, "string_type", "Input should be a valid string"),
         ("ai_model", json!([]), "string_type", "Input should be a valid string"),
-        (
-            "ai_provider",
-            json!("gpt"),
-            "literal_error",
-            "Input should be 'builtin', 'claude', 'gemini' or 'cursor'",
-        ),
+        ("ai_provider", json!("gpt"), "literal_error", "Input should be 'builtin', 'claude', 'gemini' or 'cursor'"),
         ("ai_provider", json!(5), "literal_error", "Input should be 'builtin', 'claude', 'gemini' or 'cursor'"),
         ("force", json!("maybe"), "bool_parsing", "Input should be a valid boolean, unable to interpret input"),
         ("force", json!(2), "bool_parsing", "Input should be a valid boolean, unable to interpret input"),
