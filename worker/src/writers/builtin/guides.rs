@@ -146,7 +146,8 @@ pub(crate) fn choose(survey: &Survey) -> (Vec<Guide>, usize) {
 /// Whether a document holds more than a title and what only its own generator understands.
 fn has_words(text: &str) -> bool {
     let text = text.strip_prefix("---\n").and_then(|rest| rest.split_once("\n---")).map_or(text, |(_, body)| body);
-    let lines = text.lines().filter(|line| !line.starts_with(['#', '(']) && !line.contains("{{"));
+    let lines =
+        text.lines().filter(|line| !line.starts_with(['#', '(']) && !line.contains("{{") && !line.contains("]: "));
     lines.map(|line| line.trim().len()).sum::<usize>() >= MIN_WORDS_BYTES
 }
 
