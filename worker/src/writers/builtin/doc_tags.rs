@@ -221,11 +221,11 @@ fn inline_tags(text: &str) -> String {
                 let words = words.trim();
                 let label = words.split_once([' ', '|']).map_or(words, |(_, label)| label.trim());
                 let is_web = words.starts_with("http");
-                written.push_str(&if is_web {
-                    format!("[{label}]({})", words.split([' ', '|']).next().unwrap_or_default())
+                if is_web {
+                    put!(written, "[{label}]({})", words.split([' ', '|']).next().unwrap_or_default());
                 } else {
-                    code(&label.trim_start_matches('#').replace('#', "."))
-                });
+                    written.push_str(&code(&label.trim_start_matches('#').replace('#', ".")));
+                }
             }
             _ => written.push_str(words),
         }

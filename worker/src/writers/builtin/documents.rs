@@ -31,6 +31,9 @@ pub(crate) fn adopt(text: &str, path: &str, links: &Links<'_>) -> String {
         let target = definition(line).map(|(_, target)| target);
         if fences.is_code(line) || target.is_some_and(is_web) {
             adopted.push_str(line);
+        } else if line.trim().starts_with("{{") && line.trim().ends_with("}}") {
+            // a template of another site generator
+            continue;
         } else if target.is_some() {
             // resolved where it is used
             continue;

@@ -14,8 +14,28 @@ use super::{
 const MAX_GUIDES: usize = 40;
 /// A shorter text is no page, in bytes.
 const MIN_GUIDE_BYTES: u64 = 200;
+/// Fewest bytes of its words, without headings.
+const MIN_WORDS_BYTES: usize = 150;
 /// Versions of the changelog that are shown.
 const MAX_CHANGELOG_VERSIONS: usize = 15;
+
+/// Documents at the top of the repository that are guides by their name.
+const TOP_DOCUMENTS: [&str; 14] = [
+    "guide.md",
+    "faq.md",
+    "usage.md",
+    "tutorial.md",
+    "manual.md",
+    "install.md",
+    "upgrading.md",
+    "upgrade.md",
+    "migration.md",
+    "migrating.md",
+    "design.md",
+    "examples.md",
+    "configuration.md",
+    "glossary.md",
+];
 
 /// A document that becomes a page.
 #[derive(Debug)]
@@ -63,7 +83,7 @@ pub(crate) fn choose(survey: &Survey) -> (Vec<Guide>, usize) {
     documents.sort_by_key(|path| (path.matches('/').count(), !is_index(path), *path));
     let left = documents.len().saturating_sub(MAX_GUIDES);
     for path in documents.into_iter().take(MAX_GUIDES) {
-        let Some(text) = survey.text(path) else { continue };
+        let Some(text) = survey.text(path).filter(|text| has_words(text)) else { continue };
         let title =
             title_of(&text, path).filter(|title| title.chars().count() <= 80).unwrap_or_else(|| title_of_path(path));
         let slug_text = path
@@ -123,19 +143,47 @@ pub(crate) fn choose(survey: &Survey) -> (Vec<Guide>, usize) {
     (guides, left)
 }
 
+/// Whether a document holds more than a title and what only its own generator understands.
+fn has_words(text: &str) -> bool {
+    let text = text.strip_prefix("---\n").and_then(|rest| rest.split_once("\n---")).map_or(text, |(_, body)| body);
+    let lines =
+        text.lines().filter(|line| !line.starts_with(['#', '(']) && !line.contains("{{") && !line.contains("]: "));
+    lines.map(|line| line.trim().len()).sum::<usize>() >= MIN_WORDS_BYTES
+}
+
 /// The first heading of a document.
 fn title_of(text: &str, path: &str) -> Option<String> {
-    if is_rst(path) { split_title(&rst(text)).0 } else { split_title(&myst(text)).0 }
+    if is_rst(path) {
+        return split_title(&rst(text)).0;
+    }
+    // sites of other generators name their pages above the text
+    let matter = text.strip_prefix("---\n").and_then(|rest| rest.split_once("\n---")).map(|(matter, _)| matter);
+    let title = matter.and_then(|matter| matter.lines().find_map(|line| line.strip_prefix("title:")));
+    let title = title.map(|title| title.trim().trim_matches(['"', '\'']).to_owned()).filter(|title| !title.is_empty());
+    title.or_else(|| split_title(&myst(text)).0)
 }
 
 fn is_document(path: &str) -> bool {
     let lower = path.to_ascii_lowercase();
-    let in_docs = ["docs/", "doc/", "documentation/", "guide/", "guides/", "book/src/"]
-        .iter()
-        .any(|folder| lower.starts_with(folder));
+    if !path.contains('/') {
+        return TOP_DOCUMENTS.iter().any(|name| lower == *name);
+    }
+    let hidden =
+        lower.split('/').any(|part| part == "archetypes" || (part.starts_with(['_', '.']) && part != "_index.md"));
+    let in_docs = !hidden
+        && ["docs/", "doc/", "documentation/", "guide/", "guides/", "book/src/"]
+            .iter()
+            .any(|folder| lower.starts_with(folder));
     let is_text = [".md", ".markdown", ".mdx", ".rst"].iter().any(|end| lower.ends_with(end));
-    let skipped =
-        ["summary.md", "code_of_conduct.md", "pull_request_template.md", "license.md", "_sidebar.md", "_navbar.md"];
+    let skipped = [
+        "summary.md",
+        "code_of_conduct.md",
+        "pull_request_template.md",
+        "license.md",
+        "_sidebar.md",
+        "agents.md",
+        "claude.md",
+    ];
     in_docs
         && is_text
         && role(path) != Role::Foreign

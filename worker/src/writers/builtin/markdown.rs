@@ -93,7 +93,8 @@ fn says_nothing(line: &str) -> bool {
     let is_title = line.starts_with("**") && line.ends_with("**") && line.len() < 100;
     let is_link = line.starts_with('[')
         && after_link(line).is_some_and(|(_, after)| after.trim_matches(['.', ' ', '|']).is_empty());
-    is_title || is_link || line.starts_with("*Image:*")
+    let is_definition = line.starts_with('[') && line.contains("]: ");
+    is_title || is_link || is_definition || line.starts_with("*Image:*")
 }
 
 /// At most `max` characters, cut after a word.
@@ -287,6 +288,20 @@ fn map_headings(text: &str, mut map: impl FnMut(usize, &str) -> String) -> Strin
         mapped.push('\n');
     }
     mapped
+}
+
+/// The fragment that leads to a heading, as GitHub and the renderer make it.
+pub(crate) fn fragment(title: &str) -> String {
+    let plain = plain_text(title).to_lowercase();
+    let kept = plain.chars().filter(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | ' '));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+/// The fragments of all headings of a text.
+pub(crate) fn fragments(text: &str) -> Vec<String> {
+    let mut fences = Fences::default();
+    let lines = text.lines().filter(|line| !fences.is_code(line));
+    lines.filter_map(heading).map(|(_, title)| fragment(title)).collect()
 }
 
 /// The beginning of a Markdown text up to a line end before `max_bytes`, with an open fence closed.

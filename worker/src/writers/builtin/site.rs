@@ -10,7 +10,7 @@ use shared::{
 use super::{
     documents::{Links, Section, sections, split_title},
     guides::{self, Guide},
-    markdown::{cut_markdown, first_sentence},
+    markdown::{cut_markdown, first_sentence, fragments},
     pages::{dependencies, facts, layout, overview, quick_start},
     project::{Project, describe},
     reference::{self, ReferencePage, page_description, paginate, render_page},
@@ -158,14 +158,29 @@ fn retitled(text: &str, title: &str) -> String {
 fn read_readme(adopted: Option<&str>) -> Readme {
     let mut readme = Readme { body: String::new(), quick: Vec::new() };
     let (_, body) = split_title(adopted.unwrap_or_default());
-    for section in sections(&body, 2) {
-        if quick_start::takes(&section.title) {
-            readme.quick.push(section);
-        } else {
-            readme.body.push_str(&section.text);
+    let (moved, kept): (Vec<_>, Vec<_>) =
+        sections(&body, section_level(&body)).into_iter().partition(|section| quick_start::takes(&section.title));
+    let all = |sections: &[Section]| sections.iter().flat_map(|section| fragments(&section.text)).collect::<Vec<_>>();
+    let (in_quick, in_overview) = (all(&moved), all(&kept));
+    // a link to a section follows it to its new page
+    let follow = |mut text: String, fragments: &[String], page: &str| {
+        for fragment in fragments {
+            text = text.replace(&format!("](#{fragment})"), &format!("]({page}.html#{fragment})"));
         }
+        text
+    };
+    for section in moved {
+        readme.quick.push(Section { text: follow(section.text, &in_overview, "overview"), ..section });
+    }
+    for section in kept {
+        readme.body.push_str(&follow(section.text, &in_quick, "quick-start"));
     }
     readme
+}
+
+/// The highest level that has several headings: the sections of a README.
+fn section_level(body: &str) -> usize {
+    (1..=3).find(|level| sections(body, *level).len() > 2).unwrap_or(2)
 }
 
 fn reference_pages(survey: &Survey, project: &Project, guides: usize) -> Vec<ReferencePage> {

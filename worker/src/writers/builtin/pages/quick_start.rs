@@ -1,9 +1,11 @@
 //! Installing and first steps: install lines from the manifests, the README's own sections, named commands.
 
+use std::collections::BTreeMap;
+
 use crate::writers::builtin::{
     documents::Section,
     manifests::{Ecosystem, Package},
-    markdown::{cell, code, fenced, place, shift_headings, table},
+    markdown::{cell, code, escape, fenced, place, shift_headings, table},
     survey::Survey,
 };
 
@@ -82,16 +84,25 @@ fn install_lines(packages: &[Package]) -> Option<String> {
         .filter_map(|package| install(package).map(|(language, lines)| (package, lines, language)))
         .take(MAX_INSTALL_LINES)
         .collect();
-    for (package, lines, language) in &shown {
-        if shown.len() > 1 {
-            put!(text, "{}:\n\n", code(&package.name));
+    let mut others: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (number, (package, lines, language)) in shown.iter().enumerate() {
+        // the main package comes first and is told in full
+        if number > 0 {
+            others.entry(language).or_default().push(lines);
+            continue;
         }
         text.push_str(&fenced(language, lines));
         put!(text, "\nName and version from {}.", place(&package.manifest, None));
         if let Some(requires) = &package.requires {
-            put!(text, " Needs {requires}.");
+            put!(text, " Needs {}.", escape(requires));
         }
         text.push_str("\n\n");
+    }
+    if !others.is_empty() {
+        text.push_str("The other packages of this repository:\n\n");
+    }
+    for (language, lines) in &others {
+        put!(text, "{}\n", fenced(language, &lines.join("\n")));
     }
     (!text.is_empty()).then_some(text)
 }

@@ -127,7 +127,13 @@ fn share(name: &str, package: &str, modules: Vec<ModuleDoc>) -> Vec<ReferencePag
     let count = pages.len();
     for (number, page) in pages.iter_mut().enumerate() {
         if page.modules.len() > 1 {
-            page.title = if count > 1 { format!("{name} ({} of {count})", number + 1) } else { name.to_owned() };
+            let ends = page.modules.first().zip(page.modules.last());
+            let range = ends.map(|(first, last)| format!("{} to {}", first.name, last.name)).unwrap_or_default();
+            page.title = match count {
+                1 => name.to_owned(),
+                _ if range.chars().count() <= 60 => range,
+                _ => format!("{name} ({} of {count})", number + 1),
+            };
         }
     }
     pages
