@@ -192,6 +192,7 @@ pub(crate) async fn open(
             project_name: variant.name.to_string(),
             repo_url,
             parser_command: worker.config.program.clone(),
+            parser_limits: builtin::ParserLimits::default(),
         };
         return Ok(Box::new(builtin::open(checkout, options)));
     }

@@ -40,8 +40,9 @@ use shared::plan::{Plan, PlannedPage};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::parsing::parent::ParserLimits;
 pub use self::parsing::child::parse_source_child;
-use self::{parsing::parent::ParserLimits, site::Site, survey::Survey};
+use self::{site::Site, survey::Survey};
 use super::{CallContext, Failure, PlanWish, Usage, Writer, WriterError, Written};
 use crate::git::Checkout;
 
