@@ -156,6 +156,24 @@ pub struct GitSettings {
     pub repo_host_allowlist: HostAllowlist,
 }
 
+impl GitSettings {
+    /// Checks that every file that is named can be read, so that a mistake shows at the start and not at the first clone.
+    pub fn check(&self) -> Result<(), InvalidSetting> {
+        let named = [
+            ("GIT_SSH_KEY_FILE", &self.git_ssh_key_file),
+            ("GIT_KNOWN_HOSTS_FILE", &self.git_known_hosts_file),
+            ("GIT_CREDENTIALS_FILE", &self.git_credentials_file),
+        ];
+        for (name, file) in named {
+            let Some(file) = file.as_ref().filter(|file| !file.as_os_str().is_empty()) else { continue };
+            if let Err(error) = std::fs::File::open(file) {
+                return Err(InvalidSetting(format!("{name} `{}` cannot be read: {error}", file.display())));
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Hosts and networks that may be cloned from although their addresses are private.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HostAllowlist {

@@ -40,6 +40,7 @@ pub(crate) async fn run_api(settings: ApiOnlySettings) -> anyhow::Result<()> {
     let Some(pepper_file) = &settings.api.key_pepper_file else {
         bail!("`docmill api` needs KEY_PEPPER_FILE, the same for all API processes; see docs/operations.md");
     };
+    settings.git.check()?;
     let pepper = pepper::load_or_create(pepper_file, false)?;
     let listener = bind(&settings.api).await?;
     let database = Database::open(&settings.database, "api").await?;

@@ -38,6 +38,7 @@ pub(crate) struct ServeSettings {
 /// Serves until it is told to stop.
 pub(crate) async fn serve(settings: ServeSettings) -> anyhow::Result<()> {
     let shutdown = signals::shutdown_token()?;
+    settings.work.check()?;
     let data_dir = DataDir::open(settings.data.data_dir()?)?;
     let (admin_key, is_new) = admin_key(&settings.api, &data_dir)?;
     let writers = settings.work.writers.clone();
@@ -51,10 +52,10 @@ pub(crate) async fn serve(settings: ServeSettings) -> anyhow::Result<()> {
         data_dir,
     })
     .await?;
-    say(&format!("docmill listens on {}", instance.base_url()))?;
     if is_new {
         say(&format!("new admin key (user `admin`, kept in the data folder): {}", admin_key.expose()))?;
     }
+    say(&format!("docmill listens on {}", instance.base_url()))?;
     if let Some(repository) = &settings.first_site {
         let made = first_site::make(&instance, repository, &writers, &shutdown).await;
         match made {

@@ -63,6 +63,7 @@ pub(crate) async fn try_repository(settings: TrySettings) -> anyhow::Result<()> 
         None if settings.provider.is_some() => anyhow::bail!("--provider needs --model"),
         None => {}
     }
+    work.check()?;
     let wanted = Wanted::parse(&settings.repo, settings.branch, &work.writers)?;
     let writers = work.writers.clone();
     // a folder of its own, so that it never meets the database of a `serve`

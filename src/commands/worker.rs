@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
 use shared::{
     events::Listening,
+    provider::{BUILTIN_MODEL, Provider},
     settings::{CloneLimits, DataSettings, DatabaseSettings, GitSettings, TimingSettings, WriterSettings},
 };
 use sites::store::SiteStore;
@@ -43,9 +44,21 @@ pub(crate) struct WorkerOnlySettings {
     work: WorkSettings,
 }
 
+impl WorkSettings {
+    /// Checks what the types alone cannot.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        self.git.check()?;
+        if self.writers.ai_provider == Provider::Builtin && self.writers.ai_model.as_str() != BUILTIN_MODEL {
+            bail!("AI_MODEL `{}` does not fit AI_PROVIDER `builtin`, whose only model is `{BUILTIN_MODEL}`", self.writers.ai_model);
+        }
+        Ok(())
+    }
+}
+
 /// Works until it is told to stop.
 pub(crate) async fn run_worker(settings: WorkerOnlySettings) -> anyhow::Result<()> {
     let shutdown = signals::shutdown_token()?;
+    settings.work.check()?;
     let data_dir = DataDir::open(settings.data.data_dir()?)?;
     let sites_dir = settings.data.sites_dir()?;
     let database = Database::open(&settings.database, "worker").await?;

@@ -1,1 +1,222 @@
-//! The program as people start it.
+//! The program as people start it: settings, first start, restart, orderly and disorderly ends.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read},
+    net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+use crate::support::repository::Repository;
+
+/// A folder that the database server's user can reach.
+fn reachable_folder() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let mut permissions = fs::metadata(folder.path()).unwrap().permissions();
+    std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o711);
+    fs::set_permissions(folder.path(), permissions).unwrap();
+    folder
+}
+
+fn command(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_docmill"));
+    command
+        .args(arguments)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap())
+        .envs(variables.iter().copied())
+        // no `.env` of anybody
+        .current_dir("/")
+        .stdin(Stdio::null());
+    command
+}
+
+fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    command(arguments, variables).output().unwrap()
+}
+
+/// A running `docmill serve` on a free port.
+struct Serve {
+    child: Child,
+    data_dir: PathBuf,
+    address: String,
+    lines: Vec<String>,
+}
+
+impl Serve {
+    fn start(data_dir: &Path) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        let variables = [("DATA_DIR", data_dir.to_str().unwrap()), ("PORT", &port)];
+        let log = fs::File::options().create(true).append(true).open(data_dir.with_extension("log")).unwrap();
+        let mut child = command(&["serve"], &variables).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut lines = Vec::new();
+        loop {
+            let log = || fs::read_to_string(data_dir.with_extension("log")).unwrap();
+            let line = out.next().unwrap_or_else(|| panic!("it ended: {}", log())).unwrap();
+            lines.push(line);
+            if lines.iter().any(|line| line.starts_with("docmill listens on")) {
+                break;
+            }
+        }
+        std::thread::spawn(move || out.for_each(drop));
+        Self { child, data_dir: data_dir.to_owned(), address: format!("127.0.0.1:{port}"), lines }
+    }
+
+    fn get(&self, path: &str) -> String {
+        use std::io::Write;
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    fn terminate(mut self) -> Option<i32> {
+        shared::os::send_signal(self.child.id(), 15).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(Instant::now() < deadline, "it does not end within 30 s");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Whether a Postgres of this data folder runs.
+    fn has_server(data_dir: &Path) -> bool {
+        let pid = fs::read_to_string(data_dir.join("pg/postmaster.pid"))
+            .ok()
+            .and_then(|text| text.lines().next().map(str::to_owned));
+        pid.is_some_and(|pid| fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == data_dir.join("pg")))
+    }
+}
+
+impl Drop for Serve {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn serve_starts_from_nothing_keeps_its_key_and_ends_in_order() {
+    let folder = reachable_folder();
+    let data_dir = folder.path().join("data");
+    let asked = Instant::now();
+    let first = Serve::start(&data_dir);
+    assert!(first.get("/health").contains(r#"{"status":"ok"}"#));
+    println!("first answer after {:?}", asked.elapsed());
+    assert!(first.get("/ready").starts_with("HTTP/1.1 200"));
+    let key_file = data_dir.join("admin-key");
+    let key = fs::read_to_string(&key_file).unwrap().trim().to_owned();
+    assert!(first.lines.iter().any(|line| line.contains("new admin key") && line.ends_with(&key)), "{:?}", first.lines);
+    let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&key_file).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(first.terminate(), Some(0));
+    assert!(!Serve::has_server(&data_dir));
+
+    let asked = Instant::now();
+    let again = Serve::start(&data_dir);
+    assert!(again.get("/health").contains("ok"));
+    println!("restart answered after {:?}", asked.elapsed());
+    assert!(!again.lines.iter().any(|line| line.contains("admin key")), "the key is printed once");
+    assert_eq!(fs::read_to_string(&key_file).unwrap().trim(), key, "the key changed");
+    assert_eq!(again.terminate(), Some(0));
+}
+
+#[test]
+fn a_second_serve_on_the_same_folder_says_so_and_ends_with_1() {
+    let folder = reachable_folder();
+    let first = Serve::start(&folder.path().join("data"));
+    let second = run(&["serve"], &[("DATA_DIR", first.data_dir.to_str().unwrap()), ("PORT", "0")]);
+    assert_eq!(second.status.code(), Some(1));
+    let said = String::from_utf8(second.stderr).unwrap();
+    assert!(said.contains("another") && said.contains("docmill:"), "{said}");
+    assert!(first.get("/health").contains("ok"));
+}
+
+#[test]
+fn a_killed_serve_leaves_no_server_and_the_next_one_recovers() {
+    let folder = reachable_folder();
+    let first = Serve::start(&folder.path().join("data"));
+    let data_dir = first.data_dir.clone();
+    first.kill();
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while Serve::has_server(&data_dir) {
+        assert!(Instant::now() < deadline, "the server lives on");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(Serve::start(&data_dir).get("/health").contains("ok"));
+}
+
+#[test]
+fn a_wrong_setting_stops_the_start_in_one_sentence_that_names_it() {
+    let folder = reachable_folder();
+    let data_dir = folder.path().to_str().unwrap();
+    let cases: [(&[&str], &[(&str, &str)], &str); 12] = [
+        (&["serve"], &[("ADMIN_KEY", "short")], "ADMIN_KEY must have at least 16 characters"),
+        (&["serve"], &[("AI_PROVIDER", "gpt")], "builtin, claude, gemini, cursor"),
+        (&["serve"], &[("AI_CLI_TIMEOUT", "0")], "AI_CLI_TIMEOUT"),
+        (&["serve"], &[("MAX_CONCURRENT_PAGES", "many")], "MAX_CONCURRENT_PAGES"),
+        (&["serve"], &[("PORT", "70000")], "PORT"),
+        (&["serve"], &[("SECURE_COOKIES", "perhaps")], "use true or false"),
+        (&["serve"], &[("LOG_LEVEL", "a=b=c")], "LOG_LEVEL"),
+        (&["serve"], &[("REPO_HOST_ALLOWLIST", "a b")], "neither a host name nor an address"),
+        (&["serve"], &[("GIT_SSH_KEY_FILE", "/nowhere/key")], "GIT_SSH_KEY_FILE"),
+        (&["api"], &[], "ADMIN_KEY"),
+        (&["api"], &[("ADMIN_KEY", "sixteen-characters")], "KEY_PEPPER_FILE"),
+        (&["worker"], &[], "DATABASE_URL"),
+    ];
+    for (arguments, variables, expected) in cases {
+        let variables: Vec<(&str, &str)> = variables.iter().copied().chain([("DATA_DIR", data_dir)]).collect();
+        let output = run(arguments, &variables);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success(), "{variables:?} was accepted");
+        assert!(said.contains(expected), "{variables:?}: {said}");
+        assert!(!said.contains("panicked"), "{said}");
+    }
+}
+
+#[test]
+fn try_makes_a_site_and_says_where_it_lies() {
+    let folder = reachable_folder();
+    let repository = Repository::library("adder");
+    let output = run(
+        &["try", repository.path().to_str().unwrap(), "--exit"],
+        &[("DATA_DIR", folder.path().to_str().unwrap())],
+    );
+    let (said, log) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert_eq!(output.status.code(), Some(0), "{said}{log}");
+    let place = said.lines().find_map(|line| line.strip_prefix("the site lies in ")).unwrap();
+    let index = fs::read_to_string(Path::new(place).join("index.html")).unwrap();
+    assert!(index.contains("adder"), "{index}");
+    for stage in ["cloning", "planning", "generating_pages", "validating", "cross_linking", "rendering"] {
+        assert!(log.contains(stage), "`{stage}` was not shown: {log}");
+    }
+}
+
+#[test]
+fn try_says_what_is_wrong_and_ends_with_1() {
+    let folder = reachable_folder();
+    let no_repository = TempDir::new().unwrap();
+    let data_dir = [("DATA_DIR", folder.path().to_str().unwrap())];
+    for (place, expected) in
+        [(no_repository.path().to_str().unwrap(), "Not a git repository"), ("nonsense", "neither a folder nor")]
+    {
+        let output = run(&["try", place, "--exit"], &data_dir);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(expected), "{said}");
+    }
+}
