@@ -1,6 +1,9 @@
 //! Tagged documentation comments as Markdown: `JSDoc`, Javadoc and Doxygen; and the plain comments of Go.
 
-use super::{languages::Language, markdown::code};
+use super::{
+    languages::Language,
+    markdown::{code, within},
+};
 
 /// A part of a comment: what stands before the first tag, or one tag with its text.
 struct Part {
@@ -276,7 +279,7 @@ fn html(text: &str) -> String {
         while let Some(at) = rest.find('<') {
             written.push_str(&entities(&rest[..at]));
             rest = &rest[at..];
-            let tag = rest.find('>').map(|end| &rest[1..end]).filter(|tag| tag.len() < 300);
+            let tag = within(rest, '>').map(|end| &rest[1..end]).filter(|tag| tag.len() < 300);
             let name = tag.map(|tag| {
                 tag.trim_matches('/').split([' ', '\n', '/']).next().unwrap_or_default().to_ascii_lowercase()
             });
@@ -366,7 +369,7 @@ fn identifiers(line: &str) -> String {
     while let Some(at) = rest.find(['[', '<']) {
         written.push_str(&rest[..at]);
         rest = &rest[at..];
-        let name = rest.find(']').map(|end| &rest[1..end]).filter(|_| rest.starts_with('['));
+        let name = within(rest, ']').map(|end| &rest[1..end]).filter(|_| rest.starts_with('['));
         let is_name = |name: &str| {
             name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '*' | '/'))
                 && name.chars().any(char::is_uppercase)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use shared::names::PageSlug;
 
 use super::{
-    markdown::{Fences, closing, heading, place},
+    markdown::{Fences, closing, heading, place, within},
     sphinx::{is_rst, myst, rst},
     survey::Survey,
 };
@@ -222,7 +222,7 @@ fn simple_html(line: &str) -> String {
             rest = &rest[end..];
             continue;
         }
-        let tag = if c == '<' { rest.find('>').map(|end| &rest[1..end]) } else { None };
+        let tag = if c == '<' { within(rest, '>').map(|end| &rest[1..end]) } else { None };
         let Some(tag) = tag.filter(|tag| tag.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/')) else {
             written.push(c);
             rest = &rest[c.len_utf8()..];

@@ -1,5 +1,7 @@
 //! Small pieces of Markdown: places in the source, table cells, first sentences, headings moved down.
 
+use super::symbols::cut;
+
 /// A place in the source, which the renderer turns into a link: `[[path:10-24]]`. Lines count from 1; without lines the
 /// whole file. A path that would break the brackets is written as code instead.
 pub(crate) fn place(path: &str, lines: Option<(u32, u32)>) -> String {
@@ -65,6 +67,9 @@ pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) -> Option<String> {
     Some(table)
 }
 
+/// What of a paragraph is looked at for its first sentence, in bytes.
+const MAX_SENTENCE_BYTES: usize = 3_000;
+
 /// The first sentence of a text as plain words, at most `max` characters; empty when the text begins with no sentence.
 pub(crate) fn first_sentence(text: &str, max: usize) -> String {
     let paragraph: Vec<&str> = text
@@ -75,7 +80,7 @@ pub(crate) fn first_sentence(text: &str, max: usize) -> String {
         })
         .take_while(|line| !line.is_empty() && !line.starts_with(['#', '|']) && !line.starts_with("```"))
         .collect();
-    let plain = plain_text(&paragraph.join(" "));
+    let plain = plain_text(&cut(&paragraph.join(" "), MAX_SENTENCE_BYTES));
     let mut sentence = String::new();
     let mut characters = plain.chars().peekable();
     while let Some(c) = characters.next() {
@@ -115,7 +120,10 @@ pub(crate) fn plain_text(text: &str) -> String {
         rest = match c {
             '!' if rest.starts_with("![") => after_link(&rest[1..]).map_or(&rest[1..], |(_, after)| after),
             // a place in the source
-            '[' if rest.starts_with("[[") => rest.find("]]").map_or(&rest[1..], |end| &rest[end + 2..]),
+            '[' if rest.starts_with("[[") => match within(rest, ']').filter(|end| rest[end + 1..].starts_with(']')) {
+                Some(end) => &rest[end + 2..],
+                None => &rest[1..],
+            },
             '[' => match after_link(rest) {
                 Some((words, after)) => {
                     plain.push_str(&words.replace(['`', '*', '[', ']'], ""));
@@ -123,7 +131,7 @@ pub(crate) fn plain_text(text: &str) -> String {
                 }
                 None => &rest[1..],
             },
-            '<' if rest[1..].starts_with(|c: char| c.is_alphabetic() || c == '/') => match rest.find('>') {
+            '<' if rest[1..].starts_with(|c: char| c.is_alphabetic() || c == '/') => match within(rest, '>') {
                 Some(end) => &rest[end + 1..],
                 None => &rest[1..],
             },
@@ -154,7 +162,16 @@ fn after_link(text: &str) -> Option<(&str, &str)> {
     Some((words, after))
 }
 
-/// Where the bracket that `text` begins with closes, within 2,000 bytes.
+/// Deepest nesting of brackets in a link.
+const MAX_BRACKETS: usize = 8;
+
+/// Where `wanted`, an ASCII character, comes first, within 2,000 bytes: a search to the end of the text for each of its
+/// brackets would take hours on a hostile one.
+pub(crate) fn within(text: &str, wanted: char) -> Option<usize> {
+    text.bytes().take(2_000).position(|byte| char::from(byte) == wanted)
+}
+
+/// Where the bracket that `text` begins with closes, within 2,000 bytes and eight levels.
 pub(crate) fn closing(text: &str, open: char, close: char) -> Option<usize> {
     let mut depth = 0_usize;
     let mut escaped = false;
@@ -165,6 +182,7 @@ pub(crate) fn closing(text: &str, open: char, close: char) -> Option<usize> {
         match c {
             _ if escaped => escaped = false,
             '\\' => escaped = true,
+            c if c == open && depth == MAX_BRACKETS => return None,
             c if c == open => depth += 1,
             c if c == close => {
                 depth = depth.checked_sub(1)?;

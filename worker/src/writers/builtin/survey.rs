@@ -20,7 +20,7 @@ const MAX_PARSED_FILES: usize = 20_000;
 /// Most bytes of source that are parsed, all files together.
 const MAX_PARSED_BYTES: u64 = 256 << 20;
 /// Largest text file that becomes a page or is quoted, in bytes.
-pub(crate) const MAX_TEXT_BYTES: u64 = 1 << 20;
+pub(crate) const MAX_TEXT_BYTES: u64 = 512 << 10;
 
 /// What is known about a repository.
 pub(crate) struct Survey {

@@ -8,6 +8,7 @@ use crate::writers::builtin::{
     project::Project,
     sources::{Role, language_name, role},
     survey::Survey,
+    symbols::cut,
 };
 
 /// Most packages listed on the page.
@@ -16,7 +17,7 @@ const MAX_LISTED_PACKAGES: usize = 40;
 /// Writes the page. `readme` is the README's body for the site, without its title and without what other pages took.
 pub(crate) fn write(survey: &Survey, project: &Project, readme: &str, links: &[(String, String)]) -> String {
     let mut text = format!("# {}\n\n", escape(&project.name));
-    let beginning: String = plain_text(readme).chars().take(1_500).collect();
+    let beginning: String = plain_text(&cut(readme, 6_000)).chars().take(1_500).collect();
     if !project.tagline.is_empty() && !beginning.contains(project.tagline.trim_end_matches(['.', '…'])) {
         put!(text, "{}\n\n", escape(&project.tagline));
     }
