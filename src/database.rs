@@ -1,4 +1,4 @@
-//! The database of a process: a server of our own, or the one DATABASE_URL names.
+//! The database of a process: a server of our own, or the one `DATABASE_URL` names.
 
 use std::{future::pending, path::Path, time::Duration};
 
@@ -19,14 +19,13 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// Uses DATABASE_URL if it is set, else starts a server in the data folder; then brings the schema up to date.
+    /// Uses `DATABASE_URL` if it is set, else starts a server in the data folder; then brings the schema up to date.
     pub(crate) async fn open_or_start(settings: &DatabaseSettings, data_dir: &Path) -> anyhow::Result<Self> {
-        let database = match settings.url() {
-            Some(url) => Self { url: url.to_owned(), embedded: None },
-            None => {
-                let embedded = EmbeddedPostgres::start(data_dir).await?;
-                Self { url: embedded.url().to_owned(), embedded: Some(embedded) }
-            }
+        let database = if let Some(url) = settings.url() {
+            Self { url: url.to_owned(), embedded: None }
+        } else {
+            let embedded = EmbeddedPostgres::start(data_dir).await?;
+            Self { url: embedded.url().to_owned(), embedded: Some(embedded) }
         };
         match database.migrate().await {
             Ok(()) => Ok(database),
@@ -37,7 +36,7 @@ impl Database {
         }
     }
 
-    /// Uses DATABASE_URL, which `command` cannot do without.
+    /// Uses `DATABASE_URL`, which `command` cannot do without.
     pub(crate) async fn open(settings: &DatabaseSettings, command: &str) -> anyhow::Result<Self> {
         let Some(url) = settings.url() else {
             bail!("`docmill {command}` needs DATABASE_URL; `docmill serve` brings a database of its own");
@@ -52,7 +51,7 @@ impl Database {
         db::connect(&self.url, max_connections).await.context("the database does not answer")
     }
 
-    /// Comes back when a server of our own could not be kept alive, with the reason; never for DATABASE_URL.
+    /// Comes back when a server of our own could not be kept alive, with the reason; never for `DATABASE_URL`.
     pub(crate) async fn failed(&self) -> String {
         match &self.embedded {
             Some(embedded) => embedded.failed().await,

@@ -25,11 +25,11 @@ struct Program {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// API and worker in one process, with a Postgres of its own unless DATABASE_URL is set
+    /// API and worker in one process, with a Postgres of its own unless `DATABASE_URL` is set
     Serve(commands::serve::ServeSettings),
-    /// The API alone; needs DATABASE_URL, ADMIN_KEY and KEY_PEPPER_FILE
+    /// The API alone; needs `DATABASE_URL`, `ADMIN_KEY` and `KEY_PEPPER_FILE`
     Api(commands::api::ApiOnlySettings),
-    /// A worker alone; needs DATABASE_URL
+    /// A worker alone; needs `DATABASE_URL`
     Worker(commands::worker::WorkerOnlySettings),
     /// Brings the database schema up to date and ends
     Migrate(commands::migrate::MigrateSettings),

@@ -23,7 +23,7 @@ pub struct DataSettings {
     #[arg(long, env = "DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
 
-    /// Folder of the published sites; several hosts must share it [default: DATA_DIR/sites]
+    /// Folder of the published sites; several hosts must share it [default: `DATA_DIR/sites`]
     #[arg(long, env = "SITES_DIR", value_name = "DIR")]
     pub sites_dir: Option<PathBuf>,
 }
@@ -90,7 +90,7 @@ pub struct ApiSettings {
           value_parser = parse_bool)]
     pub secure_cookies: bool,
 
-    /// File with the secret under which keys and sessions are stored; `serve` and `try` make one in DATA_DIR
+    /// File with the secret under which keys and sessions are stored; `serve` and `try` make one in `DATA_DIR`
     #[arg(long, env = "KEY_PEPPER_FILE", value_name = "FILE")]
     pub key_pepper_file: Option<PathBuf>,
 }
@@ -231,7 +231,7 @@ pub struct CloneLimits {
 
 impl Default for CloneLimits {
     fn default() -> Self {
-        Self { max_bytes: 2 << 30, max_blob_bytes: 2 << 20, max_files: 200_000, timeout: Duration::from_secs(600) }
+        Self { max_bytes: 2 << 30, max_blob_bytes: 2 << 20, max_files: 200_000, timeout: Duration::from_mins(10) }
     }
 }
 

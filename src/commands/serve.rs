@@ -1,4 +1,4 @@
-//! `docmill serve`: API and worker in one process, with a Postgres of its own unless DATABASE_URL is set.
+//! `docmill serve`: API and worker in one process, with a Postgres of its own unless `DATABASE_URL` is set.
 
 use std::io::Write;
 

@@ -49,7 +49,10 @@ impl WorkSettings {
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         self.git.check()?;
         if self.writers.ai_provider == Provider::Builtin && self.writers.ai_model.as_str() != BUILTIN_MODEL {
-            bail!("AI_MODEL `{}` does not fit AI_PROVIDER `builtin`, whose only model is `{BUILTIN_MODEL}`", self.writers.ai_model);
+            bail!(
+                "AI_MODEL `{}` does not fit AI_PROVIDER `builtin`, whose only model is `{BUILTIN_MODEL}`",
+                self.writers.ai_model
+            );
         }
         Ok(())
     }
@@ -71,6 +74,13 @@ pub(crate) async fn run_worker(settings: WorkerOnlySettings) -> anyhow::Result<(
     Ok(())
 }
 
+/// The environment, without what is not UTF-8: no key and no address is.
+fn variables() -> Vec<(String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
 /// Puts a worker's configuration together.
 pub(crate) fn worker_config(
     settings: &WorkSettings,
@@ -90,6 +100,6 @@ pub(crate) fn worker_config(
         timing: settings.timing.clone(),
         generations: settings.worker_generations.into(),
         program: std::env::current_exe().context("this program cannot find its own file")?,
-        variables: std::env::vars().collect(),
+        variables: variables(),
     })
 }

@@ -60,7 +60,7 @@ impl Barrier {
 
     /// Waits until somebody stands at the barrier.
     async fn wait_for_arrival(&mut self) {
-        let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
+        let deadline = tokio::time::Instant::now() + std::time::Duration::from_mins(1);
         loop {
             let waiting: bool = sqlx::query_scalar(
                 "SELECT EXISTS (SELECT 1 FROM pg_locks l JOIN pg_database d ON d.oid = l.database

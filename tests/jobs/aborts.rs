@@ -37,12 +37,12 @@ async fn an_abort_and_a_finish_that_race_leave_one_end() {
         let finishing = {
             let pool = pool.clone();
             tokio::spawn(async move {
-                db::generations::finish(&mut *pool.acquire().await.unwrap(), id, fence, &finished()).await
+                db::generations::finish(&mut pool.acquire().await.unwrap(), id, fence, &finished()).await
             })
         };
         let aborting = {
             let pool = pool.clone();
-            tokio::spawn(async move { request_abort(&mut *pool.acquire().await.unwrap(), variant, id).await.unwrap() })
+            tokio::spawn(async move { request_abort(&mut pool.acquire().await.unwrap(), variant, id).await.unwrap() })
         };
         let (finishing, aborting) = (finishing.await.unwrap(), aborting.await.unwrap());
         let state = db::generations::find_state(&mut connection, id).await.unwrap().unwrap().0;

@@ -71,7 +71,10 @@ async fn a_queued_generation_without_a_task_is_found() {
     let pool = pool().await;
     let mut connection = pool.acquire().await.unwrap();
     let id = start(&mut connection).await.unwrap();
-    sqlx::query("UPDATE generations SET created_at = now() - interval '1 minute'").execute(&mut *connection).await.unwrap();
+    sqlx::query("UPDATE generations SET created_at = now() - interval '1 minute'")
+        .execute(&mut *connection)
+        .await
+        .unwrap();
     assert!(db::recovery::list_unrung(&mut connection).await.unwrap().is_empty());
     sqlx::query("DELETE FROM apalis.jobs").execute(&mut *connection).await.unwrap();
     assert_eq!(db::recovery::list_unrung(&mut connection).await.unwrap(), [(id, 0)]);

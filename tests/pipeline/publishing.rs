@@ -49,8 +49,8 @@ async fn stages_are_shown_in_order_and_pages_one_by_one() {
     counts.sort_unstable();
     counts.dedup();
     assert_eq!(counts, [0, 1, 2, 3]);
-    let states: Vec<&str> = events.iter().filter_map(|event| event.body["status"].as_str()).collect();
-    assert_eq!(states, ["queued", "ready"]);
+    let ends: Vec<&str> = events.iter().filter_map(|event| event.body["status"].as_str()).collect();
+    assert_eq!(ends, ["queued", "ready"]);
     assert_eq!(row.current_stage, None);
 }
 

@@ -164,7 +164,8 @@ fn a_killed_serve_leaves_no_server_and_the_next_one_recovers() {
 fn a_wrong_setting_stops_the_start_in_one_sentence_that_names_it() {
     let folder = reachable_folder();
     let data_dir = folder.path().to_str().unwrap();
-    let cases: [(&[&str], &[(&str, &str)], &str); 12] = [
+    type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a str);
+    let cases: [Case<'_>; 12] = [
         (&["serve"], &[("ADMIN_KEY", "short")], "ADMIN_KEY must have at least 16 characters"),
         (&["serve"], &[("AI_PROVIDER", "gpt")], "builtin, claude, gemini, cursor"),
         (&["serve"], &[("AI_CLI_TIMEOUT", "0")], "AI_CLI_TIMEOUT"),
@@ -192,10 +193,8 @@ fn a_wrong_setting_stops_the_start_in_one_sentence_that_names_it() {
 fn try_makes_a_site_and_says_where_it_lies() {
     let folder = reachable_folder();
     let repository = Repository::library("adder");
-    let output = run(
-        &["try", repository.path().to_str().unwrap(), "--exit"],
-        &[("DATA_DIR", folder.path().to_str().unwrap())],
-    );
+    let output =
+        run(&["try", repository.path().to_str().unwrap(), "--exit"], &[("DATA_DIR", folder.path().to_str().unwrap())]);
     let (said, log) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert_eq!(output.status.code(), Some(0), "{said}{log}");
     let place = said.lines().find_map(|line| line.strip_prefix("the site lies in ")).unwrap();

@@ -2,7 +2,7 @@
 
 use std::{
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
 
@@ -39,16 +39,14 @@ impl Program {
         self.child.wait().unwrap();
     }
 
-    /// Waits for its end for so long; gives its exit code, none in it if it was killed.
-    pub(crate) fn wait_for(mut self, patience: Duration) -> Option<Option<i32>> {
+    /// Waits for its end for so long.
+    pub(crate) fn wait_for(mut self, patience: Duration) -> ExitStatus {
         let deadline = Instant::now() + patience;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
-                return Some(status.code());
+                return status;
             }
-            if Instant::now() > deadline {
-                return None;
-            }
+            assert!(Instant::now() < deadline, "it does not end");
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -56,7 +54,7 @@ impl Program {
     /// Asks it to end and waits; gives its exit code.
     pub(crate) fn terminate(self) -> Option<i32> {
         shared::os::send_signal(self.child.id(), 15).unwrap();
-        self.wait_for(Duration::from_secs(60)).expect("it does not end")
+        self.wait_for(Duration::from_secs(60)).code()
     }
 }
 

@@ -127,12 +127,8 @@ impl World {
 
     /// Asks for a generation as `POST /api/generate` does; `None` when one is active.
     pub(crate) async fn request(&self, repository: &Repository, key: &VariantKey, force: bool) -> Option<GenerationId> {
-        let request = NewGeneration {
-            requested_by: key.owner.clone(),
-            force,
-            repo_type: None,
-            call_timeout_minutes: 1,
-        };
+        let request =
+            NewGeneration { requested_by: key.owner.clone(), force, repo_type: None, call_timeout_minutes: 1 };
         let source = RepoSource::LocalPath(repository.path());
         let mut transaction = self.pool.begin().await.unwrap();
         let id = jobs::start_generation(&mut transaction, key, &source, &request).await.unwrap();
@@ -154,7 +150,7 @@ impl World {
     /// Waits until the variant's row is as wanted, for at most a minute.
     pub(crate) async fn wait_until(&self, key: &VariantKey, wanted: impl Fn(&VariantRow) -> bool) -> VariantRow {
         let mut heard = self.listening.subscribe();
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+        let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
         loop {
             let row = self.row(key).await;
             if wanted(&row) {

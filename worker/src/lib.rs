@@ -74,6 +74,11 @@ pub async fn run(config: WorkerConfig, shutdown: CancellationToken) -> anyhow::R
         .await
         .with_context(|| format!("cannot create the folder `{}`", config.work_dir.display()))?;
     let clis = prepare_clis(config.writers.sandbox, config.variables.clone()).await?;
+    if clis.isolation().is_weak() {
+        tracing::warn!(
+            "AI command lines can read what this process can read: no Landlock here, and SANDBOX is not `bwrap`"
+        );
+    }
     let runs = runs::Runs::new(config.generations);
     let worker = Arc::new(Worker { name: runner::unique_name("worker"), config, runs, clis });
     sweep_dead_runs(&worker).await?;

@@ -59,7 +59,7 @@ pub(crate) async fn run_queue<J: Work>(worker: Arc<Worker>, shutdown: Cancellati
             Ok(()) => return,
             Err(error) => tracing::warn!(queue = J::QUEUE, %error, "queue worker ended, starting another in {pause:?}"),
         }
-        if started.elapsed() > Duration::from_secs(60) {
+        if started.elapsed() > Duration::from_mins(1) {
             pause = Duration::from_millis(250);
         }
         tokio::select! {
@@ -127,7 +127,7 @@ async fn handle<J: Work>(job: J, worker: Data<Arc<Worker>>) -> Result<(), BoxDyn
     match tokio::time::timeout(J::TIMEOUT, work).await {
         Ok(Ok(Ok(()))) => {}
         Ok(Ok(Err(error))) => {
-            tracing::error!(queue = J::QUEUE, task = key, error = format!("{error:#}"), "task failed")
+            tracing::error!(queue = J::QUEUE, task = key, error = format!("{error:#}"), "task failed");
         }
         Ok(Err(_)) => tracing::error!(queue = J::QUEUE, task = key, "task panicked"),
         Err(_) => tracing::error!(queue = J::QUEUE, task = key, "task took longer than {:?}", J::TIMEOUT),

@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use super::generations::interval;
 
 /// How long a session lasts (docsfy-behaviour 1.2).
-pub const SESSION_LIFETIME: Duration = Duration::from_secs(28_800);
+pub const SESSION_LIFETIME: Duration = Duration::from_hours(8);
 
 /// Starts a session; `token_hash` is the hash of what the cookie carries.
 pub async fn create_session(conn: &mut PgConnection, token_hash: &[u8], username: &str) -> sqlx::Result<()> {

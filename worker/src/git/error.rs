@@ -113,17 +113,20 @@ enum Cause {
     Silent,
     Unreachable,
     NoSsh,
+    Damaged,
     ServerFailed,
 }
 
 /// Looked for in this order, because ssh and curl wrap one cause in several sentences (git 2.39 to 2.47, OpenSSH 9).
-const CAUSES: [(&str, Cause); 41] = [
+const CAUSES: [(&str, Cause); 43] = [
     ("no space left on device", Cause::DiskFull),
     ("file size limit exceeded", Cause::TooLarge),
     ("file too large", Cause::TooLarge),
     ("died of signal 25", Cause::TooLarge),
     ("exceeds maximum allowed size", Cause::TooLarge),
     ("out of memory", Cause::OutOfMemory),
+    ("possible repository corruption", Cause::Damaged),
+    ("fatal: bad object", Cause::Damaged),
     ("not found in upstream", Cause::MissingBranch),
     ("could not find remote branch", Cause::MissingBranch),
     ("remote host identification has changed", Cause::HostKey),
@@ -245,6 +248,10 @@ fn sentence(cause: Cause, remote: &Remote, bounds: &Bounds<'_>) -> GitError {
         Cause::OutOfMemory => {
             (GitFailure::OverLimit, format!("{} takes more memory than one clone may use", bounds.what))
         }
+        Cause::Damaged => (
+            GitFailure::NotARepository,
+            format!("`{remote}` is damaged, files of the commit are missing; `git fsck` there says more"),
+        ),
         Cause::ServerFailed => (GitFailure::ServerFailed, format!("{host} ended the transfer too early")),
     };
     GitError::new(failure, message)

@@ -144,7 +144,7 @@ pub(crate) fn export_tree(
     Ok(exported)
 }
 
-pub(super) fn open_bare(git_dir: &Path) -> Result<Repository, GitError> {
+pub(crate) fn open_bare(git_dir: &Path) -> Result<Repository, GitError> {
     let flags = RepositoryOpenFlags::BARE | RepositoryOpenFlags::NO_SEARCH;
     Repository::open_ext(git_dir, flags, std::iter::empty::<PathBuf>())
         .map_err(|error| GitError::unreadable("the clone cannot be opened", &error))

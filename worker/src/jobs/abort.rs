@@ -12,7 +12,7 @@ use crate::{Worker, runner::Work};
 
 impl Work for AbortJob {
     const CONCURRENCY: usize = 16;
-    const TIMEOUT: Duration = Duration::from_secs(600);
+    const TIMEOUT: Duration = Duration::from_mins(10);
 
     async fn work(self, worker: Arc<Worker>) -> anyhow::Result<()> {
         loop {

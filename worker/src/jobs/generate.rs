@@ -11,7 +11,7 @@ impl Work for GenerateJob {
     /// its turn costs nothing.
     const CONCURRENCY: usize = 32;
     /// Only the waiting is bounded by this; a run is bounded by its lease and by the time limits of its calls.
-    const TIMEOUT: Duration = Duration::from_secs(7 * 24 * 3600);
+    const TIMEOUT: Duration = Duration::from_hours(168);
 
     async fn work(self, worker: Arc<Worker>) -> anyhow::Result<()> {
         let Some(place) = worker.runs.take_place().await else { return Ok(()) };

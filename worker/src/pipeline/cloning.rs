@@ -23,6 +23,7 @@ const PACK: &str = "commit.pack";
 /// Clones, pins and packs.
 pub(crate) async fn pin_commit(run: &Run) -> Result<Pinned, StageError> {
     let checkout = clone(run).await?;
+    tracing::info!(branch = %checkout.branch, commit = %checkout.commit, "cloned");
     let pack = run.work_dir.path().join(PACK);
     git::pack_commit(&checkout, &pack, run.clone_limits(), run.cancel()).await.map_err(git_failure)?;
     let config = &run.worker.config;
@@ -79,7 +80,7 @@ async fn clone(run: &Run) -> Result<Checkout, StageError> {
 }
 
 fn git_failure(error: git::GitError) -> StageError {
-    StageError::Fail(error.to_string())
+    StageError::Fail(error.message)
 }
 
 async fn remove(path: &std::path::Path) {

@@ -17,8 +17,9 @@ use shared::{
     stage::Stage,
 };
 
+use self::run::Run;
+pub(crate) use self::validating::rules::is_thin;
 use crate::{Worker, runs::StopSign};
-use run::Run;
 
 /// Why a run does not reach its end.
 #[derive(Debug)]
@@ -62,9 +63,12 @@ impl From<anyhow::Error> for StageError {
 /// Makes a claimed generation's site and publishes it. Every stage is skipped when its checkpoint exists.
 pub(crate) async fn generate(worker: &Arc<Worker>, claimed: &Claimed, stop: &StopSign) -> Result<(), StageError> {
     let run = Run::begin(worker, claimed, stop).await?;
+    if let Some(head) = up_to_date::find_unchanged_head(&run).boxed().await? {
+        return up_to_date::finish(&run, &head).await;
+    }
     let pinned = run.stage(Stage::Cloning, cloning::pin_commit(&run).boxed()).await?;
-    if up_to_date::is_served(&run, &pinned) {
-        return up_to_date::finish(&run, &pinned).await;
+    if up_to_date::is_served(&run, &pinned.commit) {
+        return up_to_date::finish(&run, &pinned.commit).await;
     }
     let checkout = cloning::open_checkout(&run, &pinned).boxed().await?;
     let writer = run.open_writer(&checkout).boxed().await?;

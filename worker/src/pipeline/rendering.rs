@@ -30,10 +30,10 @@ pub(crate) async fn publish_site(run: &Run, pinned: &Pinned, plan: Plan, pages: 
         .map_err(|error| StageError::Fail(format!("the site could not be written: {error:#}")))?;
     let switched = switch(run, pinned, &prefix, page_count).await;
     // only when it is certain that nobody serves it: a commit whose answer was lost may have happened
-    if matches!(switched, Err(StageError::Stopped)) {
-        if let Err(error) = store.remove_site(&prefix).await {
-            tracing::warn!(error = format!("{error:#}"), "cannot remove a site nobody serves");
-        }
+    if matches!(switched, Err(StageError::Stopped))
+        && let Err(error) = store.remove_site(&prefix).await
+    {
+        tracing::warn!(error = format!("{error:#}"), "cannot remove a site nobody serves");
     }
     switched
 }

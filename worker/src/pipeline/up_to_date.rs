@@ -4,28 +4,48 @@ use shared::{
     db::{self, generations::Finished},
     events,
     generation::State,
+    names::CommitSha,
     stage::Stage,
 };
 
-use super::{StageError, cloning::Pinned, run::Run};
+use super::{StageError, run::Run};
+use crate::git;
 
-/// Whether the served site was made from this commit and nobody asked for it to be made anew.
-pub(crate) fn is_served(run: &Run, pinned: &Pinned) -> bool {
+/// The commit of the served site, unless somebody asked for it to be made anew.
+fn served_commit(run: &Run) -> Option<&str> {
     let claimed = &run.claimed;
-    !claimed.request.force && claimed.served_site && claimed.served_commit.as_deref() == Some(pinned.commit.as_str())
+    claimed.served_commit.as_deref().filter(|_| claimed.served_site && !claimed.request.force)
+}
+
+/// Whether the served site was made from this commit.
+pub(crate) fn is_served(run: &Run, commit: &CommitSha) -> bool {
+    served_commit(run) == Some(commit.as_str())
+}
+
+/// Asks the repository, without fetching anything, whether its branch still stands at the served commit. A repository that
+/// does not answer is left to the stage `cloning`, which says what is wrong.
+pub(crate) async fn find_unchanged_head(run: &Run) -> Result<Option<CommitSha>, StageError> {
+    if served_commit(run).is_none() {
+        return Ok(None);
+    }
+    run.enter(Stage::Cloning).await?;
+    let (branch, settings) = (&run.claimed.key.branch, &run.worker.config.git);
+    match git::remote_head(&run.source, branch, settings, run.clone_limits(), run.cancel()).await {
+        Ok(head) => Ok(Some(head).filter(|head| is_served(run, head))),
+        Err(error) => {
+            tracing::debug!(%error, "the head of the branch is not known");
+            Ok(None)
+        }
+    }
 }
 
 /// Ends the run; the site stays as it is.
-pub(crate) async fn finish(run: &Run, pinned: &Pinned) -> Result<(), StageError> {
+pub(crate) async fn finish(run: &Run, commit: &CommitSha) -> Result<(), StageError> {
     let (id, fence, variant) = (run.claimed.id, run.claimed.fence, run.claimed.variant_id);
     let mut transaction = run.worker.config.pool.begin().await?;
     let pages = db::variants::find(&mut transaction, variant).await?.map_or(0, |row| row.page_count);
-    let finished = Finished {
-        site_prefix: None,
-        commit: pinned.commit.clone(),
-        page_count: pages,
-        final_stage: Some(Stage::UpToDate),
-    };
+    let finished =
+        Finished { site_prefix: None, commit: commit.clone(), page_count: pages, final_stage: Some(Stage::UpToDate) };
     db::generations::finish(&mut transaction, id, fence, &finished).await?;
     events::emit_stage(&mut transaction, variant, id, Stage::UpToDate).await?;
     events::emit_state(&mut transaction, variant, id, State::Ready, None).await?;

@@ -1,7 +1,7 @@
 //! Stage `validating`: every page is checked without a model; what fails is written once more, and if it fails again the run
 //! ends and names the page. A failure is never published.
 
-mod rules;
+pub(crate) mod rules;
 
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use shared::{db, names::PageSlug, plan::Plan, provider::Provider, stage::Stage};

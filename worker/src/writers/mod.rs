@@ -219,7 +219,7 @@ const MAX_TRIES: u32 = 3;
 /// Pause before the second try; the third waits four times as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// Longest pause, whatever a provider asks for.
-const MAX_PAUSE: Duration = Duration::from_secs(120);
+const MAX_PAUSE: Duration = Duration::from_mins(2);
 
 /// Makes a call again when it may succeed later, up to three times, and waits in between as long as the provider asks or a
 /// little longer each time.

@@ -4,8 +4,8 @@ use std::fs;
 
 use super::{
     super::{
-        ExportLimits, Exported, GitFailure, export_tree, list_files, open_repository, pack_commit, read_blob,
-        restore_commit,
+        ExportLimits, GitFailure, export_tree, list_files, open_bare, pack_commit, read_blob, restore_commit,
+        tree::Exported,
     },
     FILE, LINK, World, commit_tree, crafted_tree, noise,
 };
@@ -87,7 +87,7 @@ async fn copies_and_reads_stay_within_their_limits() {
     assert!(error.message.contains("1000 bytes"), "{error}");
 
     let list = list_files(&checkout, 100).unwrap();
-    let repository = open_repository(&checkout).unwrap();
+    let repository = open_bare(&checkout.git_dir).unwrap();
     assert_eq!(read_blob(&repository, list.files[0].blob, 900).unwrap(), [b'a'; 900]);
     assert_eq!(read_blob(&repository, list.files[0].blob, 899), None);
 }

@@ -33,7 +33,7 @@ pub(crate) fn ends_in_code(text: &str) -> bool {
 }
 
 /// Opens or closes a fence: three or more backticks or tildes, indented by at most three spaces; closed by the same
-/// character, at least as many of them, and nothing after (CommonMark 0.31, 4.5).
+/// character, at least as many of them, and nothing after (`CommonMark` 0.31, 4.5).
 fn step(fence: &mut Option<(char, usize)>, line: &str) {
     let trimmed = line.trim_start_matches(' ');
     if line.len() - trimmed.len() > 3 && fence.is_none() {

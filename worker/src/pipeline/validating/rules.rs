@@ -39,6 +39,18 @@ const TALK: [&str; 12] = [
 /// Tags that belong to a conversation, never to a page.
 const LEAKED_TAGS: [&str; 6] = ["<think>", "</think>", "<tool_call", "<function_call", "<invoke ", "<antml"];
 
+/// Whether a page has next to no text below its title.
+pub(crate) fn is_thin(text: &str) -> bool {
+    body_chars(text) < MIN_TEXT_CHARS
+}
+
+fn body_chars(text: &str) -> usize {
+    markdown::lines(text)
+        .filter(|line| line.in_code || !line.text.starts_with("# "))
+        .map(|line| line.text.trim().chars().count())
+        .sum()
+}
+
 /// Checks one page. `by_model` switches on the rules about leaked talk, which the text of a README may break honestly.
 pub(crate) fn check_page(text: &str, plan: &Plan, by_model: bool) -> Vec<Finding> {
     let lines: Vec<Line<'_>> = markdown::lines(text).collect();
@@ -48,11 +60,7 @@ pub(crate) fn check_page(text: &str, plan: &Plan, by_model: bool) -> Vec<Finding
     if !first.is_some_and(|line| !line.in_code && line.text.strip_prefix("# ").is_some_and(|t| !t.trim().is_empty())) {
         fatal("the page does not begin with a title of the form `# Title`");
     }
-    let body_chars: usize = lines
-        .iter()
-        .filter(|line| line.in_code || !line.text.starts_with("# "))
-        .map(|line| line.text.trim().chars().count())
-        .sum();
+    let body_chars = body_chars(text);
     if body_chars < MIN_TEXT_CHARS {
         fatal("the page has next to no text");
     }

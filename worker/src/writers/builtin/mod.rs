@@ -40,8 +40,8 @@ use shared::plan::{Plan, PlannedPage};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::parsing::parent::ParserLimits;
 pub use self::parsing::child::parse_source_child;
+pub(crate) use self::parsing::parent::ParserLimits;
 use self::{site::Site, survey::Survey};
 use super::{CallContext, Failure, PlanWish, Usage, Writer, WriterError, Written};
 use crate::git::Checkout;
@@ -61,15 +61,6 @@ pub(crate) struct BuiltinOptions {
     pub(crate) parser_command: PathBuf,
     /// What a hostile repository can cost.
     pub(crate) parser_limits: ParserLimits,
-}
-
-impl BuiltinOptions {
-    /// Options with this very program as parser, as `docmill` runs it.
-    pub(crate) fn new(project_name: &str, repo_url: Option<String>) -> std::io::Result<Self> {
-        let parser_command = std::env::current_exe()?;
-        let parser_limits = ParserLimits::default();
-        Ok(Self { project_name: project_name.to_owned(), repo_url, parser_command, parser_limits })
-    }
 }
 
 /// Writes plan and pages of one checkout; reads the repository once, at the first call.

@@ -16,6 +16,7 @@ use super::{
     reference::{self, ReferencePage, page_description, paginate, render_page},
     survey::Survey,
 };
+use crate::pipeline::is_thin;
 
 /// Most pages of a site.
 pub(crate) const MAX_PAGES: usize = 120;
@@ -40,6 +41,7 @@ struct Builder {
     groups: Vec<NavGroup>,
     pages: BTreeMap<PageSlug, String>,
     taken: BTreeSet<PageSlug>,
+    findings: Vec<String>,
 }
 
 impl Builder {
@@ -62,6 +64,11 @@ impl Builder {
         if !text.ends_with('\n') {
             text.push('\n');
         }
+        // a document that only names others, for instance: no page of a site
+        if is_thin(&text) {
+            self.findings.push(format!("`{title}` has next to no text and is left out"));
+            return;
+        }
         let page = PlannedPage { slug: slug.clone(), title: title.into(), description: description.into(), page_type };
         match self.groups.iter_mut().find(|known| known.group == group) {
             Some(known) => known.pages.push(page),
@@ -81,7 +88,12 @@ struct Readme {
 
 /// Writes the site of a surveyed repository.
 pub(crate) fn build(survey: &Survey, project_name: &str, repo_url: Option<String>) -> Site {
-    let mut builder = Builder { groups: Vec::new(), pages: BTreeMap::new(), taken: BTreeSet::new() };
+    let mut builder = Builder {
+        groups: Vec::new(),
+        pages: BTreeMap::new(),
+        taken: BTreeSet::new(),
+        findings: survey.findings.clone(),
+    };
     let overview_slug = builder.slug("overview");
     let quick_slug = builder.slug("quick-start");
     let fixed = ["command-line", "configuration", "http-routes", "project-layout", "dependencies"]
@@ -113,13 +125,12 @@ pub(crate) fn build(survey: &Survey, project_name: &str, repo_url: Option<String
         let description = format!("Install {} and take the first steps", project.name);
         builder.add(group, quick_slug, "Quick start", &description, PageType::Guide, &text);
     }
-    let mut findings = survey.findings.clone();
     add_guides(&mut builder, survey, &guides, &links);
     if left_guides > 0 {
-        findings.push(format!("{left_guides} documents of the repository are not part of the site"));
+        builder.findings.push(format!("{left_guides} documents of the repository are not part of the site"));
     }
     add_facts(&mut builder, survey, &fixed);
-    add_reference(&mut builder, &reference, &mut findings);
+    add_reference(&mut builder, &reference);
     let [.., layout_slug, dependencies_slug] = fixed;
     if let Some(text) = layout::write(survey) {
         builder.add("Project", layout_slug, "Project layout", "What is in which folder", PageType::Concept, &text);
@@ -136,7 +147,7 @@ pub(crate) fn build(survey: &Survey, project_name: &str, repo_url: Option<String
     }
     add_late_guides(&mut builder, survey, &guides, &links);
     let plan = plan(&project, builder.groups, version);
-    Site { plan, pages: builder.pages, findings }
+    Site { plan, pages: builder.pages, findings: builder.findings }
 }
 
 fn plan(project: &Project, navigation: Vec<NavGroup>, version: Option<String>) -> Plan {
@@ -187,7 +198,7 @@ fn reference_pages(survey: &Survey, project: &Project, guides: usize) -> Vec<Ref
     paginate(&reference::modules(survey, project), MAX_PAGES - OTHER_PAGES - guides.min(MAX_PAGES / 2))
 }
 
-fn add_reference(builder: &mut Builder, pages: &[ReferencePage], findings: &mut Vec<String>) {
+fn add_reference(builder: &mut Builder, pages: &[ReferencePage]) {
     let packages: BTreeSet<&str> = pages.iter().map(|page| page.package.as_str()).collect();
     for page in pages {
         let group = if packages.len() > 1 && packages.len() <= 12 {
@@ -198,7 +209,7 @@ fn add_reference(builder: &mut Builder, pages: &[ReferencePage], findings: &mut 
         let slug = builder.slug(&page.title);
         builder.add(&group, slug, &page.title, &page_description(page), PageType::Reference, &render_page(page));
         if page.left_out.0 > 0 {
-            findings.push(format!("{} modules did not fit into the reference", page.left_out.0));
+            builder.findings.push(format!("{} modules did not fit into the reference", page.left_out.0));
         }
     }
 }

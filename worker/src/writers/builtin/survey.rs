@@ -11,7 +11,7 @@ use super::{
     parsing::parent::{MAX_SOURCE_BYTES, ParserLimits, SourceFile, parse_files},
     sources::{Role, role},
     symbols::ParsedFile,
-    tree::{FileReader, MAX_FILES, RepositoryFile, list_files},
+    tree::{FileReader, RepositoryFile, list_files},
 };
 use crate::git::Checkout;
 
@@ -46,9 +46,6 @@ impl Survey {
         let list = list_files(checkout).context("the repository cannot be read")?;
         let reader = FileReader::open(&checkout.git_dir).context("the repository cannot be opened")?;
         let mut findings = Vec::new();
-        if list.truncated {
-            findings.push(format!("the repository has more than {MAX_FILES} files; the rest was not read"));
-        }
         if list.missing > 0 {
             findings.push(format!("{} files were too large to be fetched and were not read", list.missing));
         }

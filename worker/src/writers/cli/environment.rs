@@ -38,14 +38,6 @@ pub(crate) struct Environment {
 }
 
 impl Environment {
-    /// Takes what is needed from the environment of this process. Call it once, at start.
-    pub(crate) fn of_this_process() -> Self {
-        let wanted = Provider::ALL.into_iter().flat_map(own_variables).copied();
-        let programs = Provider::ALL.into_iter().filter_map(program_variable);
-        let names = wanted.chain(programs).chain(NETWORK_VARIABLES).chain(["PATH"]);
-        Self::from_variables(names.filter_map(|name| std::env::var(name).ok().map(|value| (name.to_owned(), value))))
-    }
-
     /// An environment of exactly these variables; empty values count as absent.
     pub(crate) fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Self {
         let present = variables.into_iter().filter(|(_, value)| !value.is_empty());
