@@ -46,10 +46,9 @@ impl Wanted {
         let folder = Path::new(repository);
         let source = if folder.is_dir() {
             let folder = folder.canonicalize().with_context(|| format!("cannot read `{repository}`"))?;
-            let text = folder.to_str().context("the folder's path is not UTF-8")?.to_owned();
-            let source = RepoSource::parse_local_path(&text)?;
             shared::source::check_local_repository(&folder)?;
-            source
+            let text = folder.to_str().context("the folder's path is not UTF-8")?;
+            RepoSource::parse_local_path(text)?
         } else {
             RepoSource::parse_url(repository)
                 .with_context(|| format!("`{repository}` is neither a folder nor the address of a repository"))?

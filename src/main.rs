@@ -10,7 +10,10 @@ mod progress;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{
+    CommandFactory, Parser, Subcommand,
+    error::{ContextKind, ContextValue},
+};
 use shared::{settings::CommonSettings, telemetry};
 
 /// Turns any Git repository into a documentation site whose claims can be traced to the code.
@@ -51,8 +54,30 @@ fn main() -> ExitCode {
     {
         return finish(Err(anyhow::anyhow!("the file `.env` cannot be read: {error}")));
     }
-    let program = Program::parse();
-    finish(start(program))
+    match Program::try_parse() {
+        Ok(program) => finish(start(program)),
+        Err(error) => match wrong_setting(&error) {
+            Some(sentence) => finish(Err(anyhow::anyhow!(sentence))),
+            None => error.exit(),
+        },
+    }
+}
+
+/// One sentence about a value that does not fit, under the name that people know: that of the environment variable.
+fn wrong_setting(error: &clap::Error) -> Option<String> {
+    use std::error::Error;
+    let ContextValue::String(argument) = error.get(ContextKind::InvalidArg)? else { return None };
+    let ContextValue::String(value) = error.get(ContextKind::InvalidValue)? else { return None };
+    let flag = argument.trim_start_matches("--").split_whitespace().next()?;
+    let program = Program::command();
+    let declared = program.get_subcommands().flat_map(clap::Command::get_arguments).chain(program.get_arguments());
+    let variable = declared.filter(|declared| declared.get_long() == Some(flag)).find_map(clap::Arg::get_env)?;
+    let reason = match (error.source(), error.get(ContextKind::ValidValue)) {
+        (_, Some(ContextValue::Strings(valid))) => format!("use one of {}", valid.join(", ")),
+        (Some(source), _) => source.to_string(),
+        _ => return None,
+    };
+    Some(format!("{} (--{flag}) `{}` is not valid: {reason}", variable.display(), value.escape_debug()))
 }
 
 fn start(program: Program) -> anyhow::Result<()> {

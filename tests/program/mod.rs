@@ -160,11 +160,13 @@ fn a_killed_serve_leaves_no_server_and_the_next_one_recovers() {
     assert!(Serve::start(&data_dir).get("/health").contains("ok"));
 }
 
+/// Arguments, environment, and what has to be said.
+type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a str);
+
 #[test]
 fn a_wrong_setting_stops_the_start_in_one_sentence_that_names_it() {
     let folder = reachable_folder();
     let data_dir = folder.path().to_str().unwrap();
-    type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a str);
     let cases: [Case<'_>; 12] = [
         (&["serve"], &[("ADMIN_KEY", "short")], "ADMIN_KEY must have at least 16 characters"),
         (&["serve"], &[("AI_PROVIDER", "gpt")], "builtin, claude, gemini, cursor"),
@@ -185,7 +187,8 @@ fn a_wrong_setting_stops_the_start_in_one_sentence_that_names_it() {
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success(), "{variables:?} was accepted");
         assert!(said.contains(expected), "{variables:?}: {said}");
-        assert!(!said.contains("panicked"), "{said}");
+        assert_eq!(said.trim().lines().count(), 1, "{said}");
+        assert!(said.starts_with("docmill: ") && !said.contains("panicked"), "{said}");
     }
 }
 

@@ -54,7 +54,7 @@ impl Program {
     /// Asks it to end and waits; gives its exit code.
     pub(crate) fn terminate(self) -> Option<i32> {
         shared::os::send_signal(self.child.id(), 15).unwrap();
-        self.wait_for(Duration::from_secs(60)).code()
+        self.wait_for(Duration::from_mins(1)).code()
     }
 }
 
