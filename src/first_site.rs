@@ -12,7 +12,7 @@ use shared::{
     events::{Heard, Listening},
     ids::GenerationId,
     jobs,
-    names::BranchName,
+    names::{BranchName, PageSlug, ProjectName},
     settings::WriterSettings,
     source::RepoSource,
     variant::{Status, VariantKey},
@@ -60,7 +60,7 @@ impl Wanted {
         };
         let key = VariantKey {
             owner: OWNER.to_owned(),
-            name: source.project_name()?,
+            name: project_name(&source)?,
             branch,
             provider: writers.ai_provider,
             model: writers.ai_model.clone(),
@@ -144,6 +144,17 @@ pub(crate) async fn make(
     tokio::select! {
         made = wanted.wait(&instance.pool, &instance.listening, |_| {}) => made.map(|_| wanted.docs_path()),
         () = shutdown.cancelled() => bail!("stopped before it was ready"),
+    }
+}
+
+/// The project's name; a folder of any name has one here, such as `my-project` for `My project`.
+fn project_name(source: &RepoSource) -> anyhow::Result<ProjectName> {
+    match (source.project_name(), source) {
+        (Err(_), RepoSource::LocalPath(folder)) => {
+            let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            Ok(PageSlug::slugify(&name).as_str().parse()?)
+        }
+        (name, _) => Ok(name?),
     }
 }
 
