@@ -73,7 +73,7 @@ fn declared_settings() -> BTreeMap<String, Setting> {
             let flag = option.split_whitespace().next().unwrap();
             let line = option.split_whitespace().collect::<Vec<_>>().join(" ");
             if let Some(found) = name.captures(&line) {
-                let default = default.captures(&line).map(|found| found[1].to_owned());
+                let default = default.captures(&line).map(|found| found[1].trim_matches('`').to_owned());
                 settings.insert(found[1].to_owned(), Setting { flag: format!("--{flag}"), default });
             }
         }
