@@ -5,6 +5,7 @@
 #[expect(dead_code, unreachable_pub, clippy::unwrap_used, reason = "tests may panic, and each uses a part of it")]
 mod support;
 mod architecture;
+mod documents;
 mod postgres;
 mod routes;
 mod jobs;
