@@ -22,6 +22,9 @@ use crate::{
 /// Connections of an API process (decisions.md 11).
 pub(crate) const API_CONNECTIONS: u32 = 10;
 
+/// API and worker end within this together, so that the database has its ten seconds and all is over within thirty.
+const PARTS_END_WITHIN: Duration = Duration::from_secs(19);
+
 /// How an instance is put together.
 pub(crate) struct InstanceSettings {
     pub(crate) data_dir: DataDir,
@@ -44,7 +47,6 @@ pub(crate) struct Instance {
     pub(crate) store: SiteStore,
     /// Where the API listens.
     pub(crate) address: SocketAddr,
-    /// Address of the database.
     database: Database,
     worker_pool: PgPool,
     stop: CancellationToken,
@@ -97,12 +99,13 @@ impl Instance {
             result = &mut self.worker => Err(part_ended("worker", result)),
         };
         self.stop.cancel();
+        let deadline = tokio::time::Instant::now() + PARTS_END_WITHIN;
         for (name, part) in [("API", self.api), ("worker", self.worker)] {
             // a part that has ended already was reported above, and must not be awaited twice
             if part.is_finished() && ended.is_err() {
                 continue;
             }
-            match tokio::time::timeout(Duration::from_secs(22), part).await {
+            match tokio::time::timeout_at(deadline, part).await {
                 Ok(Ok(Ok(()))) => {}
                 Ok(other) => tracing::error!("{:#}", part_ended(name, other)),
                 Err(_) => tracing::error!("the {name} did not stop in time"),

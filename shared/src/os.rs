@@ -17,6 +17,17 @@ pub fn is_root() -> bool {
     unsafe { libc::geteuid() == 0 }
 }
 
+/// Gives memory that is free inside this process back to the system. After a site was rendered that is most of it, and
+/// every later fork would copy its page tables.
+#[expect(unsafe_code, reason = "malloc_trim has no safe form in std")]
+pub fn return_free_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: malloc_trim takes a number and only touches memory that is not in use; it may run beside any other thread
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 /// Ends every process of a group at once. That the group is gone is not an error.
 #[expect(unsafe_code, reason = "std can signal only a direct child, not a group")]
 pub fn kill_group(group: u32) {

@@ -56,7 +56,7 @@ pub struct WorkerConfig {
 }
 
 /// How long runs may go on after a shutdown was asked for, before they are handed back.
-const DRAIN: Duration = Duration::from_secs(10);
+const DRAIN: Duration = Duration::from_secs(8);
 
 /// A running worker process.
 pub(crate) struct Worker {
@@ -67,7 +67,7 @@ pub(crate) struct Worker {
     clis: CliSettings,
 }
 
-/// Works until `shutdown` is cancelled, then stops taking work, lets runs finish for up to ten seconds and hands the others
+/// Works until `shutdown` is cancelled, then stops taking work, lets runs finish for up to eight seconds and hands the others
 /// back. Returns when nothing runs any more.
 pub async fn run(config: WorkerConfig, shutdown: CancellationToken) -> anyhow::Result<()> {
     tokio::fs::create_dir_all(&config.work_dir)

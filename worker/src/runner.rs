@@ -25,14 +25,15 @@ use shared::{
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
-use crate::Worker;
+use crate::{Worker, WorkerConfig};
 
 /// A kind of job and what it does.
 pub(crate) trait Work: Job {
-    /// Tasks of this kind that one process handles at the same time.
-    const CONCURRENCY: usize;
     /// Longest one task may take before it is given up; the row it is about decides what happens next.
     const TIMEOUT: Duration;
+
+    /// Tasks of this kind that one process handles at the same time.
+    fn concurrency(config: &WorkerConfig) -> usize;
 
     /// Does it. At-least-once: every job may run twice. An error is logged; whether something is tried again is decided by
     /// the row, never by the queue.
@@ -90,7 +91,7 @@ async fn run_apalis_worker<J: Work>(
         .backend(backend)
         .data(worker.clone())
         // without this line it is unlimited
-        .concurrency(J::CONCURRENCY)
+        .concurrency(J::concurrency(&worker.config))
         // without this line all handlers share one task, and a worker that ends leaves its handlers running
         .parallelize(spawn_bound)
         .on_event(|_, event| {

@@ -156,6 +156,10 @@ pub(crate) async fn run_generation(worker: Arc<Worker>, claimed: Claimed, entry:
         }
     };
     work.instrument(span).await;
+    // takes milliseconds after a large site
+    if let Err(error) = tokio::task::spawn_blocking(shared::os::return_free_memory).await {
+        tracing::debug!(%error, "free memory was not returned");
+    }
 }
 
 async fn write_end(

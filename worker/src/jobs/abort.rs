@@ -8,11 +8,15 @@ use shared::{
     jobs::{AbortJob, GenerateJob, Job},
 };
 
-use crate::{Worker, runner::Work};
+use crate::{Worker, WorkerConfig, runner::Work};
 
 impl Work for AbortJob {
-    const CONCURRENCY: usize = 16;
     const TIMEOUT: Duration = Duration::from_mins(10);
+
+    /// They only wait.
+    fn concurrency(_: &WorkerConfig) -> usize {
+        16
+    }
 
     async fn work(self, worker: Arc<Worker>) -> anyhow::Result<()> {
         loop {

@@ -4,14 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use shared::{db, jobs::GenerateJob};
 
-use crate::{Worker, runner::Work, runs::run_generation};
+use crate::{Worker, WorkerConfig, runner::Work, runs::run_generation};
 
 impl Work for GenerateJob {
-    /// More than a worker holds at a time ([`crate::WorkerConfig::generations`] is the real limit): a task that waits for
-    /// its turn costs nothing.
-    const CONCURRENCY: usize = 32;
     /// Only the waiting is bounded by this; a run is bounded by its lease and by the time limits of its calls.
     const TIMEOUT: Duration = Duration::from_hours(168);
+
+    fn concurrency(config: &WorkerConfig) -> usize {
+        config.generations
+    }
 
     async fn work(self, worker: Arc<Worker>) -> anyhow::Result<()> {
         let Some(place) = worker.runs.take_place().await else { return Ok(()) };

@@ -6,6 +6,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use shared::{db, names::CommitSha};
 
+use sites::store::StoreError;
+
 use super::{StageError, run::Run};
 use crate::git::{self, Checkout};
 
@@ -27,7 +29,10 @@ pub(crate) async fn pin_commit(run: &Run) -> Result<Pinned, StageError> {
     let pack = run.work_dir.path().join(PACK);
     git::pack_commit(&checkout, &pack, run.clone_limits(), run.cancel()).await.map_err(git_failure)?;
     let config = &run.worker.config;
-    config.store.put_commit(run.claimed.id, PACK, &pack).await.context("cannot keep the pinned commit")?;
+    config.store.put_commit(run.claimed.id, PACK, &pack).await.map_err(|error| match error {
+        full @ StoreError::Full(_) => StageError::Fail(full.to_string()),
+        other => StageError::Internal(anyhow::Error::from(other).context("cannot keep the pinned commit")),
+    })?;
     remove(&pack).await;
     let mut connection = config.pool.acquire().await?;
     db::generations::set_commit(&mut connection, run.claimed.id, run.claimed.fence, &checkout.commit).await?;
