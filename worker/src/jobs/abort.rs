@@ -11,8 +11,11 @@ use shared::{
 use crate::{Worker, runner::Work};
 
 impl Work for AbortJob {
-    const CONCURRENCY: usize = 16;
     const TIMEOUT: Duration = Duration::from_secs(600);
+
+    fn concurrency(_: &Worker) -> usize {
+        16
+    }
 
     async fn work(self, worker: Arc<Worker>) -> anyhow::Result<()> {
         loop {
@@ -34,7 +37,11 @@ impl Work for AbortJob {
             if over {
                 return Ok(());
             }
-            tokio::time::sleep(Duration::from_millis(500)).await;
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_millis(500)) => {}
+                // the end of this process does not wait for another's lease; the reaper ends the run when that is over
+                () = worker.shutdown.cancelled() => return Ok(()),
+            }
         }
     }
 }
