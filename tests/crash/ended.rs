@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeSet, time::Instant};
 
-use shared::{provider::Provider, variant::Status};
+use shared::{jobs::request_abort, provider::Provider, variant::Status};
 
-use super::{log_of, start_short_worker};
+use super::{log_of, start_short_worker, start_worker};
 use crate::support::{
     repository::Repository,
     world::{World, variant},
@@ -53,4 +53,47 @@ async fn two_workers_share_twenty_generations() {
     let workers: Vec<String> =
         sqlx::query_scalar("SELECT DISTINCT worker FROM generations").fetch_all(&world.pool).await.unwrap();
     assert_eq!(workers.into_iter().collect::<BTreeSet<_>>().len(), 2, "one worker did everything");
+}
+
+#[tokio::test]
+async fn a_worker_without_room_leaves_tasks_to_others() {
+    let world = World::without_worker().await;
+    let _full = start_worker(&world, "full", &[("WORKER_GENERATIONS", "1")]);
+    world.stand_ins.block("plan");
+    let (blocked, free) = (Repository::library("blocked"), Repository::library("free"));
+    let key = variant("blocked", Provider::Claude);
+    world.request(&blocked, &key, false).await.unwrap();
+    world.wait_until(&key, |row| row.current_stage == Some(shared::stage::Stage::Planning)).await;
+    let key = variant("free", Provider::Builtin);
+    world.request(&free, &key, false).await.unwrap();
+    let _idle = start_worker(&world, "idle", &[]);
+    let row = world.wait_for_end(&key).await;
+    assert_eq!((row.status, row.error_message.as_deref()), (Status::Ready, None));
+    world.stand_ins.release("plan");
+}
+
+#[tokio::test]
+async fn the_end_of_a_worker_does_not_wait_for_anothers_lease() {
+    let world = World::without_worker().await;
+    let key = variant("adder", Provider::Claude);
+    let frozen = start_worker(&world, "frozen", &[]);
+    world.stand_ins.block("plan");
+    let repository = Repository::library("adder");
+    let id = world.request(&repository, &key, false).await.unwrap();
+    let row = world.wait_until(&key, |row| row.current_stage == Some(shared::stage::Stage::Planning)).await;
+    shared::os::send_signal(frozen.id(), 19).unwrap();
+    let other = start_worker(&world, "other", &[]);
+    let mut transaction = world.pool.begin().await.unwrap();
+    request_abort(&mut transaction, row.id, id).await.unwrap();
+    transaction.commit().await.unwrap();
+    let deadline = Instant::now() + std::time::Duration::from_secs(20);
+    let at_it = "SELECT EXISTS (SELECT 1 FROM apalis.jobs WHERE job_type = 'abort' AND status = 'Running')";
+    while !sqlx::query_scalar::<_, bool>(at_it).fetch_one(&world.pool).await.unwrap() {
+        assert!(Instant::now() < deadline, "nobody takes the abort");
+    }
+    let asked = Instant::now();
+    assert_eq!(other.terminate(), Some(0), "{}", std::fs::read_to_string(log_of(&world, "other")).unwrap());
+    assert!(asked.elapsed().as_secs() < 8, "it waited {:?} for the lease", asked.elapsed());
+    frozen.kill();
+    world.stand_ins.release("plan");
 }

@@ -73,3 +73,36 @@ async fn the_holder_hears_of_the_abort_with_its_next_renewal() {
     assert!(db::aborts::force(&mut connection, id).await.unwrap());
     assert_eq!(db::generations::find_state(&mut connection, id).await.unwrap().unwrap().0, State::Aborted);
 }
+
+#[tokio::test]
+async fn a_run_to_be_aborted_is_not_queued_again() {
+    let pool = pool().await;
+    let mut connection = pool.acquire().await.unwrap();
+    for fault_of_the_host in [false, true] {
+        let id = start(&mut connection).await.unwrap();
+        let fence = claim(&mut connection, id).await.unwrap().fence;
+        db::aborts::request(&mut connection, id).await.unwrap();
+        let (state, message) = if fault_of_the_host {
+            db::generations::retry_or_fail(&mut connection, id, fence).await.unwrap()
+        } else {
+            db::generations::hand_back(&mut connection, id, fence).await.unwrap()
+        };
+        assert_eq!((state, message.as_deref()), (State::Aborted, Some("Generation aborted by user")));
+        let variant = db::generations::find_variant_id(&mut connection, id).await.unwrap().unwrap();
+        let row = db::variants::find(&mut connection, variant).await.unwrap().unwrap();
+        assert_eq!((row.status, row.current_stage), (Status::Aborted, None));
+        assert!(row.generation_finished_at.is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_queued_run_that_was_to_be_aborted_is_found_by_the_reaper() {
+    let pool = pool().await;
+    let mut connection = pool.acquire().await.unwrap();
+    let id = start(&mut connection).await.unwrap();
+    sqlx::query("UPDATE generations SET cancel_requested_at = now()").execute(&mut *connection).await.unwrap();
+    assert!(claim(&mut connection, id).await.is_none());
+    let reaped = db::recovery::reap_expired(&mut connection).await.unwrap();
+    assert_eq!(reaped.iter().map(|run| (run.id, run.state)).collect::<Vec<_>>(), [(id, State::Aborted)]);
+    assert!(start(&mut connection).await.is_some(), "the variant stays busy");
+}

@@ -75,7 +75,8 @@ async fn a_task_ended_from_outside_does_not_run_for_ever() {
 async fn a_fetch_takes_one_due_task_of_its_queue_by_priority() {
     let mut connection = connect().await;
     for (id, queue, priority) in [("a", "one", 0), ("b", "one", 5), ("c", "two", 9)] {
-        db::queue::push(&mut connection, queue, &serde_json::json!({}), id, priority).await.unwrap();
+        let due = db::queue::Due { priority, ..Default::default() };
+        db::queue::push(&mut connection, queue, &serde_json::json!({}), id, due).await.unwrap();
     }
     sqlx::query(
         "INSERT INTO apalis.workers (id, worker_type, storage_name, last_seen) VALUES ('w', 'one', 's', now())",

@@ -43,3 +43,24 @@ async fn forcing_ignores_what_a_ready_run_made() {
     let page = world.page(&row, "page-1").await.unwrap();
     assert!(page.contains("a new text"), "{page} {row:?}");
 }
+
+#[tokio::test]
+async fn what_a_failed_run_wrote_is_not_paid_for_again() {
+    let world = World::start().await;
+    let repository = Repository::library("adder");
+    let key = variant("adder", Provider::Claude);
+    world.stand_ins.block("page-page-3");
+    world.stand_ins.set("mode.page-page-3", "auth");
+    world.request(&repository, &key, false).await.unwrap();
+    // nothing is checked before all pages are written
+    world.wait_until(&key, |row| row.page_count == 2).await;
+    world.stand_ins.release("page-page-3");
+    assert_eq!(world.wait_for_end(&key).await.status, Status::Error);
+
+    world.stand_ins.clear("mode.page-page-3");
+    for paid in ["page-page-1", "page-page-2"] {
+        world.stand_ins.set(&format!("mode.{paid}"), "auth");
+    }
+    let row = world.generate(&repository, &key, true).await;
+    assert_eq!((row.status, row.error_message, row.page_count), (Status::Ready, None, 3));
+}

@@ -52,16 +52,14 @@ pub(crate) fn keep(worker: Arc<Worker>, id: GenerationId, fence: i64, stop: Stop
     }))
 }
 
-/// Hands the announcements of aborts to the runs they are about; after a lost connection every run asks the database.
-pub(crate) async fn deliver_cancels(worker: Arc<Worker>, shutdown: CancellationToken) {
+/// Hands the announcements of aborts to the runs they are about, those that drain included; after a lost connection every
+/// run asks the database.
+pub(crate) async fn deliver_cancels(worker: Arc<Worker>, runs_ended: CancellationToken) {
     let mut heard = worker.config.listening.subscribe();
     loop {
         let message = tokio::select! {
             message = heard.recv() => message,
-            () = shutdown.cancelled() => {
-                // aborts still reach the runs that drain, through their renewals
-                return;
-            }
+            () = runs_ended.cancelled() => return,
         };
         match message {
             Ok(Heard::Notification { channel, payload }) if *channel == *CANCEL_CHANNEL => {

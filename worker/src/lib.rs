@@ -57,6 +57,10 @@ pub struct WorkerConfig {
 
 /// How long runs may go on after a shutdown was asked for, before they are handed back.
 const DRAIN: Duration = Duration::from_secs(8);
+/// How long runs that were told to stop may take, handing back included.
+const STOPPING: Duration = Duration::from_secs(5);
+/// How long queues and background tasks may take after the last run.
+const CLOSING: Duration = Duration::from_secs(2);
 
 /// A running worker process.
 pub(crate) struct Worker {
@@ -65,10 +69,12 @@ pub(crate) struct Worker {
     name: String,
     runs: runs::Runs,
     clis: CliSettings,
+    /// Cancelled when the process is to end.
+    shutdown: CancellationToken,
 }
 
-/// Works until `shutdown` is cancelled, then stops taking work, lets runs finish for up to eight seconds and hands the others
-/// back. Returns when nothing runs any more.
+/// Works until `shutdown` is cancelled, then stops taking work, lets runs finish for up to eight seconds and hands the
+/// others back: at most 15 seconds in all. An error when a part of it broke off.
 pub async fn run(config: WorkerConfig, shutdown: CancellationToken) -> anyhow::Result<()> {
     tokio::fs::create_dir_all(&config.work_dir)
         .await
@@ -80,23 +86,40 @@ pub async fn run(config: WorkerConfig, shutdown: CancellationToken) -> anyhow::R
         );
     }
     let runs = runs::Runs::new(config.generations);
-    let worker = Arc::new(Worker { name: runner::unique_name("worker"), config, runs, clis });
+    // ends with the process, and before it when a part breaks off
+    let shutdown = shutdown.child_token();
+    let name = runner::unique_name("worker");
+    let worker = Arc::new(Worker { name, config, runs, clis, shutdown: shutdown.clone() });
     sweep_dead_runs(&worker).await?;
 
-    let mut background = JoinSet::new();
-    background.spawn(reaper::reap_until(worker.clone(), shutdown.clone()));
-    background.spawn(lease::deliver_cancels(worker.clone(), shutdown.clone()));
-    let mut queues = JoinSet::new();
-    jobs::start_queues(&worker, &shutdown, &mut queues);
+    let runs_ended = CancellationToken::new();
+    let mut parts = JoinSet::new();
+    parts.spawn(reaper::reap_until(worker.clone(), shutdown.clone()));
+    parts.spawn(lease::deliver_cancels(worker.clone(), runs_ended.clone()));
+    jobs::start_queues(&worker, &shutdown, &mut parts);
     tracing::info!(worker.name = %worker.name, "worker started");
 
-    shutdown.cancelled().await;
+    // without its queues or its reaper a worker only looks alive
+    let broken = tokio::select! {
+        () = shutdown.cancelled() => None,
+        ended = parts.join_next() => ended,
+    };
+    shutdown.cancel();
     tracing::info!(runs = worker.runs.count(), "worker stops taking work");
-    worker.runs.drain(DRAIN).await;
-    while queues.join_next().await.is_some() {}
-    while background.join_next().await.is_some() {}
-    tracing::info!("worker stopped");
-    Ok(())
+    worker.runs.drain(DRAIN, STOPPING).await;
+    runs_ended.cancel();
+    let all_ended = async { while parts.join_next().await.is_some() {} };
+    if tokio::time::timeout(CLOSING, all_ended).await.is_err() {
+        tracing::error!("a queue did not stop in time");
+    }
+    match broken {
+        None => {
+            tracing::info!("worker stopped");
+            Ok(())
+        }
+        Some(Err(error)) => Err(error).context("a part of the worker broke off"),
+        Some(Ok(())) => Err(anyhow::anyhow!("a part of the worker ended by itself")),
+    }
 }
 
 /// What keeps AI command lines from the rest of this host, in words; an error when what is demanded is not to be had.

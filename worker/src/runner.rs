@@ -25,7 +25,7 @@ use shared::{
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
-use crate::{Worker, WorkerConfig};
+use crate::Worker;
 
 /// A kind of job and what it does.
 pub(crate) trait Work: Job {
@@ -33,7 +33,7 @@ pub(crate) trait Work: Job {
     const TIMEOUT: Duration;
 
     /// Tasks of this kind that one process handles at the same time.
-    fn concurrency(config: &WorkerConfig) -> usize;
+    fn concurrency(worker: &Worker) -> usize;
 
     /// Does it. At-least-once: every job may run twice. An error is logged; whether something is tried again is decided by
     /// the row, never by the queue.
@@ -57,7 +57,8 @@ pub(crate) async fn run_queue<J: Work>(worker: Arc<Worker>, shutdown: Cancellati
         let name = unique_name(J::QUEUE);
         let started = std::time::Instant::now();
         match run_apalis_worker::<J>(&worker, &name, &shutdown).await {
-            Ok(()) => return,
+            Ok(()) if shutdown.is_cancelled() => return,
+            Ok(()) => tracing::warn!(queue = J::QUEUE, "queue worker ended by itself, starting another in {pause:?}"),
             Err(error) => tracing::warn!(queue = J::QUEUE, %error, "queue worker ended, starting another in {pause:?}"),
         }
         if started.elapsed() > Duration::from_mins(1) {
@@ -91,7 +92,7 @@ async fn run_apalis_worker<J: Work>(
         .backend(backend)
         .data(worker.clone())
         // without this line it is unlimited
-        .concurrency(J::concurrency(&worker.config))
+        .concurrency(J::concurrency(worker))
         // without this line all handlers share one task, and a worker that ends leaves its handlers running
         .parallelize(spawn_bound)
         .on_event(|_, event| {
@@ -115,8 +116,10 @@ fn spawn_bound<F: Future<Output: Send> + Send + 'static>(future: F) -> AbortOnDr
 
 async fn stop_at_shutdown(context: &WorkerContext, shutdown: &CancellationToken) -> std::convert::Infallible {
     shutdown.cancelled().await;
-    if let Err(error) = context.stop() {
-        tracing::debug!(%error, "queue worker had stopped already");
+    // a worker that is just starting cannot be stopped yet, and would run for ever if it were not asked again
+    while let Err(error) = context.stop() {
+        tracing::debug!(%error, "queue worker cannot stop yet");
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
     std::future::pending().await
 }

@@ -22,6 +22,9 @@ use tracing::Instrument;
 
 use crate::{Worker, lease, pipeline};
 
+/// How long a run that failed by a fault of this host waits before it is tried again: most such faults pass.
+const RETRY_PAUSE: Duration = Duration::from_secs(3);
+
 /// Why a run has to stop before its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StopReason {
@@ -61,21 +64,30 @@ impl StopSign {
 /// The runs of this process.
 pub(crate) struct Runs {
     places: Arc<Semaphore>,
-    held: Arc<Mutex<HashMap<GenerationId, StopSign>>>,
+    held: Arc<Mutex<Held>>,
+}
+
+/// Entries are told apart by a number of their own: a run that lost its lease may still be ending here while the same
+/// generation is taken again.
+#[derive(Default)]
+struct Held {
+    entries: HashMap<u64, (GenerationId, StopSign)>,
+    next: u64,
+    closed: bool,
 }
 
 /// A run's entry in the list; leaving scope ends it.
 pub(crate) struct Entry {
     /// Told to stop through this.
     pub(crate) stop: StopSign,
-    id: GenerationId,
-    held: Arc<Mutex<HashMap<GenerationId, StopSign>>>,
+    number: u64,
+    held: Arc<Mutex<Held>>,
     _place: OwnedSemaphorePermit,
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        lock(&self.held).remove(&self.id);
+        lock(&self.held).entries.remove(&self.number);
     }
 }
 
@@ -85,37 +97,42 @@ impl Runs {
         Self { places: Arc::new(Semaphore::new(places)), held: Arc::default() }
     }
 
-    /// Waits for a place; `None` when the process shuts down.
-    pub(crate) async fn take_place(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.places).acquire_owned().await.ok()
-    }
-
-    /// Enters a run into the list.
-    pub(crate) fn enter(&self, place: OwnedSemaphorePermit, id: GenerationId) -> Entry {
+    /// Waits for a place and enters a run into the list; `None` when the process shuts down. To be done before the run is
+    /// claimed, so that no claimed run can be missed by an abort or by a shutdown.
+    pub(crate) async fn enter(&self, id: GenerationId) -> Option<Entry> {
+        let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
+        let mut held = lock(&self.held);
+        if held.closed {
+            return None;
+        }
         let stop = StopSign::default();
-        lock(&self.held).insert(id, stop.clone());
-        Entry { stop, id, held: Arc::clone(&self.held), _place: place }
+        let number = held.next;
+        held.next += 1;
+        held.entries.insert(number, (id, stop.clone()));
+        Some(Entry { stop, number, held: Arc::clone(&self.held), _place: place })
     }
 
     /// How many runs there are.
     pub(crate) fn count(&self) -> usize {
-        lock(&self.held).len()
+        lock(&self.held).entries.len()
     }
 
     /// Tells one run to stop, if it is ours.
     pub(crate) fn stop(&self, id: GenerationId, reason: StopReason) {
-        if let Some(sign) = lock(&self.held).get(&id) {
+        for (_, sign) in lock(&self.held).entries.values().filter(|(held, _)| *held == id) {
             sign.stop(reason);
         }
     }
 
     /// The runs of this process.
     pub(crate) fn ids(&self) -> Vec<GenerationId> {
-        lock(&self.held).keys().copied().collect()
+        lock(&self.held).entries.values().map(|(id, _)| *id).collect()
     }
 
-    /// Lets runs end by themselves for `patience`, then tells the rest to stop and waits until they did.
-    pub(crate) async fn drain(&self, patience: Duration) {
+    /// Lets in no more runs, lets those that are there end by themselves for `patience`, then tells the rest to stop and
+    /// waits for at most `stopping` until they did.
+    pub(crate) async fn drain(&self, patience: Duration, stopping: Duration) {
+        lock(&self.held).closed = true;
         self.places.close();
         let all_ended = async {
             while self.count() > 0 {
@@ -126,11 +143,11 @@ impl Runs {
         if tokio::time::timeout(patience, &mut all_ended).await.is_ok() {
             return;
         }
-        for sign in lock(&self.held).values() {
+        for (_, sign) in lock(&self.held).entries.values() {
             sign.stop(StopReason::Shutdown);
         }
         // a run that does not even stop has a lease that will run out
-        if tokio::time::timeout(patience, all_ended).await.is_err() {
+        if tokio::time::timeout(stopping, all_ended).await.is_err() {
             tracing::error!(runs = self.count(), "some runs did not stop in time");
         }
     }
@@ -140,9 +157,15 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Works on a claimed generation to its end, whatever that is, and writes the end down.
-pub(crate) async fn run_generation(worker: Arc<Worker>, claimed: Claimed, entry: Entry) {
-    let (id, fence) = (claimed.id, claimed.fence);
+/// Claims a generation and works on it to its end, whatever that is, and writes the end down. Nothing is done when there is
+/// nothing to claim: another worker was quicker, or it ended.
+pub(crate) async fn run_generation(worker: Arc<Worker>, id: GenerationId, entry: Entry) -> anyhow::Result<()> {
+    let lease = Duration::from_millis(worker.config.timing.lease_ms);
+    let mut connection = worker.config.pool.acquire().await?;
+    let claimed = db::generations::claim(&mut connection, id, &worker.name, lease).await?;
+    drop(connection);
+    let Some(claimed) = claimed else { return Ok(()) };
+    let fence = claimed.fence;
     let span = tracing::info_span!("run", generation.id = %id, variant = %claimed.key, fence);
     let work = async {
         let lease = lease::keep(Arc::clone(&worker), id, fence, entry.stop.clone());
@@ -160,6 +183,7 @@ pub(crate) async fn run_generation(worker: Arc<Worker>, claimed: Claimed, entry:
     if let Err(error) = tokio::task::spawn_blocking(shared::os::return_free_memory).await {
         tracing::debug!(%error, "free memory was not returned");
     }
+    Ok(())
 }
 
 async fn write_end(
@@ -173,7 +197,7 @@ async fn write_end(
         Ok(()) => return Ok(()),
         Err(error) => error,
     };
-    let (id, fence, variant) = (claimed.id, claimed.fence, claimed.variant_id);
+    let (id, fence) = (claimed.id, claimed.fence);
     let mut transaction = worker.config.pool.begin().await.context("no connection")?;
     let written = match (stop.reason(), error) {
         (Some(StopReason::Lost), _) => {
@@ -186,7 +210,8 @@ async fn write_end(
         }
         (Some(StopReason::Shutdown), _) => {
             tracing::info!("handed back for another worker");
-            hand_back(&mut transaction, id, fence).await
+            let now = db::generations::hand_back(&mut transaction, id, fence).await;
+            announce(&mut transaction, claimed, now, Duration::ZERO).await
         }
         (None, StageError::Fail(message)) => {
             tracing::warn!(message, "run failed");
@@ -194,17 +219,8 @@ async fn write_end(
         }
         (None, StageError::Internal(error)) => {
             tracing::error!(error = format!("{error:#}"), "run could not go on");
-            match db::generations::retry_or_fail(&mut transaction, id, fence).await {
-                Ok((State::Queued, _)) => {
-                    Ok(jobs::enqueue(&mut transaction, &GenerateJob { generation: id, fence }).await?)
-                }
-                Ok((state, message)) => {
-                    Ok(events::emit_state(&mut transaction, variant, id, state, message.as_deref())
-                        .await
-                        .map(|_| ())?)
-                }
-                Err(error) => Err(error),
-            }
+            let now = db::generations::retry_or_fail(&mut transaction, id, fence).await;
+            announce(&mut transaction, claimed, now, RETRY_PAUSE).await
         }
         // an abort that came in at the very end, or a run that was taken over: the row knows
         (None, StageError::Stopped) => {
@@ -244,12 +260,56 @@ async fn end_if_cancelled(
     Err(WriteError::Lost)
 }
 
-async fn hand_back(
+/// Tells the world what became of a run that was given up: rings the bell for one that is queued again.
+async fn announce(
     connection: &mut sqlx::PgConnection,
-    generation: GenerationId,
-    fence: i64,
+    claimed: &Claimed,
+    now: Result<(State, Option<String>), WriteError>,
+    pause: Duration,
 ) -> Result<(), WriteError> {
-    db::generations::hand_back(connection, generation, fence).await?;
-    jobs::enqueue(connection, &GenerateJob { generation, fence }).await?;
+    let (state, message) = now?;
+    if state == State::Queued {
+        let job = GenerateJob { generation: claimed.id, fence: claimed.fence };
+        jobs::enqueue_after(connection, &job, pause).await?;
+    } else {
+        events::emit_state(connection, claimed.variant_id, claimed.id, state, message.as_deref()).await?;
+    }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_old_run_that_ends_late_does_not_take_the_new_one_off_the_list() {
+        let runs = Runs::new(2);
+        let id = GenerationId::new();
+        let old = runs.enter(id).await.unwrap();
+        let new = runs.enter(id).await.unwrap();
+        drop(old);
+        assert_eq!(runs.count(), 1);
+        runs.stop(id, StopReason::Aborted);
+        assert_eq!(new.stop.reason(), Some(StopReason::Aborted));
+    }
+
+    #[tokio::test]
+    async fn nothing_enters_once_the_drain_began_and_what_waits_is_let_go() {
+        let runs = Arc::new(Runs::new(1));
+        let id = GenerationId::new();
+        let entry = runs.enter(id).await.unwrap();
+        let waiting = {
+            let runs = Arc::clone(&runs);
+            tokio::spawn(async move { runs.enter(GenerationId::new()).await.is_some() })
+        };
+        let ends_when_told = tokio::spawn(async move {
+            entry.stop.token().cancelled().await;
+            entry.stop.reason()
+        });
+        runs.drain(Duration::ZERO, Duration::from_secs(10)).await;
+        assert_eq!(ends_when_told.await.unwrap(), Some(StopReason::Shutdown));
+        assert!(!waiting.await.unwrap());
+        assert!(runs.enter(id).await.is_none());
+        assert_eq!(runs.count(), 0);
+    }
 }

@@ -343,52 +343,68 @@ pub async fn end_unfinished(
     one_row(rows.rows_affected())
 }
 
-/// Gives the run back at shutdown, for another worker to go on with. The caller rings the bell in the same transaction.
-pub async fn hand_back(conn: &mut PgConnection, id: GenerationId, fence: i64) -> Result<(), WriteError> {
-    let rows = sqlx::query!(
-        r#"
-        UPDATE generations SET state = 'queued', worker = NULL, lease_until = NULL
-         WHERE id = $1 AND fence = $2 AND state = 'running'
-        "#,
-        id as GenerationId,
-        fence,
-    )
-    .execute(conn)
-    .await?;
-    one_row(rows.rows_affected())
+/// Gives the run back at shutdown, for another worker to go on with. Gives the state it has now, and what the variant says:
+/// one that was to be aborted is aborted. The caller rings the bell or tells of the end in the same transaction.
+pub async fn hand_back(
+    conn: &mut PgConnection,
+    id: GenerationId,
+    fence: i64,
+) -> Result<(State, Option<String>), WriteError> {
+    give_up(conn, id, fence, 0).await
 }
 
 /// After a failure of this host or of the database: queues the run again, or ends it after as many failures without a new
-/// checkpoint as deaths would end it. Gives the state it has now, and what the variant says.
+/// checkpoint as deaths would end it. Gives the same as [`hand_back`].
 pub async fn retry_or_fail(
     conn: &mut PgConnection,
     id: GenerationId,
     fence: i64,
 ) -> Result<(State, Option<String>), WriteError> {
+    give_up(conn, id, fence, 1).await
+}
+
+async fn give_up(
+    conn: &mut PgConnection,
+    id: GenerationId,
+    fence: i64,
+    failures: i32,
+) -> Result<(State, Option<String>), WriteError> {
     let row = sqlx::query!(
         r#"
         WITH held AS (
-            UPDATE generations
-               SET state = CASE WHEN crash_count + 1 >= $3 THEN 'error' ELSE 'queued' END,
-                   crash_count = crash_count + 1, worker = NULL, lease_until = NULL,
-                   finished_at = CASE WHEN crash_count + 1 >= $3 THEN now() END,
-                   error_message = CASE WHEN crash_count + 1 >= $3
-                       THEN 'Generation failed ' || (crash_count + 1) || ' times in stage '
-                            || COALESCE(stage, 'cloning') || ' by a fault of the server; its log says more' END
+            SELECT id, crash_count + $3 AS failures,
+                   CASE WHEN cancel_requested_at IS NOT NULL THEN 'aborted'
+                        WHEN $3 > 0 AND crash_count + $3 >= $4 THEN 'error'
+                        ELSE 'queued' END AS next
+              FROM generations
              WHERE id = $1 AND fence = $2 AND state = 'running'
-            RETURNING variant_id, state, error_message
+               FOR UPDATE
+        ),
+        given_up AS (
+            UPDATE generations g
+               SET state = held.next, crash_count = held.failures, worker = NULL, lease_until = NULL,
+                   finished_at = CASE held.next WHEN 'queued' THEN NULL ELSE now() END,
+                   error_message = CASE held.next
+                       WHEN 'aborted' THEN $5
+                       WHEN 'error' THEN 'Generation failed ' || held.failures || ' times in stage '
+                            || COALESCE(g.stage, 'cloning') || ' by a fault of the server; its log says more' END
+              FROM held
+             WHERE g.id = held.id
+            RETURNING g.variant_id, g.state, g.error_message
         )
         UPDATE variants v
-           SET status = CASE held.state WHEN 'queued' THEN v.status ELSE held.state END,
-               error_message = held.error_message, updated_at = now(),
-               current_stage = CASE held.state WHEN 'queued' THEN v.current_stage END
-          FROM held
-         WHERE v.id = held.variant_id
-        RETURNING held.state AS "state: State", held.error_message AS message
+           SET status = CASE given_up.state WHEN 'queued' THEN v.status ELSE given_up.state END,
+               error_message = given_up.error_message, updated_at = now(),
+               current_stage = CASE given_up.state WHEN 'queued' THEN v.current_stage END
+          FROM given_up
+         WHERE v.id = given_up.variant_id
+        RETURNING given_up.state AS "state!: State", given_up.error_message AS message
         "#,
         id as GenerationId,
         fence,
+        failures,
         super::recovery::MAX_CRASHES,
+        super::aborts::ABORTED_BY_USER,
     )
     .fetch_optional(conn)
     .await?

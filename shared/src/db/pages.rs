@@ -100,8 +100,8 @@ pub async fn reuse(
         found AS (
             SELECT DISTINCT ON (old.slug, old.input_hash) old.slug, old.input_hash, old.markdown
               FROM pages old JOIN earlier ON earlier.id = old.generation_id
-             WHERE old.markdown IS NOT NULL AND old.checked
-             ORDER BY old.slug, old.input_hash, earlier.created_at DESC
+             WHERE old.markdown IS NOT NULL
+             ORDER BY old.slug, old.input_hash, old.checked DESC, earlier.created_at DESC
         )
         UPDATE pages p
            SET markdown = found.markdown, updated_at = now()

@@ -1,32 +1,47 @@
 //! The tables of apalis: our own INSERT (decisions.md 2), the heartbeat, and the pruning that apalis lacks.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use sqlx::PgConnection;
+
+use super::generations::interval;
 
 /// The channel on which apalis's trigger announces new tasks; the payload is JSON with `job_type`.
 pub const TASK_CHANNEL: &str = "apalis::job::insert";
 
-/// Puts a task into a queue, due now. A task of the same key that still waits or runs stays alone; one that has ended is
+/// When a task is due.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Due {
+    /// Higher goes first.
+    pub priority: i32,
+    /// How long it waits at least.
+    pub pause: Duration,
+}
+
+/// Puts a task into a queue. A task of the same key that still waits or runs stays alone; one that has ended is
 /// put back. Attempts are practically unlimited: our rows decide about retries.
 pub async fn push(
     conn: &mut PgConnection,
     queue: &str,
     payload: &Value,
     idempotency_key: &str,
-    priority: i32,
+    due: Due,
 ) -> sqlx::Result<()> {
     sqlx::query!(
         r#"
         INSERT INTO apalis.jobs (id, job_type, job, status, max_attempts, run_at, priority, idempotency_key, metadata)
-        VALUES (apalis.generate_ulid(), $1, convert_to($2::jsonb::text, 'UTF8'), 'Pending', 1000000, now(), $4, $3, '')
+        VALUES (apalis.generate_ulid(), $1, convert_to($2::jsonb::text, 'UTF8'), 'Pending', 1000000,
+                now() + $5::interval, $4, $3, '')
         ON CONFLICT (job_type, idempotency_key) DO UPDATE
-           SET status = 'Pending', run_at = now(), lock_by = NULL, lock_at = NULL, done_at = NULL
+           SET status = 'Pending', run_at = EXCLUDED.run_at, lock_by = NULL, lock_at = NULL, done_at = NULL
          WHERE jobs.status IN ('Done', 'Failed', 'Killed')
         "#,
         queue,
         payload,
         idempotency_key,
-        priority,
+        due.priority,
+        interval(due.pause),
     )
     .execute(conn)
     .await?;

@@ -28,14 +28,16 @@ pub async fn try_lock(conn: &mut PgConnection) -> sqlx::Result<bool> {
     sqlx::query_scalar!(r#"SELECT pg_try_advisory_xact_lock(733001) AS "locked!""#).fetch_one(conn).await
 }
 
-/// Decides about every run whose lease has run out.
+/// Decides about every run whose lease has run out, and ends the queued ones that somebody asked to abort: nobody claims
+/// those any more.
 pub async fn reap_expired(conn: &mut PgConnection) -> sqlx::Result<Vec<Reaped>> {
     let reaped = sqlx::query_as!(
         Reaped,
         r#"
         WITH expired AS (
             SELECT id FROM generations
-             WHERE state = 'running' AND lease_until < now()
+             WHERE (state = 'running' AND lease_until < now())
+                OR (state = 'queued' AND cancel_requested_at IS NOT NULL)
              ORDER BY lease_until
              LIMIT 500
                FOR UPDATE SKIP LOCKED

@@ -2,8 +2,12 @@
 //!
 //! A new kind is one payload file here, one work file in `worker/src/jobs`, and one line in the worker's registration.
 
+use std::time::Duration;
+
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::PgConnection;
+
+use crate::db;
 
 mod generate;
 mod abort;
@@ -25,6 +29,12 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + Unpin + 'static {
 
 /// Puts a job into its queue as part of the caller's transaction.
 pub async fn enqueue<J: Job>(conn: &mut PgConnection, job: &J) -> sqlx::Result<()> {
+    enqueue_after(conn, job, Duration::ZERO).await
+}
+
+/// The same for a job that is due after a pause.
+pub async fn enqueue_after<J: Job>(conn: &mut PgConnection, job: &J, pause: Duration) -> sqlx::Result<()> {
     let payload = serde_json::to_value(job).map_err(|error| sqlx::Error::Encode(error.into()))?;
-    crate::db::queue::push(conn, J::QUEUE, &payload, &job.idempotency_key(), J::PRIORITY).await
+    let due = db::queue::Due { priority: J::PRIORITY, pause };
+    db::queue::push(conn, J::QUEUE, &payload, &job.idempotency_key(), due).await
 }

@@ -8,13 +8,12 @@ use shared::{
     jobs::{AbortJob, GenerateJob, Job},
 };
 
-use crate::{Worker, WorkerConfig, runner::Work};
+use crate::{Worker, runner::Work};
 
 impl Work for AbortJob {
     const TIMEOUT: Duration = Duration::from_mins(10);
 
-    /// They only wait.
-    fn concurrency(_: &WorkerConfig) -> usize {
+    fn concurrency(_: &Worker) -> usize {
         16
     }
 
@@ -38,7 +37,11 @@ impl Work for AbortJob {
             if over {
                 return Ok(());
             }
-            tokio::time::sleep(Duration::from_millis(500)).await;
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_millis(500)) => {}
+                // the end of this process does not wait for another's lease; the reaper ends the run when that is over
+                () = worker.shutdown.cancelled() => return Ok(()),
+            }
         }
     }
 }

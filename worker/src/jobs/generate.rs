@@ -2,29 +2,22 @@
 
 use std::{sync::Arc, time::Duration};
 
-use shared::{db, jobs::GenerateJob};
+use shared::jobs::GenerateJob;
 
-use crate::{Worker, WorkerConfig, runner::Work, runs::run_generation};
+use crate::{Worker, runner::Work, runs::run_generation};
 
 impl Work for GenerateJob {
     /// Only the waiting is bounded by this; a run is bounded by its lease and by the time limits of its calls.
     const TIMEOUT: Duration = Duration::from_hours(168);
 
-    fn concurrency(config: &WorkerConfig) -> usize {
-        config.generations
+    /// As many as the process may hold: a task that was taken and waits here is one that an idle worker does not get.
+    fn concurrency(worker: &Worker) -> usize {
+        worker.config.generations
     }
 
     async fn work(self, worker: Arc<Worker>) -> anyhow::Result<()> {
-        let Some(place) = worker.runs.take_place().await else { return Ok(()) };
-        let mut connection = worker.config.pool.acquire().await?;
-        let lease = Duration::from_millis(worker.config.timing.lease_ms);
-        let claimed = db::generations::claim(&mut connection, self.generation, &worker.name, lease).await?;
-        drop(connection);
-        // nothing to take: another worker was quicker, or it ended
-        let Some(claimed) = claimed else { return Ok(()) };
-        // the run outlives this handler (decisions.md 4): if the queue's worker ends, the lease still says whose it is
-        let run = worker.runs.enter(place, claimed.id);
-        tokio::spawn(run_generation(worker, claimed, run)).await?;
-        Ok(())
+        let Some(entry) = worker.runs.enter(self.generation).await else { return Ok(()) };
+        // claim and run outlive this handler (decisions.md 4): if the queue's worker ends, the lease still says whose it is
+        tokio::spawn(run_generation(worker, self.generation, entry)).await?
     }
 }
