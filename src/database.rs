@@ -82,7 +82,7 @@ impl Database {
     async fn wait_for_answer(&self) -> anyhow::Result<PgPool> {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
-            match db::connect(&self.url, 2).await {
+            match db::connect_to_migrate(&self.url).await {
                 Ok(pool) => return Ok(pool),
                 // a wrong address stays wrong; a server that starts will answer
                 Err(error) if is_final(&error) || tokio::time::Instant::now() > deadline => {

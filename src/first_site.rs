@@ -144,6 +144,7 @@ pub(crate) async fn make(
     tokio::select! {
         made = wanted.wait(&instance.pool, &instance.listening, |_| {}) => made.map(|_| wanted.docs_path()),
         () = shutdown.cancelled() => bail!("stopped before it was ready"),
+        () = instance.broke_off() => bail!("the worker or the API ended before it was ready"),
     }
 }
 

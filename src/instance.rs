@@ -10,7 +10,7 @@ use shared::{
 };
 use sites::store::SiteStore;
 use sqlx::PgPool;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -22,8 +22,9 @@ use crate::{
 /// Connections of an API process (decisions.md 11).
 pub(crate) const API_CONNECTIONS: u32 = 10;
 
-/// API and worker end within this together, so that the database has its ten seconds and all is over within thirty.
-const PARTS_END_WITHIN: Duration = Duration::from_secs(19);
+/// How long API and worker together may take to end. The database's own end comes on top, and all of it is to be done within
+/// 30 s of the signal.
+const STOPPING: Duration = Duration::from_secs(17);
 
 /// How an instance is put together.
 pub(crate) struct InstanceSettings {
@@ -89,6 +90,13 @@ impl Instance {
         format!("http://{}", self.address)
     }
 
+    /// Comes back when the API or the worker ended by itself; [`Self::run_until`] says why.
+    pub(crate) async fn broke_off(&self) {
+        while !self.api.is_finished() && !self.worker.is_finished() {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    }
+
     /// Runs until `shutdown`, or until a part fails, and then stops everything in order: taking requests and work, the runs,
     /// the database.
     pub(crate) async fn run_until(mut self, shutdown: CancellationToken) -> anyhow::Result<()> {
@@ -99,7 +107,7 @@ impl Instance {
             result = &mut self.worker => Err(part_ended("worker", result)),
         };
         self.stop.cancel();
-        let deadline = tokio::time::Instant::now() + PARTS_END_WITHIN;
+        let deadline = Instant::now() + STOPPING;
         for (name, part) in [("API", self.api), ("worker", self.worker)] {
             // a part that has ended already was reported above, and must not be awaited twice
             if part.is_finished() && ended.is_err() {
@@ -112,10 +120,16 @@ impl Instance {
             }
         }
         drop(self.listening);
-        self.pool.close().await;
-        self.worker_pool.close().await;
+        tokio::join!(close(&self.pool), close(&self.worker_pool));
         self.database.stop().await;
         ended
+    }
+}
+
+/// Closes a pool. Something that did not stop in time may hold a connection for ever, and must not hold up the end.
+pub(crate) async fn close(pool: &PgPool) {
+    if tokio::time::timeout(Duration::from_secs(1), pool.close()).await.is_err() {
+        tracing::warn!("some database connections were still in use");
     }
 }
 

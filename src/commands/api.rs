@@ -11,7 +11,7 @@ use sites::store::SiteStore;
 
 use crate::{
     database::Database,
-    instance::{API_CONNECTIONS, bind},
+    instance::{API_CONNECTIONS, bind, close},
     signals,
 };
 
@@ -60,7 +60,7 @@ pub(crate) async fn run_api(settings: ApiOnlySettings) -> anyhow::Result<()> {
     };
     let state = ApiState::new(parts, pepper)?;
     println!("docmill listens on http://{}", listener.local_addr()?);
-    api::serve(listener, state, shutdown).await?;
-    pool.close().await;
-    Ok(())
+    let ended = api::serve(listener, state, shutdown).await;
+    close(&pool).await;
+    ended
 }

@@ -4,7 +4,8 @@ use std::io::Write;
 
 use anyhow::Context;
 use clap::Args;
-use shared::settings::{ApiSettings, DataSettings, DatabaseSettings, Secret, check_admin_key};
+use shared::settings::{ApiSettings, DataSettings, DatabaseSettings, Secret, WriterSettings, check_admin_key};
+use tokio_util::sync::CancellationToken;
 
 use super::worker::WorkSettings;
 use crate::{
@@ -42,6 +43,7 @@ pub(crate) async fn serve(settings: ServeSettings) -> anyhow::Result<()> {
     let data_dir = DataDir::open(settings.data.data_dir()?)?;
     let (admin_key, is_new) = admin_key(&settings.api, &data_dir)?;
     let writers = settings.work.writers.clone();
+    let asked = Asked { first_site: settings.first_site, login_link: settings.login_link };
     let instance = Instance::start(InstanceSettings {
         sites_dir: settings.data.sites_dir()?,
         database: settings.database,
@@ -52,20 +54,42 @@ pub(crate) async fn serve(settings: ServeSettings) -> anyhow::Result<()> {
         data_dir,
     })
     .await?;
-    if is_new {
-        say(&format!("new admin key (user `admin`, kept in the data folder): {}", admin_key.expose()))?;
+    let new_key = is_new.then_some(&admin_key);
+    let welcomed = welcome(&instance, new_key, &asked, &writers, &shutdown).await;
+    if welcomed.is_err() {
+        // what was started is stopped in order, whatever happened
+        shutdown.cancel();
+    }
+    instance.run_until(shutdown).await.and(welcomed)
+}
+
+/// What is done once at start besides serving.
+struct Asked {
+    first_site: Option<String>,
+    login_link: bool,
+}
+
+/// Tells whoever started the program what they need to know, and makes the first site.
+async fn welcome(
+    instance: &Instance,
+    new_key: Option<&Secret>,
+    asked: &Asked,
+    writers: &WriterSettings,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<()> {
+    if let Some(key) = new_key {
+        say(&format!("new admin key (user `admin`, kept in the data folder): {}", key.expose()))?;
     }
     say(&format!("docmill listens on {}", instance.base_url()))?;
-    if let Some(repository) = &settings.first_site {
-        let made = first_site::make(&instance, repository, &writers, &shutdown).await;
-        match made {
-            Ok(path) => print_link(&instance, &path).await?,
+    if let Some(repository) = &asked.first_site {
+        match first_site::make(instance, repository, writers, shutdown).await {
+            Ok(path) => print_link(instance, &path).await?,
             Err(error) => tracing::error!(error = format!("{error:#}"), "the first site could not be made"),
         }
-    } else if settings.login_link {
-        print_link(&instance, "/").await?;
+    } else if asked.login_link {
+        print_link(instance, "/").await?;
     }
-    instance.run_until(shutdown).await
+    Ok(())
 }
 
 /// The key that was set, or the one of the data folder; says whether it was made just now.

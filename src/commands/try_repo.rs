@@ -87,6 +87,8 @@ pub(crate) async fn try_repository(settings: TrySettings) -> anyhow::Result<()> 
     .await?;
     let made = tokio::select! {
         made = make(&instance, &wanted, &writers) => made.map(Some),
+        // the end of a part is told by what comes last
+        () = instance.broke_off() => Ok(None),
         () = shutdown.cancelled() => Ok(None),
     };
     let folder = match made {

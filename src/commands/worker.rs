@@ -13,7 +13,7 @@ use sites::store::SiteStore;
 use sqlx::PgPool;
 use worker::WorkerConfig;
 
-use crate::{data_dir::DataDir, database::Database, signals};
+use crate::{data_dir::DataDir, database::Database, instance, signals};
 
 /// Connections of a worker (decisions.md 11).
 pub(crate) const WORKER_CONNECTIONS: u32 = 5;
@@ -31,6 +31,10 @@ pub(crate) struct WorkSettings {
     #[arg(long, env = "WORKER_GENERATIONS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1000),
           value_name = "COUNT")]
     pub(crate) worker_generations: u16,
+    /// AI command lines this process runs at the same time, whatever generation they work for; each takes hundreds of MB
+    #[arg(long, env = "WORKER_AI_SLOTS", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000),
+          value_name = "COUNT")]
+    pub(crate) worker_ai_slots: u16,
 }
 
 /// Settings of `docmill worker`.
@@ -69,9 +73,9 @@ pub(crate) async fn run_worker(settings: WorkerOnlySettings) -> anyhow::Result<(
     let listening = Listening::start(&pool).await.context("cannot listen to the database")?;
     let store = SiteStore::local(&sites_dir)?;
     let config = worker_config(&settings.work, pool.clone(), listening, store, &data_dir.work_dir())?;
-    worker::run(config, shutdown).await?;
-    pool.close().await;
-    Ok(())
+    let ended = worker::run(config, shutdown).await;
+    instance::close(&pool).await;
+    ended
 }
 
 /// The environment, without what is not UTF-8: no key and no address is.
@@ -99,6 +103,7 @@ pub(crate) fn worker_config(
         clone_limits: CloneLimits::default(),
         timing: settings.timing.clone(),
         generations: settings.worker_generations.into(),
+        ai_slots: settings.worker_ai_slots.into(),
         program: std::env::current_exe().context("this program cannot find its own file")?,
         variables: variables(),
     })

@@ -2,6 +2,7 @@
 
 mod killed;
 mod ended;
+mod database;
 
 use std::path::PathBuf;
 

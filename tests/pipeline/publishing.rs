@@ -110,3 +110,19 @@ async fn temporary_trees_are_gone_when_the_run_is_over() {
         std::thread::yield_now();
     }
 }
+
+#[tokio::test]
+async fn up_to_date_shows_the_served_site_and_not_what_an_ended_run_left() {
+    let world = World::start().await;
+    let repository = Repository::library("adder");
+    let key = variant("adder", Provider::Claude);
+    let served = world.generate(&repository, &key, false).await;
+    world.stand_ins.set("pages", "5");
+    world.stand_ins.set("mode.page-page-5", "auth");
+    let failed = world.generate(&repository, &key, true).await;
+    assert_eq!(failed.status, Status::Error);
+    assert_ne!(failed.plan_json, served.plan_json);
+    let row = world.generate(&repository, &key, false).await;
+    assert_eq!((row.status, row.current_stage), (Status::Ready, Some(Stage::UpToDate)));
+    assert_eq!((row.page_count, row.plan_json), (served.page_count, served.plan_json));
+}

@@ -1,6 +1,10 @@
 //! One Postgres for all tests of a run, and a fresh database for each test, copied from a migrated template.
 
-use std::{path::PathBuf, sync::atomic::AtomicU32, sync::atomic::Ordering};
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    path::PathBuf,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use docmill::postgres::EmbeddedPostgres;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -11,10 +15,13 @@ static NEXT: AtomicU32 = AtomicU32::new(0);
 
 const TEMPLATE: &str = "migrated";
 
-/// The folder of the shared server. Outside the tree, because the server's user must be able to reach it.
+/// The folder of the shared server. Outside the tree, because the server's user must be able to reach it; one for each
+/// checkout, so that the tests of two can run at the same time.
 fn data_dir() -> PathBuf {
     let user = if shared::os::is_root() { "root".into() } else { std::env::var("USER").unwrap_or_default() };
-    std::env::temp_dir().join(format!("docmill-tests-{user}"))
+    let mut checkout = DefaultHasher::new();
+    env!("CARGO_MANIFEST_DIR").hash(&mut checkout);
+    std::env::temp_dir().join(format!("docmill-tests-{user}-{:x}", checkout.finish()))
 }
 
 async fn postgres() -> &'static EmbeddedPostgres {
@@ -57,12 +64,21 @@ fn url_of(postgres: &EmbeddedPostgres, database: &str) -> String {
 
 /// The address of a database of this test's own, with the schema and nothing in it.
 pub(crate) async fn fresh_database() -> String {
+    copy_of(TEMPLATE).await
+}
+
+/// The address of a database of this test's own without any schema.
+pub(crate) async fn empty_database() -> String {
+    copy_of("template0").await
+}
+
+async fn copy_of(template: &str) -> String {
     let postgres = postgres().await;
     let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
     let mut connection = PgConnection::connect(postgres.url()).await.unwrap();
     // two copies of one template cannot be made at the same time
     sqlx::query("SELECT pg_advisory_lock(1)").execute(&mut connection).await.unwrap();
-    sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE}")))
+    sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name} TEMPLATE {template}")))
         .execute(&mut connection)
         .await
         .unwrap();

@@ -106,6 +106,7 @@ impl World {
             clone_limits: CloneLimits::default(),
             timing: short_timing(),
             generations: 32,
+            ai_slots: 10,
             program: env!("CARGO_BIN_EXE_docmill").into(),
             variables: self.variables(),
         }

@@ -23,7 +23,7 @@ use shared::{
 };
 use sites::store::SiteStore;
 use sqlx::PgPool;
-use tokio::task::JoinSet;
+use tokio::{sync::Semaphore, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use writers::cli::{CliSettings, Environment, sweep_leftovers};
@@ -49,6 +49,8 @@ pub struct WorkerConfig {
     pub timing: TimingSettings,
     /// Generations this process holds at the same time.
     pub generations: usize,
+    /// AI command lines this process runs at the same time.
+    pub ai_slots: usize,
     /// This program, which parses foreign source in a child process of its own.
     pub program: PathBuf,
     /// The environment from which AI command lines get what is theirs (keys, base URLs), and nothing else.
@@ -69,6 +71,8 @@ pub(crate) struct Worker {
     name: String,
     runs: runs::Runs,
     clis: CliSettings,
+    /// One for each AI command line that may run.
+    ai_slots: Semaphore,
     /// Cancelled when the process is to end.
     shutdown: CancellationToken,
 }
@@ -89,7 +93,8 @@ pub async fn run(config: WorkerConfig, shutdown: CancellationToken) -> anyhow::R
     // ends with the process, and before it when a part breaks off
     let shutdown = shutdown.child_token();
     let name = runner::unique_name("worker");
-    let worker = Arc::new(Worker { name, config, runs, clis, shutdown: shutdown.clone() });
+    let ai_slots = Semaphore::new(config.ai_slots);
+    let worker = Arc::new(Worker { name, config, runs, clis, ai_slots, shutdown: shutdown.clone() });
     sweep_dead_runs(&worker).await?;
 
     let runs_ended = CancellationToken::new();

@@ -60,8 +60,8 @@ async fn reap(worker: &Worker, look: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Deletes what nobody needs: ended tasks, old events, sessions that ran out, sites no page can still be open from, pinned
-/// commits of ended runs.
+/// Deletes what nobody needs: ended tasks, old events, sessions that ran out, sites no page can still be open from or
+/// that were never finished, pinned commits of ended runs.
 async fn tidy(worker: &Worker) -> anyhow::Result<()> {
     let mut connection = worker.config.pool.acquire().await?;
     db::queue::prune(&mut connection).await?;
@@ -70,6 +70,12 @@ async fn tidy(worker: &Worker) -> anyhow::Result<()> {
     for (generation, prefix) in db::recovery::list_outdated_sites(&mut connection, 100).await? {
         worker.config.store.remove_site(&prefix.parse()?).await?;
         db::recovery::forget_site(&mut connection, generation).await?;
+    }
+    // what a worker that died or lost its lease had begun to publish
+    let prefixes = worker.config.store.list_prefixes().await?;
+    let folders = prefixes.iter().map(|prefix| (prefix.generation(), prefix.to_string())).collect::<Vec<_>>();
+    for prefix in db::recovery::list_abandoned_sites(&mut connection, &folders).await? {
+        worker.config.store.remove_site(&prefix.parse()?).await?;
     }
     let pinned = worker.config.store.list_commits().await?;
     let active = db::recovery::list_active_of(&mut connection, &pinned).await?;

@@ -412,6 +412,23 @@ async fn give_up(
     Ok((row.state, row.message))
 }
 
+/// The generation that made the served site of a variant, and the number of its pages.
+pub async fn find_served(conn: &mut PgConnection, variant: i64) -> sqlx::Result<Option<(GenerationId, i32)>> {
+    let row = sqlx::query!(
+        r#"
+        SELECT g.id AS "id: GenerationId",
+               (SELECT count(*)::integer FROM pages p WHERE p.generation_id = g.id) AS "pages!"
+          FROM variants v
+          JOIN generations g ON g.variant_id = v.id AND g.site_prefix = v.site_prefix
+         WHERE v.id = $1
+        "#,
+        variant,
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(|row| (row.id, row.pages)))
+}
+
 /// The variant that a generation, the newest or a past one, is of.
 pub async fn find_variant_id(conn: &mut PgConnection, id: GenerationId) -> sqlx::Result<Option<i64>> {
     sqlx::query_scalar!("SELECT variant_id FROM generations WHERE id = $1", id as GenerationId)

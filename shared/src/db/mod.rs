@@ -43,15 +43,20 @@ fn one_row(rows_affected: u64) -> Result<(), WriteError> {
 /// Opens a pool of at most `max_connections`. Statements end after 10 s, waits for locks after 3 s, transactions that do
 /// nothing after 30 s; a dead peer is noticed by the server within about 25 s.
 pub async fn connect(url: &str, max_connections: u32) -> Result<PgPool, sqlx::Error> {
+    let limits = [("statement_timeout", "10s"), ("lock_timeout", "3s"), ("idle_in_transaction_session_timeout", "30s")];
+    open_pool(url, max_connections, &limits).await
+}
+
+/// Opens a pool for [`migrate`], without those limits: a process waits as long as another one migrates, and a change of a large
+/// table takes its time.
+pub async fn connect_to_migrate(url: &str) -> Result<PgPool, sqlx::Error> {
+    open_pool(url, 2, &[]).await
+}
+
+async fn open_pool(url: &str, max_connections: u32, limits: &[(&str, &str)]) -> Result<PgPool, sqlx::Error> {
     let options: PgConnectOptions = url.parse()?;
-    let options = options.application_name("docmill").options([
-        ("statement_timeout", "10s"),
-        ("lock_timeout", "3s"),
-        ("idle_in_transaction_session_timeout", "30s"),
-        ("tcp_keepalives_idle", "10"),
-        ("tcp_keepalives_interval", "5"),
-        ("tcp_keepalives_count", "3"),
-    ]);
+    let keepalive = [("tcp_keepalives_idle", "10"), ("tcp_keepalives_interval", "5"), ("tcp_keepalives_count", "3")];
+    let options = options.application_name("docmill").options(keepalive).options(limits.iter().copied());
     PgPoolOptions::new()
         .max_connections(max_connections)
         .acquire_timeout(Duration::from_secs(5))

@@ -126,6 +126,30 @@ pub async fn list_outdated_sites(conn: &mut PgConnection, limit: i64) -> sqlx::R
     Ok(rows.into_iter().map(|row| (row.id, row.site_prefix)).collect())
 }
 
+/// Which of these folders hold what was never served: their generation ended an hour ago with another folder, or with none.
+/// Folders of generations that this database does not know are left alone.
+pub async fn list_abandoned_sites(
+    conn: &mut PgConnection,
+    folders: &[(GenerationId, String)],
+) -> sqlx::Result<Vec<String>> {
+    let (ids, prefixes): (Vec<uuid::Uuid>, Vec<String>) =
+        folders.iter().map(|(id, prefix)| (id.0, prefix.clone())).unzip();
+    sqlx::query_scalar!(
+        r#"
+        SELECT folder.prefix AS "prefix!"
+          FROM unnest($1::uuid[], $2::text[]) AS folder (id, prefix)
+          JOIN generations g ON g.id = folder.id
+          JOIN variants v ON v.id = g.variant_id
+         WHERE g.finished_at < now() - interval '1 hour'
+           AND g.site_prefix IS DISTINCT FROM folder.prefix AND v.site_prefix IS DISTINCT FROM folder.prefix
+        "#,
+        &ids,
+        &prefixes,
+    )
+    .fetch_all(conn)
+    .await
+}
+
 /// Forgets a folder that was removed.
 pub async fn forget_site(conn: &mut PgConnection, id: GenerationId) -> sqlx::Result<()> {
     sqlx::query!("UPDATE generations SET site_prefix = NULL WHERE id = $1", id as GenerationId).execute(conn).await?;

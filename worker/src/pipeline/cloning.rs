@@ -20,16 +20,21 @@ pub(crate) struct Pinned {
     pub(crate) commit_time: DateTime<Utc>,
 }
 
-/// File name of the pack in the store.
-const PACK: &str = "commit.pack";
+/// File name of a pack, in the store and on its way there. It names the commit: a worker that lost its lease and stored what
+/// it had fetched must not replace another commit's pack.
+fn pack_name(commit: &CommitSha) -> String {
+    format!("{commit}.pack")
+}
+
 /// Clones, pins and packs.
 pub(crate) async fn pin_commit(run: &Run) -> Result<Pinned, StageError> {
     let checkout = clone(run).await?;
     tracing::info!(branch = %checkout.branch, commit = %checkout.commit, "cloned");
-    let pack = run.work_dir.path().join(PACK);
+    let name = pack_name(&checkout.commit);
+    let pack = run.work_dir.path().join(&name);
     git::pack_commit(&checkout, &pack, run.clone_limits(), run.cancel()).await.map_err(git_failure)?;
     let config = &run.worker.config;
-    config.store.put_commit(run.claimed.id, PACK, &pack).await.map_err(|error| match error {
+    config.store.put_commit(run.claimed.id, &name, &pack).await.map_err(|error| match error {
         full @ StoreError::Full(_) => StageError::Fail(full.to_string()),
         other => StageError::Internal(anyhow::Error::from(other).context("cannot keep the pinned commit")),
     })?;
@@ -46,9 +51,10 @@ pub(crate) async fn open_checkout(run: &Run, pinned: &Pinned) -> Result<Checkout
     if let Some(checkout) = run.checkout.lock().await.take() {
         return Ok(checkout);
     }
-    let pack = run.work_dir.path().join(PACK);
+    let name = pack_name(&pinned.commit);
+    let pack = run.work_dir.path().join(&name);
     let store = &run.worker.config.store;
-    if !store.get_commit(run.claimed.id, PACK, &pack).await.context("cannot read the pinned commit")? {
+    if !store.get_commit(run.claimed.id, &name, &pack).await.context("cannot read the pinned commit")? {
         return Err(StageError::Fail(
             "the pinned commit is not in SITES_DIR; workers on several hosts must share that folder".into(),
         ));

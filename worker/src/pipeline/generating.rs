@@ -54,6 +54,16 @@ pub(crate) async fn save_page(
     markdown: &str,
     pages_total: usize,
 ) -> Result<(), StageError> {
+    run.persist(|| try_save_page(run, stage, slug, markdown, pages_total).boxed()).await
+}
+
+async fn try_save_page(
+    run: &Run,
+    stage: Stage,
+    slug: &PageSlug,
+    markdown: &str,
+    pages_total: usize,
+) -> Result<(), StageError> {
     let (id, fence) = (run.claimed.id, run.claimed.fence);
     let mut connection = run.worker.config.pool.acquire().await?;
     db::pages::save(&mut connection, id, fence, slug, markdown).await?;
@@ -132,12 +142,12 @@ async fn write_page(
     page: PlannedPage,
 ) -> Result<Result<(), PageFailure>, StageError> {
     let context = run.call_context();
-    let written = match retrying(&context, || writer.write_page(&context, plan, &page)).await {
+    let written = match retrying(&context, || run.call(writer.write_page(&context, plan, &page))).await {
         Ok(written) => written,
         Err(error) => return Ok(Err((page.slug.clone(), error))),
     };
-    run.settle(written.usage).await?;
     save_page(run, Stage::GeneratingPages, &page.slug, &written.value, plan.pages().count()).await?;
+    run.settle(written.usage).await?;
     Ok(Ok(()))
 }
 

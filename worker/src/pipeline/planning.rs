@@ -16,7 +16,7 @@ pub(crate) async fn plan_pages(run: &Run, checkout: &Checkout, writer: &dyn Writ
         repo_url: run.source.web_links(&checkout.commit).map(|links| links.repository),
     };
     let context = run.call_context();
-    let written = retrying(&context, || writer.plan(&context, &wish))
+    let written = retrying(&context, || run.call(writer.plan(&context, &wish)))
         .await
         .map_err(|error| StageError::Fail(format!("planning failed: {error}")))?;
     run.settle(written.usage).await?;

@@ -21,14 +21,18 @@ pub(crate) async fn publish_site(run: &Run, pinned: &Pinned, plan: Plan, pages: 
     run.enter(Stage::Rendering).await?;
     let page_count = i32::try_from(pages.len()).unwrap_or(i32::MAX);
     let info = site_info(run, pinned);
-    let rendering = tokio::task::spawn_blocking(move || render_site(&plan, &pages, &info));
-    let files = rendering.await.map_err(anyhow::Error::from)?;
     let prefix = SitePrefix::new(run.claimed.id, run.claimed.fence);
     let store = &run.worker.config.store;
-    publish(store, &prefix, &files)
-        .await
-        .map_err(|error| StageError::Fail(format!("the site could not be written: {error:#}")))?;
-    let switched = switch(run, pinned, &prefix, page_count).await;
+    let written = async {
+        let rendering = tokio::task::spawn_blocking(move || render_site(&plan, &pages, &info));
+        let files = rendering.await.map_err(anyhow::Error::from)?;
+        let published = publish(store, &prefix, &files).await;
+        published.map_err(|error| StageError::Fail(format!("the site could not be written: {error}")))
+    };
+    let switched = match run.unless_stopped(written).await {
+        Ok(Ok(_)) => switch(run, pinned, &prefix, page_count).await,
+        Ok(Err(error)) | Err(error) => Err(error),
+    };
     // only when it is certain that nobody serves it: a commit whose answer was lost may have happened
     if matches!(switched, Err(StageError::Stopped))
         && let Err(error) = store.remove_site(&prefix).await

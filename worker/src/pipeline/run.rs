@@ -3,10 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
+use futures_util::{FutureExt, future::BoxFuture};
 use serde::{Serialize, de::DeserializeOwned};
 use shared::{
     db::{self, generations::Claimed},
     events,
+    provider::Provider,
     settings::CloneLimits,
     source::RepoSource,
     stage::Stage,
@@ -80,8 +82,7 @@ impl Run {
         let started = std::time::Instant::now();
         let result = self.unless_stopped(work.instrument(span)).await??;
         let kept = serde_json::to_value(&result).context("cannot keep the result of a stage")?;
-        let mut connection = self.worker.config.pool.acquire().await?;
-        db::generations::save_checkpoint(&mut connection, self.claimed.id, self.claimed.fence, stage, &kept).await?;
+        self.persist(|| self.save_checkpoint(stage, &kept).boxed()).await?;
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::info!(stage = stage.as_str(), stage.duration_ms = duration_ms, "stage done");
         Ok(result)
@@ -106,8 +107,34 @@ impl Run {
     /// Adds what a call cost.
     pub(crate) async fn settle(&self, usage: Usage) -> Result<(), StageError> {
         let Some(cost) = usage.cost_usd else { return Ok(()) };
-        let mut connection = self.worker.config.pool.acquire().await?;
-        Ok(db::generations::add_cost(&mut connection, self.claimed.id, self.claimed.fence, cost).await?)
+        // an answer that was lost may count a call twice, which is better than losing its result
+        self.persist(|| self.add_cost(cost).boxed()).await
+    }
+
+    /// Does a write again as long as the database is out of reach and the lease holds: what is written was paid for.
+    pub(crate) async fn persist<'a>(
+        &self,
+        write: impl Fn() -> BoxFuture<'a, Result<(), StageError>>,
+    ) -> Result<(), StageError> {
+        loop {
+            match write().await {
+                Err(StageError::Internal(error)) if is_out_of_reach(&error) => {
+                    tracing::warn!(error = format!("{error:#}"), "cannot keep a result yet, trying again");
+                    self.unless_stopped(tokio::time::sleep(Duration::from_millis(500))).await?;
+                }
+                written => return written,
+            }
+        }
+    }
+
+    /// Makes a call of a writer. An AI command line is a large process: a host runs only so many at a time, whoever asks.
+    pub(crate) async fn call<T>(&self, call: impl Future<Output = T>) -> T {
+        let _slot = match self.claimed.key.provider {
+            Provider::Builtin => None,
+            // never closed
+            _ => self.worker.ai_slots.acquire().await.ok(),
+        };
+        call.await
     }
 
     /// What every call of a writer knows.
@@ -127,12 +154,23 @@ impl Run {
     }
 
     /// Gives up a future when the run is told to stop; dropping it kills what it started.
-    async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T, StageError> {
+    pub(crate) async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T, StageError> {
         tokio::select! {
             biased;
             () = self.stop.token().cancelled() => Err(StageError::Stopped),
             result = work => Ok(result),
         }
+    }
+
+    async fn save_checkpoint(&self, stage: Stage, result: &serde_json::Value) -> Result<(), StageError> {
+        let mut connection = self.worker.config.pool.acquire().await?;
+        let (id, fence) = (self.claimed.id, self.claimed.fence);
+        Ok(db::generations::save_checkpoint(&mut connection, id, fence, stage, result).await?)
+    }
+
+    async fn add_cost(&self, cost_usd: f64) -> Result<(), StageError> {
+        let mut connection = self.worker.config.pool.acquire().await?;
+        Ok(db::generations::add_cost(&mut connection, self.claimed.id, self.claimed.fence, cost_usd).await?)
     }
 
     async fn checkpoint<T: DeserializeOwned>(&self, stage: Stage) -> Result<Option<T>, StageError> {
@@ -148,5 +186,17 @@ impl Run {
                 Ok(None)
             }
         }
+    }
+}
+
+/// Whether the database could not be reached, or was just restarting: no answer about the statement itself.
+fn is_out_of_reach(error: &anyhow::Error) -> bool {
+    match error.downcast_ref::<sqlx::Error>() {
+        Some(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut) => true,
+        // 08: connection lost; 57P01 to 57P03: shut down, crashed, starting
+        Some(sqlx::Error::Database(error)) => {
+            error.code().is_some_and(|code| code.starts_with("08") || code.starts_with("57P0"))
+        }
+        _ => false,
     }
 }

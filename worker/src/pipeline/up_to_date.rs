@@ -5,8 +5,10 @@ use shared::{
     events,
     generation::State,
     names::CommitSha,
+    plan::Plan,
     stage::Stage,
 };
+use sqlx::PgConnection;
 
 use super::{StageError, run::Run};
 use crate::git;
@@ -43,7 +45,7 @@ pub(crate) async fn find_unchanged_head(run: &Run) -> Result<Option<CommitSha>, 
 pub(crate) async fn finish(run: &Run, commit: &CommitSha) -> Result<(), StageError> {
     let (id, fence, variant) = (run.claimed.id, run.claimed.fence, run.claimed.variant_id);
     let mut transaction = run.worker.config.pool.begin().await?;
-    let pages = db::variants::find(&mut transaction, variant).await?.map_or(0, |row| row.page_count);
+    let pages = show_served(run, &mut transaction).await?;
     let finished =
         Finished { site_prefix: None, commit: commit.clone(), page_count: pages, final_stage: Some(Stage::UpToDate) };
     db::generations::finish(&mut transaction, id, fence, &finished).await?;
@@ -52,4 +54,20 @@ pub(crate) async fn finish(run: &Run, commit: &CommitSha) -> Result<(), StageErr
     transaction.commit().await?;
     tracing::info!("up to date");
     Ok(())
+}
+
+/// Shows the plan of the served site again, in case a run in between failed or was aborted and left its own; gives the number
+/// of its pages.
+async fn show_served(run: &Run, connection: &mut PgConnection) -> Result<i32, StageError> {
+    let (id, fence) = (run.claimed.id, run.claimed.fence);
+    let Some((maker, pages)) = db::generations::find_served(connection, run.claimed.variant_id).await? else {
+        let row = db::variants::find(connection, run.claimed.variant_id).await?;
+        return Ok(row.map_or(0, |row| row.page_count));
+    };
+    let kept = db::generations::find_checkpoint(connection, maker, Stage::Planning).await?;
+    if let Some(plan) = kept.and_then(|kept| serde_json::from_value::<Plan>(kept).ok()) {
+        let json = serde_json::to_string(&plan).map_err(anyhow::Error::from)?;
+        db::generations::show_plan(connection, id, fence, &json, plan.repo_type).await?;
+    }
+    Ok(pages)
 }

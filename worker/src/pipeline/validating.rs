@@ -50,7 +50,7 @@ async fn revise(
     let sentences: Vec<String> = findings.iter().map(|finding| finding.message.clone()).collect();
     tracing::info!(page = %slug, findings = sentences.len(), "page goes back to its writer");
     let context = run.call_context();
-    let written = retrying(&context, || writer.revise_page(&context, plan, page, &markdown, &sentences))
+    let written = retrying(&context, || run.call(writer.revise_page(&context, plan, page, &markdown, &sentences)))
         .await
         .map_err(|error| StageError::Fail(format!("page `{slug}` could not be written again: {error}")))?;
     run.settle(written.usage).await?;
