@@ -52,7 +52,11 @@ pub(crate) async fn run_worker(settings: WorkerOnlySettings) -> anyhow::Result<(
     let shutdown = signals::shutdown_token()?;
     let data_dir = DataDir::open(settings.data.data_dir()?)?;
     let sites_dir = settings.data.sites_dir()?;
-    let database = Database::open(&settings.database, "worker").await?;
+    let database = tokio::select! {
+        database = Database::open(&settings.database, "worker") => database?,
+        // a database that does not answer is waited for longer than the end of the program may take
+        () = shutdown.cancelled() => return Ok(()),
+    };
     let pool = database.connect(WORKER_CONNECTIONS).await?;
     let listening = Listening::start(&pool).await.context("cannot listen to the database")?;
     let store = SiteStore::local(&sites_dir)?;
@@ -82,6 +86,9 @@ pub(crate) fn worker_config(
         generations: settings.worker_generations.into(),
         ai_slots: settings.worker_ai_slots.into(),
         program: std::env::current_exe().context("this program cannot find its own file")?,
-        variables: std::env::vars().collect(),
+        // `vars` would panic at one that is not UTF-8
+        variables: std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect(),
     })
 }

@@ -14,7 +14,11 @@ async fn connect() -> PgConnection {
 }
 
 async fn status(connection: &mut PgConnection, queue: &str) -> Vec<String> {
-    sqlx::query_scalar("SELECT status FROM apalis.jobs WHERE job_type = $1").bind(queue).fetch_all(connection).await.unwrap()
+    sqlx::query_scalar("SELECT status FROM apalis.jobs WHERE job_type = $1")
+        .bind(queue)
+        .fetch_all(connection)
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
@@ -22,7 +26,10 @@ async fn the_pinned_apalis_is_the_one_we_know() {
     let mut connection = connect().await;
     let migrations: i64 =
         sqlx::query_scalar("SELECT count(*) FROM apalis._sqlx_migrations").fetch_one(&mut connection).await.unwrap();
-    assert_eq!(migrations, 23, "apalis-postgres changed its schema: look at migrations/20261121000005_queue_corset.sql");
+    assert_eq!(
+        migrations, 23,
+        "apalis-postgres changed its schema: look at migrations/20261121000005_queue_corset.sql"
+    );
     let arguments: String = sqlx::query_scalar(
         "SELECT pg_get_function_arguments(oid) || ' -> ' || pg_get_function_result(oid) FROM pg_proc WHERE proname = 'get_jobs'",
     )
@@ -71,10 +78,12 @@ async fn a_fetch_takes_one_due_task_of_its_queue_by_priority() {
         let due = db::queue::Due { priority, ..Default::default() };
         db::queue::push(&mut connection, queue, &serde_json::json!({}), id, due).await.unwrap();
     }
-    sqlx::query("INSERT INTO apalis.workers (id, worker_type, storage_name, last_seen) VALUES ('w', 'one', 's', now())")
-        .execute(&mut connection)
-        .await
-        .unwrap();
+    sqlx::query(
+        "INSERT INTO apalis.workers (id, worker_type, storage_name, last_seen) VALUES ('w', 'one', 's', now())",
+    )
+    .execute(&mut connection)
+    .await
+    .unwrap();
     let fetched: Vec<(String, String)> =
         sqlx::query_as("SELECT idempotency_key, status FROM apalis.get_jobs('w', 'one', 1)")
             .fetch_all(&mut connection)
@@ -93,10 +102,12 @@ async fn a_fetch_reads_the_index_and_not_the_backlog() {
     .execute(&mut connection)
     .await
     .unwrap();
-    sqlx::query("INSERT INTO apalis.workers (id, worker_type, storage_name, last_seen) VALUES ('w', 'big', 's', now())")
-        .execute(&mut connection)
-        .await
-        .unwrap();
+    sqlx::query(
+        "INSERT INTO apalis.workers (id, worker_type, storage_name, last_seen) VALUES ('w', 'big', 's', now())",
+    )
+    .execute(&mut connection)
+    .await
+    .unwrap();
     sqlx::query("ANALYZE apalis.jobs").execute(&mut connection).await.unwrap();
     let before: i64 = sequentially_read(&mut connection).await;
     for _ in 0..5 {
@@ -106,7 +117,11 @@ async fn a_fetch_reads_the_index_and_not_the_backlog() {
 }
 
 async fn sequentially_read(connection: &mut PgConnection) -> i64 {
-    sqlx::query_scalar("SELECT pg_stat_force_next_flush()::text").fetch_one(&mut *connection).await.map(|_: String| ()).unwrap();
+    sqlx::query_scalar("SELECT pg_stat_force_next_flush()::text")
+        .fetch_one(&mut *connection)
+        .await
+        .map(|_: String| ())
+        .unwrap();
     sqlx::query_scalar("SELECT seq_tup_read FROM pg_stat_user_tables WHERE schemaname = 'apalis' AND relname = 'jobs'")
         .fetch_one(connection)
         .await

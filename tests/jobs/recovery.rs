@@ -71,7 +71,10 @@ async fn a_queued_generation_without_a_task_is_found() {
     let pool = pool().await;
     let mut connection = pool.acquire().await.unwrap();
     let id = start(&mut connection).await.unwrap();
-    sqlx::query("UPDATE generations SET created_at = now() - interval '1 minute'").execute(&mut *connection).await.unwrap();
+    sqlx::query("UPDATE generations SET created_at = now() - interval '1 minute'")
+        .execute(&mut *connection)
+        .await
+        .unwrap();
     assert!(db::recovery::list_unrung(&mut connection).await.unwrap().is_empty());
     sqlx::query("DELETE FROM apalis.jobs").execute(&mut *connection).await.unwrap();
     assert_eq!(db::recovery::list_unrung(&mut connection).await.unwrap(), [(id, 0)]);
@@ -84,11 +87,15 @@ async fn a_folder_that_was_never_served_is_found_and_no_other() {
     let id = start(&mut connection).await.unwrap();
     let fence = claim(&mut connection, id).await.unwrap().fence;
     let folder = |name: &str| (id, name.to_owned());
-    let folders = [folder("prefix"), folder("of-a-dead-worker"), (GenerationId::new(), "of-another-database".to_owned())];
+    let folders =
+        [folder("prefix"), folder("of-a-dead-worker"), (GenerationId::new(), "of-another-database".to_owned())];
     assert_eq!(db::recovery::list_abandoned_sites(&mut connection, &folders).await.unwrap(), Vec::<String>::new());
     db::generations::finish(&mut connection, id, fence, &finished()).await.unwrap();
     assert_eq!(db::recovery::list_abandoned_sites(&mut connection, &folders).await.unwrap(), Vec::<String>::new());
-    sqlx::query("UPDATE generations SET finished_at = now() - interval '2 hours'").execute(&mut *connection).await.unwrap();
+    sqlx::query("UPDATE generations SET finished_at = now() - interval '2 hours'")
+        .execute(&mut *connection)
+        .await
+        .unwrap();
     let abandoned = db::recovery::list_abandoned_sites(&mut connection, &folders).await.unwrap();
     assert_eq!(abandoned, ["of-a-dead-worker"]);
 }

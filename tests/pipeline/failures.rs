@@ -53,7 +53,10 @@ async fn a_page_that_stays_bad_ends_the_run_and_the_others_are_kept() {
 #[tokio::test]
 async fn a_page_that_fails_its_checks_is_written_once_more() {
     let world = World::start().await;
-    world.stand_ins.set_text("page-page-1", "# Page 1\n\nLet me look at the code first, before I write anything at all about what is in there.\n");
+    world.stand_ins.set_text(
+        "page-page-1",
+        "# Page 1\n\nLet me look at the code first, before I write anything at all about what is in there.\n",
+    );
     let row = world.generate(&Repository::library("adder"), &variant("adder", Provider::Gemini), false).await;
     assert_eq!((row.status, row.error_message.as_deref()), (Status::Ready, None));
     let page = world.page(&row, "page-1").await.unwrap();
@@ -88,7 +91,8 @@ async fn a_broken_plan_is_asked_for_again_once() {
 #[tokio::test]
 async fn broken_links_between_pages_are_repaired_or_become_text() {
     let world = World::start().await;
-    let text = "# Page 1\n\nSee [the second](PAGE-2.md), and [another](nowhere.html), which has never been there at all.\n";
+    let text =
+        "# Page 1\n\nSee [the second](PAGE-2.md), and [another](nowhere.html), which has never been there at all.\n";
     world.stand_ins.set_text("page-page-1", text);
     world.stand_ins.set_text("revise-page-1", text);
     let row = world.generate(&Repository::library("adder"), &variant("adder", Provider::Claude), false).await;

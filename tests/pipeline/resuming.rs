@@ -35,7 +35,10 @@ async fn forcing_ignores_what_a_ready_run_made() {
     let repository = Repository::library("adder");
     let key = variant("adder", Provider::Claude);
     world.generate(&repository, &key, false).await;
-    world.stand_ins.set_text("page-page-1", "# Page 1\n\nThis is a new text, with other words than the first one had, and long enough to pass.\n");
+    world.stand_ins.set_text(
+        "page-page-1",
+        "# Page 1\n\nThis is a new text, with other words than the first one had, and long enough to pass.\n",
+    );
     let row = world.generate(&repository, &key, true).await;
     let page = world.page(&row, "page-1").await.unwrap();
     assert!(page.contains("a new text"), "{page} {row:?}");

@@ -45,7 +45,10 @@ async fn make_template(postgres: &EmbeddedPostgres) {
             .await
             .unwrap();
     for name in old {
-        sqlx::query(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).execute(&mut connection).await.unwrap();
+        sqlx::query(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)")))
+            .execute(&mut connection)
+            .await
+            .unwrap();
     }
     sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {TEMPLATE}"))).execute(&mut connection).await.unwrap();
     let pool = shared::db::connect(&url_of(postgres, TEMPLATE), 2).await.unwrap();

@@ -17,8 +17,12 @@ impl Repository {
     /// A small Rust library on branch `main`.
     pub(crate) fn library(name: &str) -> Self {
         let repository = Self::empty(name);
-        repository.write("README.md", &format!("# {name}\n\n{name} adds numbers, and it does so with care.\n\n## Usage\n\nCall `add`.\n"));
-        repository.write("Cargo.toml", &format!("[package]\nname = \"{name}\"\nversion = \"1.2.3\"\nedition = \"2024\"\n"));
+        repository.write(
+            "README.md",
+            &format!("# {name}\n\n{name} adds numbers, and it does so with care.\n\n## Usage\n\nCall `add`.\n"),
+        );
+        repository
+            .write("Cargo.toml", &format!("[package]\nname = \"{name}\"\nversion = \"1.2.3\"\nedition = \"2024\"\n"));
         repository.write(
             "src/lib.rs",
             "//! Adding numbers.\n\n/// Adds two numbers.\npub fn add(a: i64, b: i64) -> i64 {\n    a + b\n}\n\n/// A sum that grows.\npub struct Sum {\n    /// So far.\n    pub total: i64,\n}\n",

@@ -128,12 +128,8 @@ impl World {
 
     /// Asks for a generation as `POST /api/generate` does; `None` when one is active.
     pub(crate) async fn request(&self, repository: &Repository, key: &VariantKey, force: bool) -> Option<GenerationId> {
-        let request = NewGeneration {
-            requested_by: key.owner.clone(),
-            force,
-            repo_type: None,
-            call_timeout_minutes: 1,
-        };
+        let request =
+            NewGeneration { requested_by: key.owner.clone(), force, repo_type: None, call_timeout_minutes: 1 };
         let source = RepoSource::LocalPath(repository.path());
         let mut transaction = self.pool.begin().await.unwrap();
         let id = jobs::start_generation(&mut transaction, key, &source, &request).await.unwrap();
