@@ -101,6 +101,8 @@ pub async fn run(config: WorkerConfig, shutdown: CancellationToken) -> anyhow::R
 
     // without its queues or its reaper a worker only looks alive
     let broken = tokio::select! {
+        // parts end at a shutdown, too
+        biased;
         () = shutdown.cancelled() => None,
         ended = parts.join_next() => ended,
     };
