@@ -28,46 +28,6 @@ pub fn return_free_memory() {
     }
 }
 
-/// Ends every process of a group at once. That the group is gone is not an error.
-#[expect(unsafe_code, reason = "std can signal only a direct child, not a group")]
-pub fn kill_group(group: u32) {
-    let Some(group) = i32::try_from(group).ok().filter(|group| *group > 1) else {
-        return;
-    };
-    // SAFETY: kill takes two numbers; the group is above 1, so it is neither our own nor every process
-    unsafe {
-        libc::kill(-group, libc::SIGKILL);
-    }
-}
-
-/// No file that the child or its children write may grow above `file_bytes`: writing more fails with "File too large",
-/// and the signal that would end the writer without a word is ignored. None of them may take more than `memory_bytes`
-/// of memory of its own; files mapped for reading do not count.
-#[expect(unsafe_code, reason = "limits of a child can only be set between fork and exec")]
-pub fn limit_files_and_memory(command: &mut Command, file_bytes: u64, memory_bytes: u64) {
-    // SAFETY: getrlimit and setrlimit touch only the local variable, signal sets no handler, and none allocates
-    unsafe {
-        command.pre_exec(move || {
-            for (resource, bytes) in [(libc::RLIMIT_FSIZE, file_bytes), (libc::RLIMIT_DATA, memory_bytes)] {
-                let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-                if libc::getrlimit(resource, &raw mut limit) != 0 {
-                    return Err(io::Error::last_os_error());
-                }
-                // an ordinary user cannot raise a limit again
-                limit.rlim_max = limit.rlim_max.min(bytes);
-                limit.rlim_cur = limit.rlim_max;
-                if libc::setrlimit(resource, &raw const limit) != 0 {
-                    return Err(io::Error::last_os_error());
-                }
-            }
-            if libc::signal(libc::SIGXFSZ, libc::SIG_IGN) == libc::SIG_ERR {
-                return Err(io::Error::last_os_error());
-            }
-            Ok(())
-        });
-    }
-}
-
 /// The child gets `signal` when the thread that starts it ends, so start it from a thread that lives as long as this
 /// process. Safe with `uid`/`gid` on the same command: the hook runs after they changed, as the kernel wants it.
 #[expect(unsafe_code, reason = "a death signal can only be asked for between fork and exec")]
@@ -121,57 +81,67 @@ pub fn own_session(command: &mut Command) {
     }
 }
 
-/// Limits of a child. They hold for everything it starts, too.
-#[derive(Debug, Clone, Copy)]
-pub struct ResourceLimits {
-    /// Most open files.
-    pub open_files: u64,
-    /// Largest file that may be written, in bytes; who writes more is ended by `SIGXFSZ`.
-    pub file_bytes: u64,
-    /// A number that nobody but its author would choose. It is kept as the limit of "file locks", which Linux has
-    /// ignored since 2.4.25: descendants inherit it whatever session, environment or parent they have, and anyone may
-    /// read it in `/proc/PID/limits`.
-    pub mark: u64,
+/// What a child may take; everything it starts is bound, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resource {
+    /// Files open at the same time.
+    OpenFiles,
+    /// Bytes of the largest file it may write; who writes more is ended by `SIGXFSZ`, see [`ignore_large_file_signal`].
+    FileBytes,
+    /// Bytes of address space, files mapped for reading included: what asks for more gets an error.
+    AddressSpaceBytes,
+    /// Bytes of memory of its own; files mapped for reading do not count.
+    DataBytes,
+    /// Bytes of a core file.
+    CoreBytes,
+    /// No limit but a mark, a number that nobody but its author would choose. It is kept as the limit of "file locks",
+    /// which Linux has ignored since 2.4.25: descendants inherit it whatever session, environment or parent they have, and
+    /// anyone may read it in `/proc/PID/limits`.
+    Mark,
 }
 
-/// Sets the limits of the child; it also leaves no core files.
+impl Resource {
+    fn number(self) -> libc::__rlimit_resource_t {
+        const FILE_LOCKS: libc::__rlimit_resource_t = 10;
+        match self {
+            Self::OpenFiles => libc::RLIMIT_NOFILE,
+            Self::FileBytes => libc::RLIMIT_FSIZE,
+            Self::AddressSpaceBytes => libc::RLIMIT_AS,
+            Self::DataBytes => libc::RLIMIT_DATA,
+            Self::CoreBytes => libc::RLIMIT_CORE,
+            Self::Mark => FILE_LOCKS,
+        }
+    }
+}
+
+/// Limits a child.
 #[expect(unsafe_code, reason = "limits of a child can only be set between fork and exec")]
-pub fn limit_resources(command: &mut Command, limits: ResourceLimits) {
-    const FILE_LOCKS: libc::__rlimit_resource_t = 10;
-    let wanted = [
-        (libc::RLIMIT_NOFILE, limits.open_files),
-        (libc::RLIMIT_FSIZE, limits.file_bytes),
-        (libc::RLIMIT_CORE, 0),
-        (FILE_LOCKS, limits.mark),
-    ];
+pub fn limit<const N: usize>(command: &mut Command, limits: [(Resource, u64); N]) {
     // SAFETY: getrlimit and setrlimit read and write only the local variables and do not allocate
     unsafe {
         command.pre_exec(move || {
-            for (resource, value) in wanted {
+            for (resource, value) in limits {
                 let mut current = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-                check(libc::getrlimit(resource, &raw mut current))?;
+                check(libc::getrlimit(resource.number(), &raw mut current))?;
                 // an ordinary user cannot raise a limit again
                 let value = value.min(current.rlim_max);
                 let limit = libc::rlimit { rlim_cur: value, rlim_max: value };
-                check(libc::setrlimit(resource, &raw const limit))?;
+                check(libc::setrlimit(resource.number(), &raw const limit))?;
             }
             Ok(())
         });
     }
 }
 
-/// Limits the address space of the child to this many bytes: what asks for more gets an error, and a process that cannot
-/// live with it ends by itself. Inherited by the child's own children.
-#[expect(unsafe_code, reason = "a limit for the child alone can only be set between fork and exec")]
-pub fn limit_memory(command: &mut Command, bytes: u64) {
-    // SAFETY: the closure calls only setrlimit, which is async-signal-safe, and does not allocate
+/// A child that writes more than [`Resource::FileBytes`] gets the error "File too large" instead of a signal that would end
+/// it without a word.
+#[expect(unsafe_code, reason = "a signal of a child can only be ignored between fork and exec")]
+pub fn ignore_large_file_signal(command: &mut Command) {
+    // SAFETY: signal sets no handler and touches no memory
     unsafe {
-        command.pre_exec(move || {
-            let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
-            if libc::setrlimit(libc::RLIMIT_AS, &raw const limit) != 0 {
-                return Err(io::Error::last_os_error());
-            }
-            Ok(())
+        command.pre_exec(|| match libc::signal(libc::SIGXFSZ, libc::SIG_IGN) {
+            libc::SIG_ERR => Err(io::Error::last_os_error()),
+            _ => Ok(()),
         });
     }
 }
@@ -298,7 +268,7 @@ mod tests {
     fn a_child_is_told_its_memory_limit_and_keeps_it() {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", "ulimit -v"]);
-        limit_memory(&mut command, 512 << 20);
+        limit(&mut command, [(Resource::AddressSpaceBytes, 512 << 20)]);
         let output = command.output().unwrap();
         assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), (512 << 10).to_string());
     }

@@ -43,7 +43,11 @@ pub(crate) async fn run_api(settings: ApiOnlySettings) -> anyhow::Result<()> {
     settings.git.check()?;
     let pepper = pepper::load_or_create(pepper_file, false)?;
     let listener = bind(&settings.api).await?;
-    let database = Database::open(&settings.database, "api").await?;
+    let database = tokio::select! {
+        database = Database::open(&settings.database, "api") => database?,
+        // a database that does not answer is waited for longer than the end of the program may take
+        () = shutdown.cancelled() => return Ok(()),
+    };
     let pool = database.connect(API_CONNECTIONS).await?;
     pepper::agree(&pool, &pepper).await?;
     let parts = ApiParts {

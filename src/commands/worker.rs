@@ -68,7 +68,11 @@ pub(crate) async fn run_worker(settings: WorkerOnlySettings) -> anyhow::Result<(
     settings.work.check()?;
     let data_dir = DataDir::open(settings.data.data_dir()?)?;
     let sites_dir = settings.data.sites_dir()?;
-    let database = Database::open(&settings.database, "worker").await?;
+    let database = tokio::select! {
+        database = Database::open(&settings.database, "worker") => database?,
+        // a database that does not answer is waited for longer than the end of the program may take
+        () = shutdown.cancelled() => return Ok(()),
+    };
     let pool = database.connect(WORKER_CONNECTIONS).await?;
     let listening = Listening::start(&pool).await.context("cannot listen to the database")?;
     let store = SiteStore::local(&sites_dir)?;

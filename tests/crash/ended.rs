@@ -56,6 +56,22 @@ async fn two_workers_share_twenty_generations() {
 }
 
 #[tokio::test]
+async fn a_worker_that_waits_for_its_database_ends_when_told() {
+    let world = World::without_worker().await;
+    // nobody listens on port 1
+    let away = [("DATABASE_URL", "postgres://docmill@127.0.0.1:1/docmill"), ("LOG_LEVEL", "debug")];
+    let worker = start_worker(&world, "waiting", &away);
+    let deadline = Instant::now() + std::time::Duration::from_secs(20);
+    while !std::fs::read_to_string(log_of(&world, "waiting")).unwrap().contains("does not answer yet") {
+        assert!(Instant::now() < deadline, "it does not wait");
+        tokio::task::yield_now().await;
+    }
+    let asked = Instant::now();
+    assert_eq!(worker.terminate(), Some(0));
+    assert!(asked.elapsed().as_secs() < 5, "it waited for {:?}", asked.elapsed());
+}
+
+#[tokio::test]
 async fn a_worker_without_room_leaves_tasks_to_others() {
     let world = World::without_worker().await;
     let _full = start_worker(&world, "full", &[("WORKER_GENERATIONS", "1")]);

@@ -25,6 +25,7 @@ async fn a_running_generation_is_aborted_and_its_processes_die() {
     let row = world.wait_for_end(&key).await;
     assert_eq!((row.status, row.error_message.as_deref()), (Status::Aborted, Some("Generation aborted by user")));
     println!("aborted after {:?}", asked.elapsed());
+    assert!(asked.elapsed() < Duration::from_secs(5), "an abort answers within 5 s");
     let folder = world.stand_ins.program("claude");
     let deadline = Instant::now() + Duration::from_secs(5);
     while processes_of(folder.parent().unwrap().to_str().unwrap()) > 0 {

@@ -16,7 +16,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use shared::settings::CloneLimits;
+use shared::{
+    os::{self, Resource, Signal},
+    settings::CloneLimits,
+};
 
 use super::error::{GitError, GitFailure};
 
@@ -126,9 +129,11 @@ pub(super) fn git(max_file_bytes: u64) -> Command {
         .stderr(Stdio::piped())
         .process_group(0)
         .kill_on_drop(true);
-    shared::os::limit_files_and_memory(command.as_std_mut(), max_file_bytes, MAX_MEMORY_BYTES);
+    let limits = [(Resource::FileBytes, max_file_bytes), (Resource::DataBytes, MAX_MEMORY_BYTES)];
+    os::limit(command.as_std_mut(), limits);
+    os::ignore_large_file_signal(command.as_std_mut());
     // tokio starts it from a thread that lives as long as the runtime
-    shared::os::die_with_parent(command.as_std_mut(), SIGKILL);
+    os::die_with_parent(command.as_std_mut(), SIGKILL);
     for setting in CONFIG {
         command.args(["-c", setting]);
     }
@@ -174,7 +179,7 @@ struct ProcessGroup(Option<u32>);
 impl ProcessGroup {
     fn kill(&mut self) {
         if let Some(group) = self.0.take() {
-            shared::os::kill_group(group);
+            os::signal_group(group, Signal::Kill);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The mark that every process of a call carries, and the sweep that ends whoever carries it.
 //!
 //! A process may leave its group, its session, its parent and its environment behind, not its limits: so the mark is one
-//! (`shared::os::ResourceLimits`). It names the worker, so that the next start finds what a killed worker left running.
+//! (`shared::os::Resource::Mark`). It names the worker, so that the next start finds what a killed worker left running.
 
 use std::{
     fs::{self, File},
@@ -121,14 +121,14 @@ fn stat_field(pid: u32, index: usize) -> Option<String> {
 mod tests {
     use std::process::{Child, Command};
 
-    use shared::os::{self, ResourceLimits};
+    use shared::os::{self, Resource};
 
     use super::*;
 
     fn marked_sleeper(mark: Mark) -> Child {
         let mut command = Command::new("sleep");
         command.arg("90100");
-        os::limit_resources(&mut command, ResourceLimits { open_files: 64, file_bytes: 1 << 20, mark: mark.number() });
+        os::limit(&mut command, [(Resource::Mark, mark.number())]);
         command.spawn().unwrap()
     }
 

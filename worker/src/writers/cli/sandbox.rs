@@ -12,7 +12,7 @@ use landlock::{
     RulesetCreatedAttr, Scope, path_beneath_rules,
 };
 use shared::{
-    os::{self, ResourceLimits},
+    os::{self, Resource},
     settings::Sandbox,
 };
 
@@ -129,8 +129,13 @@ pub(super) fn command(
     command.args(&program.first_arguments).args(&launch.arguments).current_dir(&dirs.tree);
     command.env_clear().envs(launch.environment.iter().map(|(name, value)| (name, value)));
     os::own_session(&mut command);
-    let limits = ResourceLimits { open_files: OPEN_FILES, file_bytes: FILE_BYTES, mark: mark.number() };
-    os::limit_resources(&mut command, limits);
+    let limits = [
+        (Resource::OpenFiles, OPEN_FILES),
+        (Resource::FileBytes, FILE_BYTES),
+        (Resource::CoreBytes, 0),
+        (Resource::Mark, mark.number()),
+    ];
+    os::limit(&mut command, limits);
     os::drop_privileges(&mut command);
     let ruleset = match isolation.kind {
         Kind::Landlock => Some(whole_ruleset(&program.readable, dirs, ports).map_err(io::Error::other)?),

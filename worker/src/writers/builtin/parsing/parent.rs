@@ -13,6 +13,7 @@ use std::{
 };
 
 use anyhow::Context;
+use shared::os::{self, Resource};
 use tokio_util::sync::CancellationToken;
 
 use super::frames::{Answer, Request, write_request};
@@ -194,8 +195,8 @@ fn spawn(program: &Path) -> anyhow::Result<Child> {
     let mut command = Command::new(program);
     command.arg("parse-source").env_clear().current_dir("/");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-    shared::os::limit_memory(&mut command, CHILD_MEMORY_BYTES);
-    shared::os::die_with_parent(&mut command, SIGKILL);
+    os::limit(&mut command, [(Resource::AddressSpaceBytes, CHILD_MEMORY_BYTES)]);
+    os::die_with_parent(&mut command, SIGKILL);
     command.spawn().with_context(|| format!("the parser `{}` cannot be started", program.display()))
 }
 
