@@ -193,6 +193,22 @@ fn a_wrong_setting_stops_the_start_in_one_sentence_that_names_it() {
 }
 
 #[test]
+fn a_docsfy_env_file_in_the_current_folder_is_read_and_the_environment_wins() {
+    let folder = reachable_folder();
+    fs::write(folder.path().join(".env"), "ADMIN_KEY=short\nAI_PROVIDER=claude\n").unwrap();
+    let data_dir = folder.path().join("data");
+    let in_folder = |variables: &[(&str, &str)]| {
+        let mut command = command(&["serve"], variables);
+        let output = command.current_dir(folder.path()).env("DATA_DIR", &data_dir).output().unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let said = in_folder(&[]);
+    assert!(said.contains("ADMIN_KEY must have"), "{said}");
+    let said = in_folder(&[("AI_PROVIDER", "nobody")]);
+    assert!(said.contains("AI_PROVIDER (--ai-provider) `nobody`"), "{said}");
+}
+
+#[test]
 fn try_makes_a_site_and_says_where_it_lies() {
     let folder = reachable_folder();
     let repository = Repository::library("adder");

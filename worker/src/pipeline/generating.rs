@@ -12,9 +12,9 @@ use shared::{
     stage::Stage,
 };
 
-use super::{StageError, cloning::Pinned, run::Run};
 use sqlx::{Connection, PgConnection};
 
+use super::{StageError, cloning::Pinned, run::Run};
 use crate::writers::{Writer, WriterError, retrying};
 
 /// Writes the pages that neither an earlier life of this run nor an earlier run at the same inputs has written.
@@ -32,8 +32,8 @@ pub(crate) async fn write_pages(
     while let Some(result) = writing.next().await {
         match result? {
             Ok(()) => {}
-            // what is true for one page is true for all: no use in paying for the others
-            Err((slug, error)) if !error.failure.is_retryable() => return Err(page_failure(&slug, &error)),
+            Err((slug, error)) if error.failure.concerns_all_pages() => return Err(page_failure(&slug, &error)),
+            // the other pages are finished and kept for the next try
             Err(failure) => failures.push(failure),
         }
     }

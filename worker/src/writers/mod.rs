@@ -109,6 +109,11 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// Whether every other call of this run would fail the same way.
+    pub(crate) fn concerns_all_pages(self) -> bool {
+        matches!(self, Self::NotInstalled | Self::Auth | Self::ModelUnknown | Self::BudgetLimit | Self::Cancelled)
+    }
+
     /// Whether the same call may succeed later.
     pub(crate) fn is_retryable(self) -> bool {
         matches!(
