@@ -32,7 +32,7 @@ pub(crate) struct WorkSettings {
           value_name = "COUNT")]
     pub(crate) worker_generations: u16,
     /// AI command lines this process runs at the same time, whatever generation they work for; each takes hundreds of MB
-    #[arg(long, env = "WORKER_AI_SLOTS", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000),
+    #[arg(long, env = "WORKER_AI_SLOTS", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1000),
           value_name = "COUNT")]
     pub(crate) worker_ai_slots: u16,
 }
@@ -108,7 +108,8 @@ pub(crate) fn worker_config(
         timing: settings.timing.clone(),
         generations: settings.worker_generations.into(),
         ai_slots: settings.worker_ai_slots.into(),
-        program: std::env::current_exe().context("this program cannot find its own file")?,
+        // this very program, also when its file was replaced by a newer one meanwhile
+        program: "/proc/self/exe".into(),
         variables: variables(),
     })
 }

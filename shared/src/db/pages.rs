@@ -160,12 +160,19 @@ pub async fn save(
 /// counted again, so the disk need not be waited for.
 pub async fn show_count(conn: &mut PgConnection, generation: GenerationId) -> Result<i32, WriteError> {
     sqlx::query!("SELECT set_config('synchronous_commit', 'off', true)").fetch_one(&mut *conn).await?;
+    // first the lock, then the count: a count made before a wait for the lock would be older than what it replaces
+    sqlx::query!(
+        "SELECT id FROM variants WHERE id = (SELECT variant_id FROM generations WHERE id = $1) FOR UPDATE",
+        generation as GenerationId,
+    )
+    .fetch_optional(&mut *conn)
+    .await?;
     let count = sqlx::query_scalar!(
         r#"
         UPDATE variants v
            SET page_count = (SELECT count(*) FROM pages WHERE generation_id = $1 AND markdown IS NOT NULL),
                updated_at = now()
-         WHERE v.generation_id = $1
+         WHERE v.id = (SELECT variant_id FROM generations WHERE id = $1) AND v.generation_id = $1
         RETURNING page_count
         "#,
         generation as GenerationId,
