@@ -174,7 +174,7 @@ impl Parts {
         };
         let api = ApiState::new(parts, pepper)?;
         let work_dir = settings.data_dir.work_dir();
-        let worker = worker_config(&settings.work, worker_pool.clone(), listening.clone(), store.clone(), &work_dir)?;
+        let worker = worker_config(&settings.work, worker_pool.clone(), listening.clone(), store.clone(), &work_dir);
         Ok(Self { pool, worker_pool, listening, store, api, worker })
     }
 }

@@ -76,7 +76,7 @@ pub(crate) async fn run_worker(settings: WorkerOnlySettings) -> anyhow::Result<(
     let pool = database.connect(WORKER_CONNECTIONS).await?;
     let listening = Listening::start(&pool).await.context("cannot listen to the database")?;
     let store = SiteStore::local(&sites_dir)?;
-    let config = worker_config(&settings.work, pool.clone(), listening, store, &data_dir.work_dir())?;
+    let config = worker_config(&settings.work, pool.clone(), listening, store, &data_dir.work_dir());
     let ended = worker::run(config, shutdown).await;
     instance::close(&pool).await;
     ended
@@ -96,8 +96,8 @@ pub(crate) fn worker_config(
     listening: Listening,
     store: SiteStore,
     work_dir: &Path,
-) -> anyhow::Result<WorkerConfig> {
-    Ok(WorkerConfig {
+) -> WorkerConfig {
+    WorkerConfig {
         pool,
         listening,
         store,
@@ -111,5 +111,5 @@ pub(crate) fn worker_config(
         // this very program, also when its file was replaced by a newer one meanwhile
         program: "/proc/self/exe".into(),
         variables: variables(),
-    })
+    }
 }
