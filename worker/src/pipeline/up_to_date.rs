@@ -27,7 +27,9 @@ pub(crate) fn is_served(run: &Run, commit: &CommitSha) -> bool {
 /// Asks the repository, without fetching anything, whether its branch still stands at the served commit. A repository that
 /// does not answer is left to the stage `cloning`, which says what is wrong.
 pub(crate) async fn find_unchanged_head(run: &Run) -> Result<Option<CommitSha>, StageError> {
-    if served_commit(run).is_none() {
+    // a run that was taken over may have pinned its commit, and then never asks the remote again (decisions.md 6)
+    let is_taken_over = run.claimed.fence > 1;
+    if is_taken_over || served_commit(run).is_none() {
         return Ok(None);
     }
     run.enter(Stage::Cloning).await?;
