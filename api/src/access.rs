@@ -77,7 +77,7 @@ pub(crate) async fn get_variant(
     path: &VariantPath,
     owner: Option<&str>,
 ) -> Result<VariantRow, ApiError> {
-    let scope = caller.scope();
+    let scope = caller.reads();
     let rows = db::variants::list_matching(conn, scope, &path.name, &path.branch, path.provider, &path.model).await?;
     choose(rows, caller, owner, |row| &row.owner)?.ok_or_else(|| ApiError::not_found("Not found"))
 }
@@ -89,7 +89,7 @@ pub(crate) async fn get_active(
     path: &VariantPath,
     owner: Option<&str>,
 ) -> Result<ActiveGeneration, ApiError> {
-    let mut active = db::aborts::list_active(conn, caller.scope(), &path.name).await?;
+    let mut active = db::aborts::list_active(conn, caller.owns(), &path.name).await?;
     active.retain(|active| path.fits(active));
     choose(active, caller, owner, |active| &active.key.owner)?
         .ok_or_else(|| ApiError::not_found("No active generation for this variant"))
@@ -107,9 +107,20 @@ fn choose<T>(
         return Ok(Some(found.swap_remove(own)));
     }
     if found.len() > 1 {
-        return Err(ApiError::conflict("Multiple owners found for this variant, please specify owner"));
+        return Err(ApiError::conflict(several_owners(&found, caller, owner_of)));
     }
     Ok(found.pop())
+}
+
+/// An admin can say which owner is meant; others cannot, and are told whom they depend on.
+fn several_owners<T>(found: &[T], caller: &Caller, owner_of: impl Fn(&T) -> &String) -> String {
+    if caller.is_admin() {
+        return "Multiple owners found for this variant, please specify owner".into();
+    }
+    let mut owners: Vec<&str> = found.iter().map(|one| owner_of(one).as_str()).collect();
+    owners.sort_unstable();
+    let owners = owners.join(", ");
+    format!("Multiple owners found for this variant ({owners}). Contact an admin to resolve the ambiguity.")
 }
 
 #[cfg(test)]

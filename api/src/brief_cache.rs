@@ -33,10 +33,6 @@ impl<Key: Eq + Hash, Value: Clone> BriefCache<Key, Value> {
         self.entries.insert(key, (since, value));
     }
 
-    pub(crate) fn remove<Q: Hash + Equivalent<Key> + ?Sized>(&self, key: &Q) {
-        self.entries.remove(key);
-    }
-
     pub(crate) fn clear(&self) {
         self.entries.clear();
     }

@@ -23,6 +23,7 @@ use crate::{routes, state::ApiState};
         (name = "projects", description = "Variants: what exists and in which state"),
         (name = "generations", description = "Asking for a site, and for the end of the work on it"),
         (name = "sites", description = "Reading and downloading sites"),
+        (name = "users", description = "Users and whom projects are shared with, for admins"),
         (name = "auth", description = "Sessions of browsers"),
         (name = "system", description = "What this server is and can"),
     )

@@ -76,7 +76,7 @@ pub(crate) async fn get_latest(
     missing: &str,
 ) -> Result<VariantRow, ApiError> {
     let name = access::parse_project(project)?;
-    let mut newest = db::variants::list_newest_served(conn, caller.scope(), &name).await?;
+    let mut newest = db::variants::list_newest_served(conn, caller.reads(), &name).await?;
     let mut owners: Vec<&str> = newest.iter().map(|row| row.owner.as_str()).collect();
     owners.sort_unstable();
     owners.dedup();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use shared::{
     db,
-    events::{Heard, Listening},
+    events::{ACCESS_CHANNEL, Heard, Listening},
     settings::{HostAllowlist, InvalidSetting, Secret, WriterSettings},
 };
 use sites::{read::SiteReader, store::SiteStore};
@@ -13,13 +13,13 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
-    auth::{admin_key::AdminKey, pepper::Pepper, session},
+    auth::{self, Caller, Proof, keys::KeyBook, pepper::Pepper},
     brief_cache::BriefCache,
     served::{self, ServedSites},
 };
 
-/// Sessions that are remembered.
-const REMEMBERED_SESSIONS: usize = 10_000;
+/// Readers of docs who are remembered.
+const REMEMBERED_CALLERS: usize = 10_000;
 /// Memory for files of sites, in bytes.
 const SITE_MEMORY_BYTES: u64 = 64 << 20;
 
@@ -47,15 +47,18 @@ pub struct ApiParts {
     pub sandbox: Option<Result<String, String>>,
 }
 
+/// Readers of docs by what they prove themselves with.
+type Callers = BriefCache<[u8; 32], (Caller, Proof)>;
+
 /// Everything a request needs.
 #[derive(Clone)]
 pub struct ApiState(Arc<Inner>);
 
 struct Inner {
     parts: ApiParts,
-    admin_key: AdminKey,
+    keys: KeyBook,
     reader: SiteReader,
-    sessions: BriefCache<[u8; 32], Arc<str>>,
+    callers: Arc<Callers>,
     served: Arc<ServedSites>,
     _forgetting: AbortOnDropHandle<()>,
 }
@@ -64,11 +67,12 @@ impl ApiState {
     /// Puts the parts together; must be called on a runtime. Fails when the admin key is too short.
     pub fn new(parts: ApiParts, pepper: Pepper) -> Result<Self, InvalidSetting> {
         let served = Arc::new(served::new_cache());
-        let forgetting = tokio::spawn(forget_moved_sites(parts.listening.clone(), served.clone()));
+        let callers = Arc::new(BriefCache::new(REMEMBERED_CALLERS, auth::REMEMBERED));
+        let forgetting = tokio::spawn(forget_what_changed(parts.listening.clone(), served.clone(), callers.clone()));
         Ok(Self(Arc::new(Inner {
-            admin_key: AdminKey::new(&parts.admin_key, pepper)?,
+            keys: KeyBook::new(&parts.admin_key, pepper)?,
             reader: SiteReader::new(parts.sites.clone(), SITE_MEMORY_BYTES),
-            sessions: BriefCache::new(REMEMBERED_SESSIONS, session::REMEMBERED),
+            callers,
             served,
             _forgetting: AbortOnDropHandle::new(forgetting),
             parts,
@@ -111,12 +115,12 @@ impl ApiState {
         self.0.parts.sandbox.as_ref()
     }
 
-    pub(crate) fn admin_key(&self) -> &AdminKey {
-        &self.0.admin_key
+    pub(crate) fn keys(&self) -> &KeyBook {
+        &self.0.keys
     }
 
-    pub(crate) fn sessions(&self) -> &BriefCache<[u8; 32], Arc<str>> {
-        &self.0.sessions
+    pub(crate) fn callers(&self) -> &Callers {
+        &self.0.callers
     }
 
     pub(crate) fn served(&self) -> &ServedSites {
@@ -124,22 +128,28 @@ impl ApiState {
     }
 }
 
-/// Forgets which site is served whenever a generation ends, and whenever something may have been missed.
-async fn forget_moved_sites(listening: Listening, served: Arc<ServedSites>) {
+/// Forgets which site is served and who may read whenever a generation ends, users or their rights change, and whenever
+/// something may have been missed.
+async fn forget_what_changed(listening: Listening, served: Arc<ServedSites>, callers: Arc<Callers>) {
     let mut heard = listening.subscribe();
     drop(listening);
     loop {
-        let moved = match heard.recv().await {
+        let (moved, changed) = match heard.recv().await {
             Ok(Heard::Notification { channel, payload }) => {
-                &*channel == db::events::CHANNEL
+                let ended = &*channel == db::events::CHANNEL
                     && serde_json::from_str::<db::events::Announcement>(&payload)
-                        .is_ok_and(|announcement| announcement.kind == "status_change")
+                        .is_ok_and(|announcement| announcement.kind == "status_change");
+                let changed = &*channel == ACCESS_CHANNEL;
+                (ended || changed, changed)
             }
-            Ok(Heard::Reconnected) | Err(RecvError::Lagged(_)) => true,
+            Ok(Heard::Reconnected) | Err(RecvError::Lagged(_)) => (true, true),
             Err(RecvError::Closed) => return,
         };
         if moved {
             served.clear();
+        }
+        if changed {
+            callers.clear();
         }
     }
 }

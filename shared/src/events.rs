@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool, postgres::PgListener};
 use tokio::sync::broadcast;
@@ -12,6 +13,10 @@ use crate::{db, generation::State, ids::GenerationId, stage::Stage};
 
 /// The channel on which running generations are told to stop; the payload is the generation's id.
 pub const CANCEL_CHANNEL: &str = "docmill_cancel";
+
+/// The channel on which is told that what somebody may see or do changed other than by an event; the payload is an
+/// [`AccessChange`].
+pub const ACCESS_CHANNEL: &str = "docmill_access";
 
 /// Notifications that are kept for a slow receiver; beyond that it is told that it lagged and looks for itself.
 const BACKLOG: usize = 1024;
@@ -82,6 +87,29 @@ pub async fn announce_cancel(conn: &mut PgConnection, generation: GenerationId) 
     db::events::notify(conn, CANCEL_CHANNEL, &generation.to_string()).await
 }
 
+/// What changed besides what events tell of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccessChange {
+    /// A user's key, role, sessions, grants or existence.
+    User(String),
+    /// The variants of a project: one was deleted, or what it cost became known.
+    Project {
+        /// Owner of the variants.
+        owner: String,
+        /// Project name.
+        name: String,
+    },
+    /// The settings that admins make.
+    Settings,
+}
+
+/// Tells every process of a change, when the transaction commits.
+pub async fn announce_access(conn: &mut PgConnection, change: &AccessChange) -> sqlx::Result<()> {
+    let payload = serde_json::to_string(change).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    db::events::notify(conn, ACCESS_CHANNEL, &payload).await
+}
+
 /// Something that was heard.
 #[derive(Debug, Clone)]
 pub enum Heard {
@@ -120,7 +148,7 @@ impl Listening {
 
 async fn open(pool: &PgPool) -> sqlx::Result<PgListener> {
     let mut listener = PgListener::connect_with(pool).await?;
-    listener.listen_all([db::events::CHANNEL, CANCEL_CHANNEL, db::queue::TASK_CHANNEL]).await?;
+    listener.listen_all([db::events::CHANNEL, CANCEL_CHANNEL, ACCESS_CHANNEL, db::queue::TASK_CHANNEL]).await?;
     Ok(listener)
 }
 

@@ -13,6 +13,7 @@ pub mod plan;
 pub mod variant;
 pub mod generation;
 pub mod page;
+pub mod user;
 pub mod wire;
 pub mod jobs;
 pub mod db;

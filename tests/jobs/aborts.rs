@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shared::{
-    db::{self, WriteError},
+    db::{self, WriteError, variants::Scope},
     generation::State,
     jobs::request_abort,
     variant::Status,
@@ -19,7 +19,7 @@ async fn a_queued_generation_ends_at_once_and_its_task_goes() {
     let variant = db::generations::find_variant_id(&mut connection, id).await.unwrap().unwrap();
     assert_eq!(request_abort(&mut connection, variant, id).await.unwrap(), Some(State::Aborted));
     assert_eq!(db::queue::count_waiting(&mut connection, "generate").await.unwrap(), 0);
-    let row = db::variants::find(&mut connection, variant).await.unwrap().unwrap();
+    let row = db::variants::find(&mut connection, Scope::All, variant).await.unwrap().unwrap();
     assert_eq!((row.status, row.error_message.as_deref()), (Status::Aborted, Some("Generation aborted by user")));
     assert!(claim(&mut connection, id).await.is_none());
     // and the variant is free for the next one
@@ -89,7 +89,7 @@ async fn a_run_to_be_aborted_is_not_queued_again() {
         };
         assert_eq!((state, message.as_deref()), (State::Aborted, Some("Generation aborted by user")));
         let variant = db::generations::find_variant_id(&mut connection, id).await.unwrap().unwrap();
-        let row = db::variants::find(&mut connection, variant).await.unwrap().unwrap();
+        let row = db::variants::find(&mut connection, Scope::All, variant).await.unwrap().unwrap();
         assert_eq!((row.status, row.current_stage), (Status::Aborted, None));
         assert!(row.generation_finished_at.is_some());
     }

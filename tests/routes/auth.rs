@@ -94,3 +94,19 @@ async fn another_site_cannot_make_a_browser_change_anything() {
     let forged = api.ask(Method::POST, "/api/auth/login").header("sec-fetch-site", "cross-site");
     assert_eq!(refusal(forged).await.0, 403);
 }
+
+#[tokio::test]
+async fn a_users_key_opens_what_the_users_role_may_and_stays_hidden() {
+    let world = World::without_worker().await;
+    let api = Api::start(&world).await;
+    let key = api.create_user("alice", "viewer").await;
+    let ask = |method, path: &str| api.ask(method, path).bearer_auth(&key);
+    let (status, body) = answer(ask(Method::GET, "/api/auth/me")).await;
+    assert_eq!((status, body.to_string().as_str()), (200, r#"{"is_admin":false,"role":"viewer","username":"alice"}"#));
+    assert_eq!(refusal(ask(Method::GET, "/api/admin/users")).await, (403, "Admin access required".into()));
+    let generate = ask(Method::POST, "/api/generate").body(r#"{"repo_url":"https://127.0.0.1/a/b"}"#);
+    let generate = generate.header("content-type", "application/json");
+    assert_eq!(refusal(generate).await, (403, "Write access required.".into()));
+    let listed = api.get("/api/admin/users").send().await.unwrap().text().await.unwrap();
+    assert!(listed.contains("alice") && !listed.contains(&key), "{listed}");
+}

@@ -103,6 +103,14 @@ impl Api {
         self.ask(Method::POST, path).bearer_auth(ADMIN_KEY)
     }
 
+    /// Makes a user of this role and gives the key.
+    pub(crate) async fn create_user(&self, username: &str, role: &str) -> String {
+        let body = format!(r#"{{"username":"{username}","role":"{role}"}}"#);
+        let (status, body) = answer(self.post("/api/admin/users").body(body)).await;
+        assert_eq!(status, 200, "{body}");
+        body["api_key"].as_str().unwrap().to_owned()
+    }
+
     /// Sends a path exactly as it is spelled; clients would tidy it up.
     pub(crate) async fn get_raw(&self, path: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).await.unwrap();

@@ -10,6 +10,9 @@ use crate::error::ApiError;
 /// Anybody who is known.
 pub(crate) struct Reader(pub(crate) Caller);
 
+/// Somebody who may do everything. The role is looked at before the body, as docsfy does on these routes.
+pub(crate) struct Admin(pub(crate) Caller);
+
 /// Somebody who may change things, with the body of the request.
 pub(crate) struct Writer<Body> {
     pub(crate) caller: Caller,
@@ -21,6 +24,18 @@ impl<S: Sync> FromRequestParts<S> for Reader {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         caller_of(parts).map(Self)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Admin {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let caller = caller_of(parts)?;
+        if !caller.is_admin() {
+            return Err(ApiError::forbidden("Admin access required"));
+        }
+        Ok(Self(caller))
     }
 }
 

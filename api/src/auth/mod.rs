@@ -5,22 +5,25 @@ use std::{sync::Arc, time::Duration};
 
 use http::{HeaderMap, header};
 use shared::{
-    db::{self, variants::Scope},
-    wire::{AuthResponse, Role},
+    db::{self, users::Candidate, variants::Scope},
+    user::{ADMIN, Role},
+    wire::AuthResponse,
 };
 
+use self::keys::Presented;
 use crate::{error::ApiError, state::ApiState};
 
 pub mod pepper;
+pub mod docsfy_keys;
 pub(crate) mod token;
-pub(crate) mod admin_key;
+pub(crate) mod keys;
 pub(crate) mod session;
 pub(crate) mod gate;
 pub(crate) mod doors;
 pub(crate) mod same_origin;
 
-/// Name of the one user that exists without a database row.
-pub(crate) const ADMIN: &str = "admin";
+/// For how long a reader of docs who was let in is not looked up again, unless something about users changes.
+pub(crate) const REMEMBERED: Duration = Duration::from_secs(1);
 
 /// A person or program that proved who it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,8 +44,13 @@ impl Caller {
         self.role == Role::Admin
     }
 
-    /// Whose variants the caller may see.
-    pub(crate) fn scope(&self) -> Scope<'_> {
+    /// What the caller may read.
+    pub(crate) fn reads(&self) -> Scope<'_> {
+        if self.is_admin() { Scope::All } else { Scope::Reader(&self.username) }
+    }
+
+    /// What the caller may change; whether the caller may change anything is for the doors to say.
+    pub(crate) fn owns(&self) -> Scope<'_> {
         if self.is_admin() { Scope::All } else { Scope::Owner(&self.username) }
     }
 
@@ -64,22 +72,74 @@ pub(crate) enum Proof {
 pub(crate) async fn authenticate(state: &ApiState, headers: &HeaderMap) -> Result<Option<(Caller, Proof)>, ApiError> {
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     if let Some(token) = bearer.and_then(|value| value.strip_prefix("Bearer "))
-        && state.admin_key().matches(token)
+        && let Some(caller) = find_by_key(state, token).await?
     {
-        return Ok(Some((Caller::admin(), Proof::Bearer)));
+        return Ok(Some((caller, Proof::Bearer)));
     }
     let Some(token) = session::token_of(headers) else {
         return Ok(None);
     };
-    let username = session::find(state, token).await?;
-    Ok(username.and_then(|name| caller_named(&name)).map(|caller| (caller, Proof::Cookie)))
+    Ok(session::find(state, token).await?.map(|caller| (caller, Proof::Cookie)))
 }
 
-/// Checks a name with its key, as a login form sends them.
-pub(crate) fn check_key(state: &ApiState, username: &str, api_key: &str) -> Option<Caller> {
-    // compared whatever the name is, so that the time tells nothing
-    let fits = state.admin_key().matches(api_key);
-    (fits && username == ADMIN).then(Caller::admin)
+/// Whose key this is.
+pub(crate) async fn find_by_key(state: &ApiState, key: &str) -> Result<Option<Caller>, ApiError> {
+    let keys = state.keys();
+    if keys.is_admin_key(key) {
+        return Ok(Some(Caller::admin()));
+    }
+    let mut conn = state.pool().acquire().await?;
+    let sealed = db::users::list_docsfy_secrets(&mut conn).await?;
+    let Some(presented) = keys.present(key, &sealed) else { return Ok(None) };
+    let (hash, tag) = (&presented.hash, presented.tag());
+    let candidates = db::users::list_candidates(&mut conn, hash, tag, &presented.docsfy_hashes).await?;
+    // comparing may take its time
+    drop(conn);
+    for user in &candidates {
+        if keys.fits(user, &presented).await? {
+            return Ok(Some(recognise(state, user, &presented).await?));
+        }
+    }
+    Ok(None)
+}
+
+/// Checks a name with its key, as a login form sends them. Takes as long for a name that nobody has.
+pub(crate) async fn check_key(state: &ApiState, username: &str, key: &str) -> Result<Option<Caller>, ApiError> {
+    let keys = state.keys();
+    if keys.is_admin_key(key) && username == ADMIN {
+        return Ok(Some(Caller::admin()));
+    }
+    let mut conn = state.pool().acquire().await?;
+    let sealed = db::users::list_docsfy_secrets(&mut conn).await?;
+    let user = db::users::find_candidate(&mut conn, username).await?;
+    drop(conn);
+    let chosen = user.as_ref().is_some_and(|user| user.key_verifier.is_some());
+    let presented = keys.present(key, &sealed);
+    if !chosen || presented.is_none() {
+        keys.fits_nobody(key).await?;
+    }
+    match (user, presented) {
+        (Some(user), Some(presented)) if keys.fits(&user, &presented).await? => {
+            Ok(Some(recognise(state, &user, &presented).await?))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The caller whose key fitted; a key that came from docsfy is kept in our own way from now on.
+async fn recognise(state: &ApiState, user: &Candidate, key: &Presented<'_>) -> Result<Caller, ApiError> {
+    if let Some(docsfy_hash) = &user.docsfy_key_hash {
+        let kept = if key.is_generated() {
+            state.keys().keep_generated(key.text())
+        } else {
+            state.keys().keep_chosen(key.text()).await?
+        };
+        let mut conn = state.pool().acquire().await?;
+        // somebody else may have done it, or the key was changed meanwhile: both are right
+        let upgraded = db::users::upgrade_docsfy_key(&mut conn, user.id, docsfy_hash, &kept).await?;
+        tracing::info!(username = user.username, upgraded, "a key of docsfy was used for the first time");
+    }
+    Ok(Caller { username: user.username.as_str().into(), role: user.role })
 }
 
 /// Makes a link that logs the user `admin` in once, within a quarter of an hour, and leads to `next`, a path on this
@@ -93,7 +153,12 @@ pub async fn login_link(pool: &sqlx::PgPool, base_url: &str, next: &str) -> sqlx
     Ok(format!("{}/login/link/{token}?next={next}", base_url.trim_end_matches('/')))
 }
 
-/// The user of this name; only `admin` exists without rows of users.
-pub(crate) fn caller_named(username: &str) -> Option<Caller> {
-    (username == ADMIN).then(Caller::admin)
+/// The user of this name, as it is now.
+pub(crate) async fn caller_named(state: &ApiState, username: &str) -> Result<Option<Caller>, ApiError> {
+    if username == ADMIN {
+        return Ok(Some(Caller::admin()));
+    }
+    let mut conn = state.pool().acquire().await?;
+    let user = db::users::find(&mut conn, username).await?;
+    Ok(user.map(|user| Caller { username: user.username.into(), role: user.role }))
 }

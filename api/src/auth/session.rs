@@ -1,7 +1,5 @@
 //! Sessions of browsers: the cookie `docsfy_session`, letter by letter docsfy's, and the rows behind it.
 
-use std::{sync::Arc, time::Duration};
-
 use chrono::Utc;
 use http::{HeaderMap, HeaderValue, header};
 use shared::db::{self, access::SESSION_LIFETIME};
@@ -11,10 +9,6 @@ use crate::{error::ApiError, state::ApiState};
 
 const COOKIE: &str = "docsfy_session";
 
-/// For how long a session that was found is not looked up again. An ended session lives at most this much longer in
-/// another process.
-pub(crate) const REMEMBERED: Duration = Duration::from_secs(1);
-
 /// Starts a session and gives the value of `Set-Cookie`.
 pub(crate) async fn start(state: &ApiState, caller: &Caller) -> Result<HeaderValue, ApiError> {
     let token = token::new();
@@ -23,19 +17,11 @@ pub(crate) async fn start(state: &ApiState, caller: &Caller) -> Result<HeaderVal
     Ok(cookie(&set_cookie(&token, state.secure_cookies())))
 }
 
-/// Whose session a token is of, if it still runs.
-pub(crate) async fn find(state: &ApiState, token: &str) -> Result<Option<Arc<str>>, ApiError> {
-    let hash = token::hash(token);
-    if let Some(username) = state.sessions().get(&hash) {
-        return Ok(Some(username));
-    }
+/// Whose session a token is of, if it still runs and its user still exists.
+pub(crate) async fn find(state: &ApiState, token: &str) -> Result<Option<Caller>, ApiError> {
     let mut conn = state.pool().acquire().await?;
-    let Some(username) = db::access::find_session(&mut conn, &hash).await? else {
-        return Ok(None);
-    };
-    let username: Arc<str> = username.into();
-    state.sessions().insert(hash, username.clone());
-    Ok(Some(username))
+    let found = db::access::find_session(&mut conn, &token::hash(token)).await?;
+    Ok(found.map(|(username, role)| Caller { username: username.into(), role }))
 }
 
 /// Ends the session of this request, if there is one.
@@ -43,10 +29,9 @@ pub(crate) async fn end(state: &ApiState, headers: &HeaderMap) -> Result<(), Api
     let Some(token) = token_of(headers) else {
         return Ok(());
     };
-    let hash = token::hash(token);
     let mut conn = state.pool().acquire().await?;
-    db::access::delete_session(&mut conn, &hash).await?;
-    state.sessions().remove(&hash);
+    db::access::delete_session(&mut conn, &token::hash(token)).await?;
+    state.callers().clear();
     Ok(())
 }
 

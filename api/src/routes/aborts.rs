@@ -52,7 +52,7 @@ pub(super) async fn abort_project(
 ) -> Result<Json<AbortResponse>, ApiError> {
     let name = access::parse_project(&name)?;
     let mut conn = state.pool().acquire().await?;
-    let mut active = db::aborts::list_active(&mut conn, caller.scope(), &name).await?;
+    let mut active = db::aborts::list_active(&mut conn, caller.owns(), &name).await?;
     drop(conn);
     if active.len() > 1 {
         return Err(ApiError::conflict("Multiple active variants found; use the branch-specific abort endpoint."));

@@ -32,7 +32,7 @@ use crate::{
 pub(super) async fn create_session(State(state): State<ApiState>, body: Body) -> Result<Response, ApiError> {
     let fields = body.to_object()?;
     let (username, api_key) = (text_field(&fields, "username"), text_field(&fields, "api_key"));
-    let Some(caller) = auth::check_key(&state, &username, &api_key) else {
+    let Some(caller) = auth::check_key(&state, &username, &api_key).await? else {
         tracing::warn!(audit = true, username = %shown(&username), "login failed");
         return Ok(refusal(StatusCode::UNAUTHORIZED, "Invalid username or password"));
     };

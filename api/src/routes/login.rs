@@ -8,7 +8,7 @@ use axum::{
     routing::get,
 };
 use http::{HeaderMap, StatusCode, Uri, header};
-use shared::db;
+use shared::{db, user::ADMIN};
 use url::Url;
 
 use super::{auth::shown, start_page};
@@ -40,7 +40,7 @@ async fn show_login(State(state): State<ApiState>, uri: Uri, headers: HeaderMap)
     if auth::authenticate(&state, &headers).await?.is_some() {
         return Ok(Redirect::to(&next).into_response());
     }
-    page(StatusCode::OK, &next, auth::ADMIN, "")
+    page(StatusCode::OK, &next, ADMIN, "")
 }
 
 async fn submit_login(State(state): State<ApiState>, body: Body) -> Result<Response, ApiError> {
@@ -49,7 +49,7 @@ async fn submit_login(State(state): State<ApiState>, body: Body) -> Result<Respo
         found.map(|(_, value)| value.into_owned()).unwrap_or_default()
     };
     let (username, next) = (field("username"), local_target(&field("next")));
-    let Some(caller) = auth::check_key(&state, &username, &field("api_key")) else {
+    let Some(caller) = auth::check_key(&state, &username, &field("api_key")).await? else {
         tracing::warn!(audit = true, username = %shown(&username), "login failed");
         return page(StatusCode::UNAUTHORIZED, &next, &username, "Wrong user name or key.");
     };
@@ -66,14 +66,16 @@ async fn follow_login_link(
     let mut conn = state.pool().acquire().await?;
     let username = db::access::take_login_link(&mut conn, &token::hash(&link)).await?;
     drop(conn);
-    if let Some(caller) = username.and_then(|name| auth::caller_named(&name)) {
+    if let Some(username) = username
+        && let Some(caller) = auth::caller_named(&state, &username).await?
+    {
         return enter(&state, &caller, &next).await;
     }
     // who follows a link again and is in already shall not be bothered
     if auth::authenticate(&state, &headers).await?.is_some() {
         return Ok(Redirect::to(&next).into_response());
     }
-    page(StatusCode::UNAUTHORIZED, &next, auth::ADMIN, "This link was used already or is too old.")
+    page(StatusCode::UNAUTHORIZED, &next, ADMIN, "This link was used already or is too old.")
 }
 
 async fn enter(state: &ApiState, caller: &Caller, next: &str) -> Result<Response, ApiError> {

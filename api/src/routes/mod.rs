@@ -12,6 +12,7 @@ mod projects;
 mod generate;
 mod aborts;
 mod downloads;
+mod users;
 pub(crate) mod docs;
 mod file_answer;
 mod start_page;
@@ -38,6 +39,7 @@ pub(crate) fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(aborts::abort_variant))
         .routes(routes!(downloads::download_project))
         .routes(routes!(downloads::download_variant))
+        .routes(routes!(users::create_user, users::list_users))
         .merge(docs::routes().into())
         .merge(login::routes().into())
         .merge(start_page::routes().into())

@@ -7,10 +7,7 @@ use axum::{
     extract::{Path, State},
 };
 use shared::{
-    db::{
-        self,
-        variants::{Scope, VariantRow},
-    },
+    db::{self, variants::VariantRow},
     ids::GenerationId,
     variant::Status,
     wire::{ErrorResponse, Project, ProjectResponse, ProjectsResponse},
@@ -47,7 +44,7 @@ pub(super) async fn list_projects(
     Reader(caller): Reader,
 ) -> Result<Json<ProjectsResponse>, ApiError> {
     let mut conn = state.pool().acquire().await?;
-    let rows = db::variants::list(&mut conn, caller.scope()).await?;
+    let rows = db::variants::list(&mut conn, caller.reads()).await?;
     let known = db::variants::list_known_models(&mut conn).await?;
     let models = models::offered(&state, &known);
     Ok(Json(ProjectsResponse {
@@ -97,16 +94,10 @@ pub(super) async fn get_project_of_generation(
         .ok_or_else(|| ApiError::bad_request("Invalid generation ID format"))?;
     let mut conn = state.pool().acquire().await?;
     let variant = match db::generations::find_variant_id(&mut conn, parsed).await? {
-        Some(variant) => db::variants::find(&mut conn, variant).await?,
+        Some(variant) => db::variants::find(&mut conn, caller.reads(), variant).await?,
         None => None,
     };
-    variant
-        .filter(|row| match caller.scope() {
-            Scope::All => true,
-            Scope::Owner(owner) => row.owner == owner,
-        })
-        .map(|row| Json(row.into()))
-        .ok_or_else(|| ApiError::not_found("Generation ID not found"))
+    variant.map(|row| Json(row.into())).ok_or_else(|| ApiError::not_found("Generation ID not found"))
 }
 
 /// Lists the variants of one project name.
@@ -129,7 +120,7 @@ pub(super) async fn get_project(
 ) -> Result<Json<ProjectResponse>, ApiError> {
     let name = access::parse_project(&name)?;
     let mut conn = state.pool().acquire().await?;
-    let mut rows = db::variants::list_of_project(&mut conn, caller.scope(), &name).await?;
+    let mut rows = db::variants::list_of_project(&mut conn, caller.reads(), &name).await?;
     if rows.is_empty() {
         return Err(ApiError::not_found(format!("Project '{name}' not found")));
     }

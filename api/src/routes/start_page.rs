@@ -72,7 +72,7 @@ async fn show_projects(State(state): State<ApiState>, headers: HeaderMap) -> Res
         None => return Ok(Redirect::to("/login").into_response()),
     };
     let mut conn = state.pool().acquire().await?;
-    let rows = db::variants::list(&mut conn, caller.scope()).await?;
+    let rows = db::variants::list(&mut conn, caller.reads()).await?;
     drop(conn);
     let projects = rows.into_iter().map(|row| show(row, &caller)).collect();
     let username = known.as_ref().map(|caller| &*caller.username);
@@ -80,7 +80,7 @@ async fn show_projects(State(state): State<ApiState>, headers: HeaderMap) -> Res
 }
 
 fn show(row: VariantRow, caller: &Caller) -> Shown {
-    let is_foreign = caller.scope() == Scope::All && row.owner != *caller.username;
+    let is_foreign = caller.reads() == Scope::All && row.owner != *caller.username;
     let docs = row.site_prefix.as_ref().map(|_| {
         let parts = [row.name.as_str(), &row.branch.to_segment(), row.ai_provider.as_str(), row.ai_model.as_str()];
         let path = parts.map(|part| utf8_percent_encode(part, SEGMENT).to_string()).join("/");

@@ -24,16 +24,12 @@ pub struct ActiveGeneration {
     pub key: VariantKey,
 }
 
-/// The active generations of a project name, in one owner's scope or everybody's.
+/// The active generations of a project name, one owner's or everybody's; granted ones are not the caller's to end.
 pub async fn list_active(
     conn: &mut PgConnection,
     scope: super::variants::Scope<'_>,
     name: &ProjectName,
 ) -> sqlx::Result<Vec<ActiveGeneration>> {
-    let owner = match scope {
-        super::variants::Scope::All => None,
-        super::variants::Scope::Owner(owner) => Some(owner),
-    };
     let rows = sqlx::query!(
         r#"
         SELECT g.id AS "id: GenerationId", v.id AS variant_id, v.owner, v.name AS "name: ProjectName",
@@ -44,7 +40,7 @@ pub async fn list_active(
          ORDER BY g.created_at
         "#,
         name.as_str(),
-        owner,
+        scope.user(),
     )
     .fetch_all(conn)
     .await?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use sqlx::PgConnection;
 
 use super::generations::interval;
+use crate::user::{ADMIN, Role};
 
 /// How long a session lasts (docsfy-behaviour 1.2).
 pub const SESSION_LIFETIME: Duration = Duration::from_hours(8);
@@ -22,11 +23,29 @@ pub async fn create_session(conn: &mut PgConnection, token_hash: &[u8], username
     Ok(())
 }
 
-/// Whose session this is, if it still runs.
-pub async fn find_session(conn: &mut PgConnection, token_hash: &[u8]) -> sqlx::Result<Option<String>> {
-    sqlx::query_scalar!("SELECT username FROM sessions WHERE token_hash = $1 AND expires_at > now()", token_hash)
-        .fetch_optional(conn)
-        .await
+/// Whose session this is, if it still runs; `None` also when the user was deleted. The role is the one of this moment.
+pub async fn find_session(conn: &mut PgConnection, token_hash: &[u8]) -> sqlx::Result<Option<(String, Role)>> {
+    let row = sqlx::query!(
+        r#"
+        SELECT s.username, u.role AS "role?: Role"
+          FROM sessions s
+          LEFT JOIN users u ON u.username = s.username
+         WHERE s.token_hash = $1 AND s.expires_at > now()
+        "#,
+        token_hash,
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(row
+        .and_then(|row| Some((row.role.or_else(|| (row.username == ADMIN).then_some(Role::Admin))?, row.username)))
+        .map(|(role, username)| (username, role)))
+}
+
+/// Ends every session of a user, and the links that would start one.
+pub async fn delete_sessions_of(conn: &mut PgConnection, username: &str) -> sqlx::Result<()> {
+    sqlx::query!("DELETE FROM sessions WHERE username = $1", username).execute(&mut *conn).await?;
+    sqlx::query!("DELETE FROM login_links WHERE username = $1", username).execute(conn).await?;
+    Ok(())
 }
 
 /// Ends a session.

@@ -37,7 +37,8 @@ pub struct EventRow {
     pub body: Value,
 }
 
-/// Writes an event and announces it when the transaction commits.
+/// Writes an event and announces it when the transaction commits. The variant's row is locked first, so that the events of
+/// one variant commit in the order of their numbers and a reader who saw one has seen all before it.
 pub async fn insert(
     conn: &mut PgConnection,
     variant_id: i64,
@@ -47,8 +48,11 @@ pub async fn insert(
 ) -> sqlx::Result<i64> {
     let row = sqlx::query!(
         r#"
-        WITH made AS (
-            INSERT INTO events (variant_id, generation_id, kind, body) VALUES ($1, $2, $3, $4) RETURNING id
+        WITH held AS (
+            SELECT id FROM variants WHERE id = $1 FOR NO KEY UPDATE
+        ),
+        made AS (
+            INSERT INTO events (variant_id, generation_id, kind, body) SELECT held.id, $2, $3, $4 FROM held RETURNING id
         )
         SELECT made.id AS "id!",
                pg_notify($5, json_build_object('id', made.id, 'variant', $1::bigint, 'generation', $2::uuid,

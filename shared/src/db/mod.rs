@@ -23,6 +23,8 @@ pub mod pages;
 pub mod events;
 pub mod queue;
 pub mod access;
+pub mod users;
+pub mod grants;
 
 /// Why a worker's write did not happen.
 #[derive(Debug, thiserror::Error)]

@@ -79,16 +79,24 @@ impl VariantRow {
 pub enum Scope<'a> {
     /// Everybody's (admins).
     All,
-    /// One owner's.
+    /// One owner's: what a user may change.
     Owner(&'a str),
+    /// One owner's and those of projects that the owner was given access to: what a user may read.
+    Reader(&'a str),
 }
 
 impl<'a> Scope<'a> {
-    fn owner(self) -> Option<&'a str> {
+    /// The user, unless everybody's variants are meant.
+    pub(super) fn user(self) -> Option<&'a str> {
         match self {
             Self::All => None,
-            Self::Owner(owner) => Some(owner),
+            Self::Owner(user) | Self::Reader(user) => Some(user),
         }
+    }
+
+    /// Whether granted projects count as well.
+    pub(super) fn with_granted(self) -> bool {
+        matches!(self, Self::Reader(_))
     }
 }
 
@@ -127,7 +135,7 @@ pub async fn start(
 
 /// Every variant of a scope, the last changed first.
 pub async fn list(conn: &mut PgConnection, scope: Scope<'_>) -> sqlx::Result<Vec<VariantRow>> {
-    select(conn, Filter { owner: scope.owner(), ..Filter::default() }).await
+    select(conn, scope, Filter::default()).await
 }
 
 /// Every variant of one project name, the last changed first.
@@ -136,7 +144,7 @@ pub async fn list_of_project(
     scope: Scope<'_>,
     name: &ProjectName,
 ) -> sqlx::Result<Vec<VariantRow>> {
-    select(conn, Filter { owner: scope.owner(), name: Some(name), ..Filter::default() }).await
+    select(conn, scope, Filter { name: Some(name), ..Filter::default() }).await
 }
 
 /// The variants of this name, branch, provider and model: one for each owner.
@@ -148,33 +156,26 @@ pub async fn list_matching(
     provider: Provider,
     model: &ModelId,
 ) -> sqlx::Result<Vec<VariantRow>> {
-    let filter = Filter {
-        owner: scope.owner(),
-        name: Some(name),
-        branch: Some(branch),
-        provider: Some(provider),
-        model: Some(model),
-        id: None,
-    };
-    select(conn, filter).await
+    let filter =
+        Filter { name: Some(name), branch: Some(branch), provider: Some(provider), model: Some(model), id: None };
+    select(conn, scope, filter).await
 }
 
-/// The variant of this primary key.
-pub async fn find(conn: &mut PgConnection, id: i64) -> sqlx::Result<Option<VariantRow>> {
-    Ok(select(conn, Filter { id: Some(id), ..Filter::default() }).await?.pop())
+/// The variant of this primary key, when the scope has it.
+pub async fn find(conn: &mut PgConnection, scope: Scope<'_>, id: i64) -> sqlx::Result<Option<VariantRow>> {
+    Ok(select(conn, scope, Filter { id: Some(id), ..Filter::default() }).await?.pop())
 }
 
 #[derive(Default)]
 struct Filter<'a> {
     id: Option<i64>,
-    owner: Option<&'a str>,
     name: Option<&'a ProjectName>,
     branch: Option<&'a BranchName>,
     provider: Option<Provider>,
     model: Option<&'a ModelId>,
 }
 
-async fn select(conn: &mut PgConnection, filter: Filter<'_>) -> sqlx::Result<Vec<VariantRow>> {
+async fn select(conn: &mut PgConnection, scope: Scope<'_>, filter: Filter<'_>) -> sqlx::Result<Vec<VariantRow>> {
     sqlx::query_as!(
         VariantRow,
         r#"
@@ -188,7 +189,9 @@ async fn select(conn: &mut PgConnection, filter: Filter<'_>) -> sqlx::Result<Vec
           FROM variants v
           LEFT JOIN generations g ON g.id = v.generation_id
          WHERE ($1::bigint IS NULL OR v.id = $1)
-           AND ($2::text IS NULL OR v.owner = $2)
+           AND ($2::text IS NULL OR v.owner = $2
+                OR ($7 AND EXISTS (SELECT 1 FROM project_access a
+                                    WHERE a.owner = v.owner AND a.name = v.name AND a.username = $2)))
            AND ($3::text IS NULL OR v.name = $3)
            AND ($4::text IS NULL OR v.branch = $4)
            AND ($5::text IS NULL OR v.ai_provider = $5)
@@ -196,11 +199,12 @@ async fn select(conn: &mut PgConnection, filter: Filter<'_>) -> sqlx::Result<Vec
          ORDER BY v.updated_at DESC, v.id DESC
         "#,
         filter.id,
-        filter.owner,
+        scope.user(),
         filter.name.map(ProjectName::as_str),
         filter.branch.map(BranchName::as_str),
         filter.provider.map(Provider::as_str),
         filter.model.map(ModelId::as_str),
+        scope.with_granted(),
     )
     .fetch_all(conn)
     .await

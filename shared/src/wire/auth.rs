@@ -2,24 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a user may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Everything.
-    Admin,
-    /// Own projects, and reading shared ones.
-    User,
-    /// Reading.
-    Viewer,
-}
-
-impl Role {
-    /// Whether the role may change anything.
-    pub fn may_write(self) -> bool {
-        matches!(self, Self::Admin | Self::User)
-    }
-}
+use crate::user::Role;
 
 /// The body of `POST /api/auth/login`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]

@@ -10,13 +10,15 @@ mod project;
 mod generate;
 mod models;
 mod auth;
+mod users;
 mod system;
 
-pub use auth::{AuthResponse, LoginRequest, LogoutResponse, Role};
+pub use auth::{AuthResponse, LoginRequest, LogoutResponse};
 pub use generate::{AbortResponse, GenerateRequest, GenerateResponse};
 pub use models::{AvailableModel, ModelsResponse};
 pub use project::{Project, ProjectResponse, ProjectsResponse};
 pub use system::{Check, HealthResponse, ReadyResponse, VersionResponse};
+pub use users::{CreateUserRequest, CreateUserResponse, User, UsersResponse};
 
 /// Every error except those of a request body that does not fit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]

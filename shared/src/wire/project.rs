@@ -102,7 +102,7 @@ impl From<VariantRow> for Project {
     }
 }
 
-fn to_the_second(time: DateTime<Utc>) -> String {
+pub(super) fn to_the_second(time: DateTime<Utc>) -> String {
     time.format("%Y-%m-%d %H:%M:%S").to_string()
 }
 

@@ -1,7 +1,7 @@
 //! Stage `up_to_date`: the served site stands at this very commit, so there is nothing to do.
 
 use shared::{
-    db::{self, generations::Finished},
+    db::{self, generations::Finished, variants::Scope},
     events,
     generation::State,
     names::CommitSha,
@@ -63,7 +63,7 @@ pub(crate) async fn finish(run: &Run, commit: &CommitSha) -> Result<(), StageErr
 async fn show_served(run: &Run, connection: &mut PgConnection) -> Result<i32, StageError> {
     let (id, fence) = (run.claimed.id, run.claimed.fence);
     let Some((maker, pages)) = db::generations::find_served(connection, run.claimed.variant_id).await? else {
-        let row = db::variants::find(connection, run.claimed.variant_id).await?;
+        let row = db::variants::find(connection, Scope::All, run.claimed.variant_id).await?;
         return Ok(row.map_or(0, |row| row.page_count));
     };
     let kept = db::generations::find_checkpoint(connection, maker, Stage::Planning).await?;
