@@ -11,7 +11,7 @@ use sites::{archive::archive_site, key::SitePrefix};
 
 use super::file_answer::{ETag, is_known};
 use crate::{
-    access::{self, OwnerQuery, VariantPath},
+    access::{self, OwnerParams, OwnerQuery, VariantParams},
     auth::doors::Reader,
     error::ApiError,
     served,
@@ -52,13 +52,7 @@ pub(super) async fn download_project(
     get,
     path = "/api/projects/{name}/{branch}/{provider}/{model}/download",
     tag = "sites",
-    params(
-        ("name" = String, Path),
-        ("branch" = String, Path, description = "`/` is written `~2F`"),
-        ("provider" = String, Path),
-        ("model" = String, Path),
-        ("owner" = Option<String>, Query, description = "Whose variant; only admins are heard"),
-    ),
+    params(VariantParams, OwnerParams),
     responses(
         (status = 200, content_type = "application/gzip", description = "A `.tar.gz` with one folder"),
         (status = 304, description = "`If-None-Match` names it"),
@@ -71,11 +65,11 @@ pub(super) async fn download_project(
 pub(super) async fn download_variant(
     State(state): State<ApiState>,
     Reader(caller): Reader,
-    Path((name, branch, provider, model)): Path<(String, String, String, String)>,
+    Path(params): Path<VariantParams>,
     OwnerQuery(owner): OwnerQuery,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let path = VariantPath::parse(&name, &branch, &provider, &model, "Not found")?;
+    let path = params.parse("Not found")?;
     let mut conn = state.pool().acquire().await?;
     let row = access::get_variant(&mut conn, &caller, &path, owner.as_deref()).await?;
     drop(conn);

@@ -14,7 +14,7 @@ mod users;
 mod system;
 
 pub use auth::{AuthResponse, LoginRequest, LogoutResponse};
-pub use generate::{AbortResponse, GenerateRequest, GenerateResponse};
+pub use generate::{AbortResponse, DeleteResponse, GenerateRequest, GenerateResponse};
 pub use models::{AvailableModel, ModelsResponse};
 pub use project::{Project, ProjectResponse, ProjectsResponse};
 pub use system::{Check, HealthResponse, ReadyResponse, VersionResponse};
