@@ -7,6 +7,7 @@ mod system;
 mod generate;
 mod projects;
 mod aborts;
+mod deletions;
 mod docs;
 mod downloads;
 

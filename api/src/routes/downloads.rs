@@ -5,8 +5,15 @@ use axum::{
     extract::{Path, State},
     response::Response,
 };
+use futures_util::{StreamExt, TryStreamExt, stream};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use shared::{db::variants::VariantRow, wire::ErrorResponse};
+use shared::{
+    db::{
+        self,
+        variants::{Scope, VariantRow},
+    },
+    wire::ErrorResponse,
+};
 use sites::{archive::archive_site, key::SitePrefix};
 
 use super::file_answer::{ETag, is_known};
@@ -96,8 +103,13 @@ impl Archive {
             response
         } else {
             let packed = archive_site(state.sites(), prefix, &self.folder, time_of(prefix)).await?;
-            let packed = packed.ok_or_else(|| ApiError::not_found(self.missing.clone()))?;
-            let mut response = Response::new(Body::from_stream(packed));
+            let mut packed = packed.ok_or_else(|| ApiError::not_found(self.missing.clone()))?.boxed();
+            // read before the answer begins: a site that is being deleted is 404 and not a connection that breaks off
+            let first = match packed.try_next().await {
+                Ok(first) => first,
+                Err(error) => return Err(self.explain(state, row, error).await),
+            };
+            let mut response = Response::new(Body::from_stream(stream::iter(first.map(Ok)).chain(packed)));
             response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/gzip"));
             response.headers_mut().insert(header::CONTENT_DISPOSITION, self.disposition()?);
             response
@@ -105,6 +117,16 @@ impl Archive {
         response.headers_mut().insert(header::ETAG, etag.into_value());
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
         Ok(response)
+    }
+
+    /// Why a site could not be read to its end: because it was deleted, or by our fault.
+    async fn explain(&self, state: &ApiState, row: &VariantRow, error: std::io::Error) -> ApiError {
+        let look = async { db::variants::find(&mut *state.pool().acquire().await?, Scope::All, row.id).await };
+        match look.await {
+            Ok(None) => ApiError::not_found(self.missing.clone()),
+            Ok(Some(_)) => ApiError::Internal(error.into()),
+            Err(error) => error.into(),
+        }
     }
 
     fn disposition(&self) -> Result<HeaderValue, ApiError> {
