@@ -65,3 +65,10 @@ pub struct AbortResponse {
     /// `name`, or `name/branch/provider/model`, as it was asked for.
     pub aborted: String,
 }
+
+/// It is gone, with its site.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct DeleteResponse {
+    /// `name`, or `name/branch/provider/model`, as it was asked for.
+    pub deleted: String,
+}
