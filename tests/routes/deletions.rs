@@ -240,7 +240,7 @@ async fn deletions_requests_and_aborts_that_race_have_one_winner_and_leave_nothi
     let api = Api::start(&world).await;
     let repository = Repository::library("demo");
     let key = variant_of("admin", "demo");
-    let body = json!({"repo_path": repository.path()});
+    let body = json!({"repo_path": repository.path(), "force": true});
     let status = async |request: RequestBuilder| request.send().await.unwrap().status().as_u16();
     let deletion = || status(delete(&api, ADMIN_KEY, &format!("{VARIANT}?owner=admin")));
     let whole = || status(delete(&api, ADMIN_KEY, "/api/projects/demo?owner=admin"));

@@ -20,12 +20,9 @@ use api::{ApiParts, ApiState, auth::pepper};
 use reqwest::{Client, Method, RequestBuilder, redirect::Policy};
 use serde_json::Value;
 use shared::{
-    db::{
-        self,
-        generations::{Finished, NewGeneration},
-    },
+    db::{self, generations::Finished},
     ids::GenerationId,
-    jobs,
+    jobs::{self, Started},
     provider::Provider,
     settings::{Sandbox, Secret, WriterSettings},
     source::RepoSource,
@@ -39,7 +36,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::support::world::{World, variant};
+use crate::support::world::{World, new_generation, variant};
 
 pub(crate) const ADMIN_KEY: &str = "the-admin-key-of-tests";
 
@@ -175,11 +172,10 @@ pub(crate) fn variant_of(owner: &str, name: &str) -> VariantKey {
 /// Asks for a generation without asking the API.
 pub(crate) async fn queue(world: &World, key: &VariantKey) -> GenerationId {
     let source = RepoSource::LocalPath("/srv/demo".into());
-    let request =
-        NewGeneration { requested_by: key.owner.clone(), force: false, repo_type: None, call_timeout_minutes: 1 };
     let mut transaction = world.pool.begin().await.unwrap();
-    let id = jobs::start_generation(&mut transaction, key, &source, &request).await.unwrap().unwrap();
+    let started = jobs::start_generation(&mut transaction, key, &source, &new_generation(key)).await.unwrap();
     transaction.commit().await.unwrap();
+    let Started::Queued(id) = started else { panic!("{started:?}") };
     id
 }
 
