@@ -4,6 +4,8 @@
 //! here, once, and answered with a fixed text. A database that does not answer is 503 with `Retry-After`: the request was
 //! fine and may be sent again.
 
+use std::sync::Arc;
+
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -83,6 +85,13 @@ impl IntoResponse for ApiError {
 
 impl From<sqlx::Error> for ApiError {
     fn from(error: sqlx::Error) -> Self {
+        if is_passing(&error) { Self::Unavailable(error.into()) } else { Self::Internal(error.into()) }
+    }
+}
+
+/// A failure that several callers share.
+impl From<Arc<sqlx::Error>> for ApiError {
+    fn from(error: Arc<sqlx::Error>) -> Self {
         if is_passing(&error) { Self::Unavailable(error.into()) } else { Self::Internal(error.into()) }
     }
 }

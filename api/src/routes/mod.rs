@@ -14,7 +14,7 @@ mod aborts;
 mod downloads;
 mod users;
 pub(crate) mod docs;
-mod file_answer;
+pub(crate) mod file_answer;
 mod start_page;
 
 use crate::{error::refusal, openapi, state::ApiState};
@@ -31,6 +31,7 @@ pub(crate) fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(auth::get_caller))
         .routes(routes!(projects::get_status))
         .routes(routes!(projects::list_projects))
+        .routes(routes!(projects::get_cost))
         .routes(routes!(projects::get_project_of_generation))
         .routes(routes!(projects::get_project))
         .routes(routes!(projects::get_variant))

@@ -12,12 +12,15 @@ mod models;
 mod auth;
 mod users;
 mod system;
+mod watch;
 
 pub use auth::{AuthResponse, LoginRequest, LogoutResponse};
 pub use generate::{AbortResponse, GenerateRequest, GenerateResponse};
 pub use models::{AvailableModel, ModelsResponse};
+pub(crate) use project::to_the_second;
 pub use project::{Project, ProjectResponse, ProjectsResponse};
 pub use system::{Check, HealthResponse, ReadyResponse, VersionResponse};
+pub use watch::{CostResponse, EventFrame};
 pub use users::{CreateUserRequest, CreateUserResponse, User, UsersResponse};
 
 /// Every error except those of a request body that does not fit.
