@@ -13,6 +13,8 @@ mod generate;
 mod aborts;
 mod downloads;
 mod users;
+mod websocket;
+mod event_streams;
 pub(crate) mod docs;
 pub(crate) mod file_answer;
 mod start_page;
@@ -41,6 +43,9 @@ pub(crate) fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(downloads::download_project))
         .routes(routes!(downloads::download_variant))
         .routes(routes!(users::create_user, users::list_users))
+        .routes(routes!(event_streams::watch_variant))
+        .routes(routes!(event_streams::watch_generation))
+        .merge(websocket::routes().into())
         .merge(docs::routes().into())
         .merge(login::routes().into())
         .merge(start_page::routes().into())
