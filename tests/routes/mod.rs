@@ -72,6 +72,7 @@ impl Api {
             repo_host_allowlist: "127.0.0.1".parse().unwrap(),
             docs_are_open: false,
             sandbox: None,
+            watch_times: api::WatchTimes::default(),
         };
         change(&mut parts);
         let pepper = pepper::load_or_create(&world.folder().join("pepper"), true).unwrap();

@@ -16,8 +16,10 @@ mod downloads;
 mod users;
 mod keys;
 mod grants;
+mod websocket;
+mod event_streams;
 pub(crate) mod docs;
-mod file_answer;
+pub(crate) mod file_answer;
 mod start_page;
 
 use crate::{error::refusal, openapi, state::ApiState};
@@ -35,6 +37,7 @@ pub(crate) fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(keys::rotate_own_key))
         .routes(routes!(projects::get_status))
         .routes(routes!(projects::list_projects))
+        .routes(routes!(projects::get_cost))
         .routes(routes!(projects::get_project_of_generation))
         .routes(routes!(projects::get_project, deletions::delete_project))
         .routes(routes!(projects::get_variant, deletions::delete_variant))
@@ -48,6 +51,9 @@ pub(crate) fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(keys::rotate_user_key))
         .routes(routes!(grants::grant_access, grants::list_access))
         .routes(routes!(grants::revoke_access))
+        .routes(routes!(event_streams::watch_variant))
+        .routes(routes!(event_streams::watch_generation))
+        .merge(websocket::routes().into())
         .merge(docs::routes().into())
         .merge(login::routes().into())
         .merge(start_page::routes().into())
