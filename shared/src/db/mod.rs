@@ -25,6 +25,7 @@ pub mod queue;
 pub mod access;
 pub mod users;
 pub mod grants;
+pub mod imports;
 
 /// Why a worker's write did not happen.
 #[derive(Debug, thiserror::Error)]
