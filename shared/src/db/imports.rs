@@ -120,10 +120,12 @@ pub async fn create_variant(conn: &mut PgConnection, variant: &ImportedVariant) 
     let served_commit = variant.commit.as_ref().filter(|_| variant.is_complete).map(CommitSha::as_str);
     let id = sqlx::query_scalar!(
         r#"
+        -- a time that is not known is now, or stays unknown; one in the future would count as the newest for ever
         INSERT INTO variants (owner, name, branch, ai_provider, ai_model, repo_url, status, current_stage, error_message,
                page_count, plan_json, repo_type, total_cost_usd, generation_id, site_prefix, last_commit_sha,
                last_generated, created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, LEAST($17, now()),
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
+                CASE WHEN $17 > now() THEN now() ELSE $17 END,
                 LEAST(COALESCE($18, now()), now()), LEAST(COALESCE($19, now()), now()))
         ON CONFLICT (owner, name, branch, ai_provider, ai_model) DO NOTHING
         RETURNING id
@@ -165,7 +167,8 @@ async fn create_generation(conn: &mut PgConnection, variant_id: i64, variant: &I
         )
         INSERT INTO generations (id, variant_id, state, requested_by, repo_type, call_timeout_min, commit_sha,
                error_message, cost_usd, site_prefix, created_at, started_at, finished_at)
-        SELECT $1, $2, $3, $4, $5, 60, $6, $7, $8, $13, known.began, LEAST($9, now()), GREATEST(known.began, known.ended)
+        SELECT $1, $2, $3, $4, $5, 60, $6, $7, $8, $13, known.began,
+               CASE WHEN $9 > now() THEN now() ELSE $9 END, GREATEST(known.began, known.ended)
           FROM known
         "#,
         variant.generation as GenerationId,
