@@ -4,11 +4,7 @@
 //! here, once, and answered with a fixed text. A database that does not answer is 503 with `Retry-After`: the request was
 //! fine and may be sent again.
 
-<<<<<<< HEAD
-use std::time::Duration;
-=======
-use std::sync::Arc;
->>>>>>> views
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json,

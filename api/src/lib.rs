@@ -13,12 +13,9 @@ mod body;
 mod access;
 mod brief_cache;
 mod served;
-<<<<<<< HEAD
 mod deleted_sites;
-=======
 mod views;
 mod watch;
->>>>>>> views
 mod routes;
 mod openapi;
 

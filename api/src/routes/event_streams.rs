@@ -12,8 +12,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use shared::{db, db::variants::VariantRow, ids::GenerationId, wire::ErrorResponse};
 
 use crate::{
-    access::{self, OwnerQuery, VariantPath, query_value},
-    auth::{Caller, doors::Reader},
+    access::{self, OwnerParams, OwnerQuery, VariantParams, query_value},
+    auth::{Caller, client::ClientAddress, doors::Reader},
     error::ApiError,
     state::ApiState,
     watch::{
@@ -30,11 +30,8 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
     path = "/api/projects/{name}/{branch}/{provider}/{model}/events",
     tag = "events",
     params(
-        ("name" = String, Path),
-        ("branch" = String, Path, description = "`/` is written `~2F`"),
-        ("provider" = String, Path),
-        ("model" = String, Path),
-        ("owner" = Option<String>, Query, description = "Whose variant; only admins are heard"),
+        VariantParams,
+        OwnerParams,
         ("last_event_id" = Option<i64>, Query, description = "Like the header `Last-Event-ID`, which wins"),
     ),
     responses(
@@ -49,16 +46,17 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 pub(super) async fn watch_variant(
     State(state): State<ApiState>,
     Reader(caller): Reader,
-    Path((name, branch, provider, model)): Path<(String, String, String, String)>,
+    from: ClientAddress,
+    Path(params): Path<VariantParams>,
     OwnerQuery(owner): OwnerQuery,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let path = VariantPath::parse(&name, &branch, &provider, &model, "Not found")?;
+    let path = params.parse("Not found")?;
     let mut conn = state.pool().acquire().await?;
     let row = access::get_variant(&mut conn, &caller, &path, owner.as_deref()).await?;
     drop(conn);
-    watch(state, &caller, row, Subject::Variant, &uri, &headers).await
+    watch(state, from, &caller, row, Subject::Variant, &uri, &headers).await
 }
 
 /// Streams what happens to a generation, from its beginning or after an event, until it ends.
@@ -82,6 +80,7 @@ pub(super) async fn watch_variant(
 pub(super) async fn watch_generation(
     State(state): State<ApiState>,
     Reader(caller): Reader,
+    from: ClientAddress,
     Path(id): Path<String>,
     uri: Uri,
     headers: HeaderMap,
@@ -97,11 +96,12 @@ pub(super) async fn watch_generation(
     };
     drop(conn);
     let row = row.ok_or_else(|| ApiError::not_found("Generation ID not found"))?;
-    watch(state, &caller, row, Subject::Generation(id), &uri, &headers).await
+    watch(state, from, &caller, row, Subject::Generation(id), &uri, &headers).await
 }
 
 async fn watch(
     state: ApiState,
+    from: ClientAddress,
     caller: &Caller,
     row: VariantRow,
     subject: Subject,
@@ -113,7 +113,7 @@ async fn watch(
         Ok(place) => place,
         Err(full) => return Ok(full.answer("streams of events")),
     };
-    let (watcher, _) = Watcher::find(&state, None, headers).await?.ok_or_else(ApiError::unauthorized)?;
+    let (watcher, _) = Watcher::find(&state, from, None, headers).await?.ok_or_else(ApiError::unauthorized)?;
     let Some(stream) = EventStream::begin(state, watcher, place, row, subject, last_event).await? else {
         // the word that tells browsers not to come back
         return Ok(StatusCode::NO_CONTENT.into_response());

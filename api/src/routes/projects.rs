@@ -13,13 +13,8 @@ use shared::{
 };
 
 use crate::{
-<<<<<<< HEAD
     access::{self, OwnerParams, OwnerQuery, VariantParams},
-    auth::{Caller, doors::Reader},
-=======
-    access::{self, OwnerQuery, VariantPath},
     auth::doors::Reader,
->>>>>>> views
     error::ApiError,
     state::ApiState,
     views::{self, Seen},

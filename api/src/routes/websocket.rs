@@ -15,7 +15,11 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::{
     access::query_value,
-    auth::{Proof, same_origin},
+    auth::{
+        Proof,
+        client::{self, ClientAddress},
+        same_origin,
+    },
     error::{refusal, try_again},
     state::ApiState,
     watch::{places::Place, socket, watcher::Watcher},
@@ -25,14 +29,15 @@ pub(super) fn routes() -> Router<ApiState> {
     Router::new().route("/api/ws", get(open_socket))
 }
 
-async fn open_socket(State(state): State<ApiState>, mut request: Request) -> Response {
+async fn open_socket(State(state): State<ApiState>, from: ClientAddress, mut request: Request) -> Response {
+    let is_foreign = same_origin::is_foreign(request.headers(), &client::hosts_of(&request, state.trusted_proxies()));
     let headers = request.headers();
     if !names(headers, &header::UPGRADE, "websocket") {
         // for everything else there is nothing here
         return refusal(StatusCode::NOT_FOUND, "Not found");
     }
-    let watcher = match Watcher::find(&state, query_value(request.uri(), "token"), headers).await {
-        Ok(Some((_, Proof::Cookie))) if same_origin::is_foreign(headers) => {
+    let watcher = match Watcher::find(&state, from, query_value(request.uri(), "token"), headers).await {
+        Ok(Some((_, Proof::Cookie))) if is_foreign => {
             return refusal(StatusCode::FORBIDDEN, "Request comes from another site");
         }
         Ok(Some((watcher, _))) => watcher,

@@ -6,7 +6,7 @@ use http::{HeaderMap, header};
 use shared::{db, settings::Secret};
 
 use crate::{
-    auth::{self, Caller, Proof, session},
+    auth::{self, Caller, Proof, client::ClientAddress, session},
     error::ApiError,
     state::ApiState,
 };
@@ -14,6 +14,7 @@ use crate::{
 /// Somebody who watches.
 pub(crate) struct Watcher {
     credential: Credential,
+    from: ClientAddress,
     pub(crate) caller: Caller,
     granted: Granted,
 }
@@ -31,6 +32,7 @@ impl Watcher {
     /// Finds out who asks to watch: by `token`, the bearer token, or the cookie. A wrong one does not spoil a good one.
     pub(crate) async fn find(
         state: &ApiState,
+        from: ClientAddress,
         token: Option<String>,
         headers: &HeaderMap,
     ) -> Result<Option<(Self, Proof)>, ApiError> {
@@ -39,9 +41,9 @@ impl Watcher {
         let keys = [token, bearer].into_iter().flatten().map(|key| (Credential::Key(Secret::new(key)), Proof::Bearer));
         let session = session::token_of(headers).map(|token| (Credential::Session(Secret::new(token)), Proof::Cookie));
         for (credential, proof) in keys.chain(session) {
-            if let Some(caller) = credential.find_caller(state).await? {
+            if let Some(caller) = credential.find_caller(state, from).await? {
                 let granted = find_granted(state, &caller).await?;
-                return Ok(Some((Self { credential, caller, granted }, proof)));
+                return Ok(Some((Self { credential, from, caller, granted }, proof)));
             }
         }
         Ok(None)
@@ -49,7 +51,7 @@ impl Watcher {
 
     /// Looks again who this is and what he sees. False when he is nobody any more.
     pub(crate) async fn recheck(&mut self, state: &ApiState) -> Result<bool, ApiError> {
-        let Some(caller) = self.credential.find_caller(state).await? else { return Ok(false) };
+        let Some(caller) = self.credential.find_caller(state, self.from).await? else { return Ok(false) };
         self.granted = find_granted(state, &caller).await?;
         self.caller = caller;
         Ok(true)
@@ -64,9 +66,9 @@ impl Watcher {
 }
 
 impl Credential {
-    async fn find_caller(&self, state: &ApiState) -> Result<Option<Caller>, ApiError> {
+    async fn find_caller(&self, state: &ApiState, from: ClientAddress) -> Result<Option<Caller>, ApiError> {
         match self {
-            Self::Key(key) => auth::find_by_key(state, key.expose()).await,
+            Self::Key(key) => auth::find_by_key(state, from, key.expose()).await,
             Self::Session(token) => session::find(state, token.expose()).await,
         }
     }

@@ -24,7 +24,6 @@ pub use project::{Project, ProjectResponse, ProjectsResponse};
 pub use system::{Check, HealthResponse, ReadyResponse, VersionResponse};
 pub use users::{CreateUserRequest, CreateUserResponse, DeleteUserResponse, User, UsersResponse};
 pub use watch::{CostResponse, EventFrame};
-pub use users::{CreateUserRequest, CreateUserResponse, User, UsersResponse};
 
 /// Every error except those of a request body that does not fit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
