@@ -9,6 +9,9 @@ mod projects;
 mod aborts;
 mod docs;
 mod downloads;
+mod views;
+mod websocket;
+mod sse;
 
 use std::time::Duration;
 

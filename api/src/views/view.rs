@@ -13,11 +13,7 @@ use futures_util::TryStreamExt;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use shared::{
-    db::{
-        self,
-        variants::VariantRow,
-        views::Digest,
-    },
+    db::{self, variants::VariantRow, views::Digest},
     variant::Status,
     wire::{ModelsResponse, Project},
 };

@@ -5,11 +5,7 @@
 //! last number of each variant: the events of one variant commit in the order of their numbers ([`db::events::insert`]).
 //! While nobody watches, nothing is read at all.
 
-use std::{
-    collections::HashMap,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -102,7 +98,8 @@ impl Hub {
     pub(crate) fn start(pool: PgPool, listening: &Listening) -> Self {
         let (told, _) = broadcast::channel(BACKLOG);
         let (arrivals, arrived) = mpsc::channel(64);
-        let hearing = Hearing { pool, told: told.clone(), heard: listening.subscribe(), position: None, is_behind: false };
+        let hearing =
+            Hearing { pool, told: told.clone(), heard: listening.subscribe(), position: None, is_behind: false };
         let task = tokio::spawn(hearing.run(arrived));
         Self { told, arrivals, _task: AbortOnDropHandle::new(task) }
     }

@@ -168,9 +168,7 @@ impl EventStream {
             Subject::Variant => {
                 db::events::list_watched_of_variant(&mut conn, self.variant_id, self.after, PAGE).await?
             }
-            Subject::Generation(id) => {
-                db::events::list_watched_of_generation(&mut conn, id, self.after, PAGE).await?
-            }
+            Subject::Generation(id) => db::events::list_watched_of_generation(&mut conn, id, self.after, PAGE).await?,
         };
         self.reads_rows = i64::try_from(rows.len()).is_ok_and(|count| count >= PAGE);
         self.waiting.extend(rows.into_iter().map(|row| Arc::new(row.into())));

@@ -299,11 +299,7 @@ pub struct End {
 }
 
 /// What the rows say of the end of a generation.
-pub async fn find_end(
-    conn: &mut PgConnection,
-    variant: i64,
-    generation: GenerationId,
-) -> sqlx::Result<Option<End>> {
+pub async fn find_end(conn: &mut PgConnection, variant: i64, generation: GenerationId) -> sqlx::Result<Option<End>> {
     sqlx::query_as!(
         End,
         r#"
@@ -321,9 +317,8 @@ pub async fn find_end(
 
 /// What a variant shows of a run whose pages are about to be written: the plan and how many pages there are already.
 pub async fn find_plan(conn: &mut PgConnection, variant: i64) -> sqlx::Result<Option<(Option<String>, i32)>> {
-    let row = sqlx::query!("SELECT plan_json, page_count FROM variants WHERE id = $1", variant)
-        .fetch_optional(conn)
-        .await?;
+    let row =
+        sqlx::query!("SELECT plan_json, page_count FROM variants WHERE id = $1", variant).fetch_optional(conn).await?;
     Ok(row.map(|row| (row.plan_json, row.page_count)))
 }
 
