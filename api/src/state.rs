@@ -27,7 +27,7 @@ use crate::{
 const REMEMBERED_CALLERS: usize = 10_000;
 /// Memory for files of sites, in bytes.
 const SITE_MEMORY_BYTES: u64 = 64 << 20;
-/// WebSockets of a process, and of one user.
+/// Open sockets of a process, and of one user.
 const SOCKETS: (usize, usize) = (2_000, 20);
 /// Streams of events of a process, and of one user. Each holds a connection of the server.
 const STREAMS: (usize, usize) = (1_000, 20);
@@ -166,7 +166,7 @@ impl ApiState {
         &self.0.parts.watch_times
     }
 
-    /// Places for WebSockets.
+    /// Places for sockets.
     pub(crate) fn sockets(&self) -> &Arc<Places> {
         &self.0.sockets
     }
@@ -181,7 +181,7 @@ impl ApiState {
         &self.0.closing
     }
 
-    /// The tasks behind WebSockets, which outlive the connections of the server.
+    /// The tasks behind sockets, which outlive the connections of the server.
     pub(crate) fn open_sockets(&self) -> &TaskTracker {
         &self.0.open_sockets
     }

@@ -15,6 +15,9 @@ mod grants;
 mod throttling;
 mod sessions;
 mod hostile;
+mod views;
+mod websocket;
+mod sse;
 
 use std::time::Duration;
 

@@ -85,7 +85,7 @@ struct Socket<Io> {
 
 /// What the client was told last, and whether it may be something else by now.
 struct Sync {
-    told: Option<(Digest, [u8; 16])>,
+    told: Option<(Digest, u128)>,
     is_due: bool,
     /// Something changed that concerns the known models at most.
     models_may_differ: bool,
