@@ -74,9 +74,11 @@ impl Docsfy {
     /// A user with a key, kept as docsfy keeps it.
     pub(crate) fn user(&self, name: &str, role: &str, key: &str) {
         let hash = api::auth::docsfy_keys::hash(&shared::settings::Secret::new(DOCSFY_ADMIN_KEY), key);
-        let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
         self.database
-            .execute("INSERT INTO users (username, api_key_hash, role) VALUES (?1, ?2, ?3)", params![name, hash, role])
+            .execute(
+                "INSERT INTO users (username, api_key_hash, role) VALUES (?1, lower(hex(?2)), ?3)",
+                params![name, hash, role],
+            )
             .unwrap();
     }
 

@@ -84,10 +84,15 @@ impl Links {
             Some(Some(renamed)) => Resolved::Renamed(renamed.clone()),
             Some(None) => Resolved::Missing,
             // a page that was never planned
-            None if file.ends_with(".html") && !file.contains(['/', ':']) && file != "index.html" => Resolved::Missing,
+            None if is_page(file) => Resolved::Missing,
             None => Resolved::Same,
         }
     }
+}
+
+/// Whether a target looks like a page of the site, besides its start page.
+fn is_page(file: &str) -> bool {
+    file.strip_suffix(".html").is_some_and(|slug| slug != "index" && !slug.contains(['/', ':']))
 }
 
 enum Resolved {
