@@ -12,3 +12,4 @@ mod jobs;
 mod pipeline;
 mod crash;
 mod program;
+mod contract;

@@ -28,6 +28,7 @@ use shared::{
     variant::VariantKey,
 };
 use sites::{key::SitePrefix, publish::publish, render::SiteFiles};
+use sqlx::PgConnection;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -159,26 +160,41 @@ pub(crate) fn variant_of(owner: &str, name: &str) -> VariantKey {
 
 /// Asks for a generation without asking the API.
 pub(crate) async fn queue(world: &World, key: &VariantKey) -> GenerationId {
+    let mut transaction = world.pool.begin().await.unwrap();
+    let id = start(&mut transaction, key).await;
+    transaction.commit().await.unwrap();
+    id
+}
+
+async fn start(conn: &mut PgConnection, key: &VariantKey) -> GenerationId {
     let source = RepoSource::LocalPath("/srv/demo".into());
     let request =
         NewGeneration { requested_by: key.owner.clone(), force: false, repo_type: None, call_timeout_minutes: 1 };
-    let mut transaction = world.pool.begin().await.unwrap();
-    let id = jobs::start_generation(&mut transaction, key, &source, &request).await.unwrap().unwrap();
-    transaction.commit().await.unwrap();
-    id
+    jobs::start_generation(conn, key, &source, &request).await.unwrap().unwrap()
 }
 
 /// Takes a queued generation as a worker would; gives the fence.
 pub(crate) async fn claim(world: &World, id: GenerationId) -> i64 {
     let mut conn = world.pool.acquire().await.unwrap();
-    let claimed = db::generations::claim(&mut conn, id, "test", Duration::from_mins(1)).await.unwrap();
-    claimed.unwrap().fence
+    claim_in(&mut conn, id).await
+}
+
+async fn claim_in(conn: &mut PgConnection, id: GenerationId) -> i64 {
+    db::generations::claim(conn, id, "test", Duration::from_mins(1)).await.unwrap().unwrap().fence
+}
+
+/// Asks for a generation and takes it at once, before any worker can; gives the fence.
+pub(crate) async fn occupy(world: &World, key: &VariantKey) -> (GenerationId, i64) {
+    let mut transaction = world.pool.begin().await.unwrap();
+    let id = start(&mut transaction, key).await;
+    let fence = claim_in(&mut transaction, id).await;
+    transaction.commit().await.unwrap();
+    (id, fence)
 }
 
 /// Publishes files as the site of a variant.
 pub(crate) async fn publish_site(world: &World, key: &VariantKey, files: &[(&str, &str)]) -> SitePrefix {
-    let id = queue(world, key).await;
-    let fence = claim(world, id).await;
+    let (id, fence) = occupy(world, key).await;
     let prefix = SitePrefix::new(id, fence);
     let files: SiteFiles = files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect();
     publish(&world.store, &prefix, &files).await.unwrap();

@@ -6,3 +6,4 @@ pub(crate) mod repository;
 pub(crate) mod process;
 pub(crate) mod stand_ins;
 pub(crate) mod model_server;
+pub(crate) mod turns;
