@@ -46,10 +46,19 @@ impl Body {
 
     /// The body as a JSON object, for the routes that docsfy reads by hand: whatever its type is called.
     pub(crate) fn to_object(&self) -> Result<Map<String, Value>, ApiError> {
+        self.to_object_or("Invalid JSON body")
+    }
+
+    /// The same for the routes of users and of admins, where docsfy has another sentence for what is no JSON.
+    pub(crate) fn to_admin_object(&self) -> Result<Map<String, Value>, ApiError> {
+        self.to_object_or("Malformed JSON in request body")
+    }
+
+    fn to_object_or(&self, malformed: &str) -> Result<Map<String, Value>, ApiError> {
         match serde_json::from_slice(&self.bytes) {
             Ok(Value::Object(object)) => Ok(object),
             Ok(_) => Err(ApiError::bad_request("Request body must be a JSON object")),
-            Err(_) => Err(ApiError::bad_request("Invalid JSON body")),
+            Err(_) => Err(ApiError::bad_request(malformed)),
         }
     }
 }

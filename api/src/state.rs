@@ -5,7 +5,7 @@ use std::sync::Arc;
 use shared::{
     db,
     events::{ACCESS_CHANNEL, Heard, Listening},
-    settings::{HostAllowlist, InvalidSetting, Secret, WriterSettings},
+    settings::{HostAllowlist, InvalidSetting, Secret, TrustedProxies, WriterSettings},
 };
 use sites::{read::SiteReader, store::SiteStore};
 use sqlx::PgPool;
@@ -36,6 +36,8 @@ pub struct ApiParts {
     pub admin_key: Secret,
     /// Whether cookies carry the `Secure` attribute.
     pub secure_cookies: bool,
+    /// Proxies that are believed when they say for whom they forward a request.
+    pub trusted_proxies: TrustedProxies,
     /// Defaults of requests.
     pub writer: WriterSettings,
     /// Hosts that may be cloned from although private.
@@ -105,6 +107,10 @@ impl ApiState {
 
     pub(crate) fn secure_cookies(&self) -> bool {
         self.0.parts.secure_cookies
+    }
+
+    pub(crate) fn trusted_proxies(&self) -> &TrustedProxies {
+        &self.0.parts.trusted_proxies
     }
 
     pub(crate) fn docs_are_open(&self) -> bool {

@@ -61,6 +61,7 @@ impl Api {
             listening: world.listening.clone(),
             admin_key: Secret::new(ADMIN_KEY),
             secure_cookies: true,
+            trusted_proxies: "127.0.0.1".parse().unwrap(),
             writer: WriterSettings {
                 ai_provider: Provider::Builtin,
                 ai_model: "extract".parse().unwrap(),

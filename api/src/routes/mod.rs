@@ -13,6 +13,8 @@ mod generate;
 mod aborts;
 mod downloads;
 mod users;
+mod keys;
+mod grants;
 pub(crate) mod docs;
 mod file_answer;
 mod start_page;
@@ -29,6 +31,7 @@ pub(crate) fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(auth::create_session))
         .routes(routes!(auth::delete_session))
         .routes(routes!(auth::get_caller))
+        .routes(routes!(keys::rotate_own_key))
         .routes(routes!(projects::get_status))
         .routes(routes!(projects::list_projects))
         .routes(routes!(projects::get_project_of_generation))
@@ -40,6 +43,9 @@ pub(crate) fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(downloads::download_project))
         .routes(routes!(downloads::download_variant))
         .routes(routes!(users::create_user, users::list_users))
+        .routes(routes!(keys::rotate_user_key))
+        .routes(routes!(grants::grant_access, grants::list_access))
+        .routes(routes!(grants::revoke_access))
         .merge(docs::routes().into())
         .merge(login::routes().into())
         .merge(start_page::routes().into())

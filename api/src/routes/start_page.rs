@@ -15,7 +15,7 @@ use shared::db::{
 };
 
 use crate::{
-    auth::{self, Caller, gate},
+    auth::{self, Caller, client::ClientAddress, gate},
     error::ApiError,
     middleware::PAGE_POLICY,
     state::ApiState,
@@ -63,8 +63,12 @@ struct Shown {
     made: Option<String>,
 }
 
-async fn show_projects(State(state): State<ApiState>, headers: HeaderMap) -> Result<Response, ApiError> {
-    let known = auth::authenticate(&state, &headers).await?.map(|(caller, _)| caller);
+async fn show_projects(
+    State(state): State<ApiState>,
+    from: ClientAddress,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let known = auth::authenticate(&state, from, &headers).await?.map(|(caller, _)| caller);
     let is_open = state.docs_are_open() && gate::names_loopback(&headers);
     let caller = match &known {
         Some(caller) => caller.clone(),

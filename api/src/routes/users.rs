@@ -9,6 +9,7 @@ use http::{HeaderValue, header};
 use serde_json::Value;
 use shared::{
     db,
+    events::{AccessChange, announce_access},
     names::Username,
     user::{ADMIN, Role},
     wire::{CreateUserRequest, CreateUserResponse, ErrorResponse, User, UsersResponse},
@@ -39,7 +40,7 @@ pub(super) async fn create_user(
     Admin(admin): Admin,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let fields = body.to_object()?;
+    let fields = body.to_admin_object()?;
     let username = match fields.get("username") {
         None | Some(Value::Null) => return Err(ApiError::bad_request("Username is required")),
         Some(Value::String(text)) if text.is_empty() => return Err(ApiError::bad_request("Username is required")),
@@ -54,10 +55,12 @@ pub(super) async fn create_user(
     let role = role_of(fields.get("role"))?;
     let key = keys::new_key();
     let kept = state.keys().keep_generated(&key);
-    let mut conn = state.pool().acquire().await?;
-    if db::users::create(&mut conn, &username, role, &kept).await?.is_none() {
+    let mut transaction = state.pool().begin().await?;
+    if db::users::create(&mut transaction, &username, role, &kept).await?.is_none() {
         return Err(ApiError::bad_request(format!("User '{username}' already exists")));
     }
+    announce_access(&mut transaction, &AccessChange::User(username.to_string())).await?;
+    transaction.commit().await?;
     tracing::info!(audit = true, admin = %admin.username, username = %username, role = role.as_str(), "user created");
     let response = CreateUserResponse { username: username.to_string(), api_key: key, role };
     Ok(no_store(Json(response)))
@@ -74,10 +77,7 @@ pub(super) async fn create_user(
         (status = 403, body = ErrorResponse),
     )
 )]
-pub(super) async fn list_users(
-    State(state): State<ApiState>,
-    _admin: Admin,
-) -> Result<Json<UsersResponse>, ApiError> {
+pub(super) async fn list_users(State(state): State<ApiState>, _admin: Admin) -> Result<Json<UsersResponse>, ApiError> {
     let mut conn = state.pool().acquire().await?;
     let users = db::users::list(&mut conn).await?;
     Ok(Json(UsersResponse { users: users.into_iter().map(User::from).collect() }))
@@ -86,10 +86,19 @@ pub(super) async fn list_users(
 fn role_of(field: Option<&Value>) -> Result<Role, ApiError> {
     let Some(value) = field else { return Ok(Role::User) };
     serde_json::from_value(value.clone()).map_err(|_| {
-        let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let shown: String = shown.chars().take(50).collect();
-        ApiError::bad_request(format!("Invalid role: '{shown}'. Must be admin, user, or viewer."))
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        ApiError::bad_request(format!("Invalid role: '{}'. Must be admin, user, or viewer.", shown(&text)))
     })
+}
+
+/// 404 for a name that nobody has.
+pub(super) fn unknown_user(username: &str) -> ApiError {
+    ApiError::not_found(format!("User '{}' not found", shown(username)))
+}
+
+/// What a sentence repeats of a text that may be anything.
+pub(super) fn shown(text: &str) -> String {
+    text.chars().take(80).map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
 /// An answer that shows a key is kept nowhere.

@@ -23,6 +23,7 @@ pub mod pages;
 pub mod events;
 pub mod queue;
 pub mod access;
+pub mod login_tries;
 pub mod users;
 pub mod grants;
 

@@ -11,14 +11,16 @@ mod generate;
 mod models;
 mod auth;
 mod users;
+mod grants;
 mod system;
 
-pub use auth::{AuthResponse, LoginRequest, LogoutResponse};
+pub use auth::{AuthResponse, LoginRequest, LogoutResponse, RotateKeyRequest, RotateKeyResponse};
 pub use generate::{AbortResponse, GenerateRequest, GenerateResponse};
+pub use grants::{AccessResponse, GrantRequest, GrantResponse, RevokeResponse};
 pub use models::{AvailableModel, ModelsResponse};
 pub use project::{Project, ProjectResponse, ProjectsResponse};
 pub use system::{Check, HealthResponse, ReadyResponse, VersionResponse};
-pub use users::{CreateUserRequest, CreateUserResponse, User, UsersResponse};
+pub use users::{CreateUserRequest, CreateUserResponse, DeleteUserResponse, User, UsersResponse};
 
 /// Every error except those of a request body that does not fit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
