@@ -13,6 +13,7 @@ mod body;
 mod access;
 mod brief_cache;
 mod served;
+mod deleted_sites;
 mod routes;
 mod openapi;
 

@@ -7,6 +7,7 @@ mod system;
 mod generate;
 mod projects;
 mod aborts;
+mod deletions;
 mod docs;
 mod downloads;
 
@@ -16,12 +17,9 @@ use api::{ApiParts, ApiState, auth::pepper};
 use reqwest::{Client, Method, RequestBuilder, redirect::Policy};
 use serde_json::Value;
 use shared::{
-    db::{
-        self,
-        generations::{Finished, NewGeneration},
-    },
+    db::{self, generations::Finished},
     ids::GenerationId,
-    jobs,
+    jobs::{self, Started},
     provider::Provider,
     settings::{Sandbox, Secret, WriterSettings},
     source::RepoSource,
@@ -36,7 +34,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::support::world::{World, variant};
+use crate::support::world::{World, new_generation, variant};
 
 pub(crate) const ADMIN_KEY: &str = "the-admin-key-of-tests";
 
@@ -169,9 +167,9 @@ pub(crate) async fn queue(world: &World, key: &VariantKey) -> GenerationId {
 
 async fn start(conn: &mut PgConnection, key: &VariantKey) -> GenerationId {
     let source = RepoSource::LocalPath("/srv/demo".into());
-    let request =
-        NewGeneration { requested_by: key.owner.clone(), force: false, repo_type: None, call_timeout_minutes: 1 };
-    jobs::start_generation(conn, key, &source, &request).await.unwrap().unwrap()
+    let started = jobs::start_generation(conn, key, &source, &new_generation(key)).await.unwrap();
+    let Started::Queued(id) = started else { panic!("{started:?}") };
+    id
 }
 
 /// Takes a queued generation as a worker would; gives the fence.

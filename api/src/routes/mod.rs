@@ -11,6 +11,7 @@ mod login;
 mod projects;
 mod generate;
 mod aborts;
+mod deletions;
 mod downloads;
 mod users;
 mod keys;
@@ -35,8 +36,8 @@ pub(crate) fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(projects::get_status))
         .routes(routes!(projects::list_projects))
         .routes(routes!(projects::get_project_of_generation))
-        .routes(routes!(projects::get_project))
-        .routes(routes!(projects::get_variant))
+        .routes(routes!(projects::get_project, deletions::delete_project))
+        .routes(routes!(projects::get_variant, deletions::delete_variant))
         .routes(routes!(generate::create_generation))
         .routes(routes!(aborts::abort_project))
         .routes(routes!(aborts::abort_variant))

@@ -15,7 +15,7 @@ use shared::{
 
 use super::models;
 use crate::{
-    access::{self, OwnerQuery, VariantPath},
+    access::{self, OwnerParams, OwnerQuery, VariantParams},
     auth::{Caller, doors::Reader},
     error::ApiError,
     state::ApiState,
@@ -136,13 +136,7 @@ pub(super) async fn get_project(
     get,
     path = "/api/projects/{name}/{branch}/{provider}/{model}",
     tag = "projects",
-    params(
-        ("name" = String, Path),
-        ("branch" = String, Path, description = "`/` is written `~2F`"),
-        ("provider" = String, Path),
-        ("model" = String, Path),
-        ("owner" = Option<String>, Query, description = "Whose variant; only admins are heard"),
-    ),
+    params(VariantParams, OwnerParams),
     responses(
         (status = 200, body = Project),
         (status = 400, body = ErrorResponse, description = "Nobody can have this name"),
@@ -154,10 +148,10 @@ pub(super) async fn get_project(
 pub(super) async fn get_variant(
     State(state): State<ApiState>,
     Reader(caller): Reader,
-    Path((name, branch, provider, model)): Path<(String, String, String, String)>,
+    Path(params): Path<VariantParams>,
     OwnerQuery(owner): OwnerQuery,
 ) -> Result<Json<Project>, ApiError> {
-    let path = VariantPath::parse(&name, &branch, &provider, &model, "Not found")?;
+    let path = params.parse("Not found")?;
     let mut conn = state.pool().acquire().await?;
     let row = access::get_variant(&mut conn, &caller, &path, owner.as_deref()).await?;
     Ok(Json(row.into()))

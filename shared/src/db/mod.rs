@@ -26,6 +26,7 @@ pub mod access;
 pub mod login_tries;
 pub mod users;
 pub mod grants;
+pub mod deletions;
 
 /// Why a worker's write did not happen.
 #[derive(Debug, thiserror::Error)]

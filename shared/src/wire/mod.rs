@@ -15,7 +15,7 @@ mod grants;
 mod system;
 
 pub use auth::{AuthResponse, LoginRequest, LogoutResponse, RotateKeyRequest, RotateKeyResponse};
-pub use generate::{AbortResponse, GenerateRequest, GenerateResponse};
+pub use generate::{AbortResponse, DeleteResponse, GenerateRequest, GenerateResponse};
 pub use grants::{AccessResponse, GrantRequest, GrantResponse, RevokeResponse};
 pub use models::{AvailableModel, ModelsResponse};
 pub use project::{Project, ProjectResponse, ProjectsResponse};
