@@ -207,16 +207,33 @@ impl Cx {
     /// Notes a difference.
     pub(super) fn same<A: PartialEq<B> + Debug, B: Debug>(&self, cell: &str, found: A, expected: B) {
         if found != expected {
-            self.problems.lock().unwrap().push(format!("{cell}\n      found {found:?}\n   expected {expected:?}"));
+            let (found, expected) = (shown(format!("{found:?}")), shown(format!("{expected:?}")));
+            self.note(format!("{}\n      found {found}\n   expected {expected}", shown(cell.to_owned())));
         }
     }
 
     /// Notes what does not hold.
     pub(super) fn holds(&self, cell: &str, fulfilled: bool, otherwise: &str) {
         if !fulfilled {
-            self.problems.lock().unwrap().push(format!("{cell}\n      {otherwise}"));
+            self.note(format!("{}\n      {}", shown(cell.to_owned()), shown(otherwise.to_owned())));
         }
     }
+
+    fn note(&self, problem: String) {
+        let mut problems = self.problems.lock().unwrap();
+        if !problems.contains(&problem) {
+            problems.push(problem);
+        }
+    }
+}
+
+/// As much of a text as people read.
+fn shown(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(400) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 /// Whether there is no white space outside of texts.

@@ -208,7 +208,9 @@ async fn hold(target: Target) {
         let (cx, turns) = (Cx::new(target.clone()), turns.clone());
         running.spawn(async move {
             let _turn = turns.acquire_owned().await.unwrap();
+            let begun = Instant::now();
             let ended = tokio::spawn(case(cx.clone())).await;
+            println!("{name} took {:?}", begun.elapsed());
             let mut problems = cx.problems();
             if let Err(panic) = ended {
                 problems.push(panic_text(panic));
