@@ -10,6 +10,9 @@ mod aborts;
 mod deletions;
 mod docs;
 mod downloads;
+mod users;
+mod grants;
+mod throttling;
 
 use std::time::Duration;
 
@@ -103,6 +106,12 @@ impl Api {
         self.ask(Method::POST, path).bearer_auth(ADMIN_KEY)
     }
 
+    /// A login that nobody has sent yet.
+    pub(crate) fn login(&self, username: &str, key: &str) -> RequestBuilder {
+        self.ask(Method::POST, "/api/auth/login")
+            .body(serde_json::json!({ "username": username, "api_key": key }).to_string())
+    }
+
     /// Makes a user of this role and gives the key.
     pub(crate) async fn create_user(&self, username: &str, role: &str) -> String {
         let body = format!(r#"{{"username":"{username}","role":"{role}"}}"#);
@@ -125,8 +134,12 @@ impl Api {
 
     /// The value of a cookie header that lets the admin in.
     pub(crate) async fn log_in(&self) -> String {
-        let body = format!(r#"{{"username":"admin","api_key":"{ADMIN_KEY}"}}"#);
-        let answer = self.ask(Method::POST, "/api/auth/login").body(body).send().await.unwrap();
+        self.log_in_as("admin", ADMIN_KEY).await
+    }
+
+    /// The value of a cookie header that lets a user in.
+    pub(crate) async fn log_in_as(&self, username: &str, key: &str) -> String {
+        let answer = self.login(username, key).send().await.unwrap();
         assert_eq!(answer.status(), 200);
         cookie_of(&answer)
     }

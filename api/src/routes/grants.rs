@@ -48,7 +48,7 @@ pub(super) async fn grant_access(
     let missing = || ApiError::not_found(format!("Project '{}' not found for owner '{}'", shown(&name), shown(owner)));
     let username: Username = username.parse().map_err(|_| unknown_user(username))?;
     let mut transaction = state.pool().begin().await?;
-    if !db::users::hold(&mut transaction, username.as_str()).await? {
+    if !db::deletions::hold_owner(&mut transaction, username.as_str()).await? {
         return Err(unknown_user(username.as_str()));
     }
     let project: ProjectName = name.parse().map_err(|_| missing())?;

@@ -44,6 +44,7 @@ pub(crate) fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(downloads::download_project))
         .routes(routes!(downloads::download_variant))
         .routes(routes!(users::create_user, users::list_users))
+        .routes(routes!(users::delete_user))
         .routes(routes!(keys::rotate_user_key))
         .routes(routes!(grants::grant_access, grants::list_access))
         .routes(routes!(grants::revoke_access))

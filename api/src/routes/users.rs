@@ -2,22 +2,23 @@
 
 use axum::{
     Json,
-    extract::State,
+    extract::{Path, State},
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, header};
 use serde_json::Value;
 use shared::{
-    db,
+    db::{self, deletions::Outcome},
     events::{AccessChange, announce_access},
     names::Username,
     user::{ADMIN, Role},
-    wire::{CreateUserRequest, CreateUserResponse, ErrorResponse, User, UsersResponse},
+    wire::{CreateUserRequest, CreateUserResponse, DeleteUserResponse, ErrorResponse, User, UsersResponse},
 };
 
 use crate::{
     auth::{doors::Admin, keys},
     body::Body,
+    deleted_sites,
     error::ApiError,
     state::ApiState,
 };
@@ -64,6 +65,52 @@ pub(super) async fn create_user(
     tracing::info!(audit = true, admin = %admin.username, username = %username, role = role.as_str(), "user created");
     let response = CreateUserResponse { username: username.to_string(), api_key: key, role };
     Ok(no_store(Json(response)))
+}
+
+/// Deletes a user with all sessions, projects and grants; not while one of the projects is being generated.
+#[utoipa::path(
+    delete,
+    path = "/api/admin/users/{username}",
+    tag = "users",
+    params(("username" = String, Path)),
+    responses(
+        (status = 200, body = DeleteUserResponse),
+        (status = 400, body = ErrorResponse, description = "The caller's own account"),
+        (status = 401, body = ErrorResponse),
+        (status = 403, body = ErrorResponse),
+        (status = 404, body = ErrorResponse),
+        (status = 409, body = ErrorResponse, description = "Something of the user is being generated"),
+    )
+)]
+pub(super) async fn delete_user(
+    State(state): State<ApiState>,
+    Admin(admin): Admin,
+    Path(username): Path<String>,
+) -> Result<Json<DeleteUserResponse>, ApiError> {
+    if username == *admin.username {
+        return Err(ApiError::bad_request("Cannot delete your own account"));
+    }
+    let missing = || unknown_user(&username);
+    let user: Username = username.parse().map_err(|_| missing())?;
+    if user.as_str() == ADMIN {
+        return Err(missing());
+    }
+    let mut transaction = state.pool().begin().await?;
+    let prefixes = match db::deletions::delete_of_owner(&mut transaction, user.as_str()).await? {
+        Outcome::Deleted(prefixes) => prefixes,
+        Outcome::Missing => Vec::new(),
+        Outcome::Active => return Err(ApiError::conflict("Cannot delete user while generation is in progress")),
+    };
+    db::access::delete_sessions_of(&mut transaction, user.as_str()).await?;
+    if !db::users::delete(&mut transaction, user.as_str()).await? {
+        return Err(missing());
+    }
+    announce_access(&mut transaction, &AccessChange::User(user.to_string())).await?;
+    transaction.commit().await?;
+    state.callers().clear();
+    tracing::info!(audit = true, admin = %admin.username, username = %user, "user deleted");
+    deleted_sites::remove(&state, prefixes).await;
+    Ok(Json(DeleteUserResponse { deleted: user.to_string() }))
 }
 
 /// Lists every user.

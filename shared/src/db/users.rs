@@ -191,14 +191,6 @@ pub async fn upgrade_docsfy_key(
     Ok(rows.rows_affected() == 1)
 }
 
-/// Keeps a user from being deleted until the transaction ends; false when there is no such user any more.
-pub async fn hold(conn: &mut PgConnection, username: &str) -> sqlx::Result<bool> {
-    let found = sqlx::query_scalar!("SELECT id FROM users WHERE username = $1 FOR KEY SHARE", username)
-        .fetch_optional(conn)
-        .await?;
-    Ok(found.is_some())
-}
-
 /// Deletes a user; grants to the user go with it. False when there is none.
 pub async fn delete(conn: &mut PgConnection, username: &str) -> sqlx::Result<bool> {
     let rows = sqlx::query!("DELETE FROM users WHERE username = $1", username).execute(conn).await?;
