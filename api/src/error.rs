@@ -4,7 +4,7 @@
 //! here, once, and answered with a fixed text. A database that does not answer is 503 with `Retry-After`: the request was
 //! fine and may be sent again.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json,
@@ -99,6 +99,13 @@ impl IntoResponse for ApiError {
 
 impl From<sqlx::Error> for ApiError {
     fn from(error: sqlx::Error) -> Self {
+        if is_passing(&error) { Self::Unavailable(error.into()) } else { Self::Internal(error.into()) }
+    }
+}
+
+/// A failure that several callers share.
+impl From<Arc<sqlx::Error>> for ApiError {
+    fn from(error: Arc<sqlx::Error>) -> Self {
         if is_passing(&error) { Self::Unavailable(error.into()) } else { Self::Internal(error.into()) }
     }
 }

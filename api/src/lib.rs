@@ -14,6 +14,7 @@ mod access;
 mod brief_cache;
 mod served;
 mod deleted_sites;
+mod views;
 mod routes;
 mod openapi;
 

@@ -16,6 +16,7 @@ use crate::{
     auth::{self, Caller, Proof, keys::KeyBook, pepper::Pepper},
     brief_cache::BriefCache,
     served::{self, ServedSites},
+    views::{Defaults, Views},
 };
 
 /// Readers of docs who are remembered.
@@ -62,6 +63,7 @@ struct Inner {
     reader: SiteReader,
     callers: Arc<Callers>,
     served: Arc<ServedSites>,
+    views: Views,
     _forgetting: AbortOnDropHandle<()>,
 }
 
@@ -76,6 +78,7 @@ impl ApiState {
             reader: SiteReader::new(parts.sites.clone(), SITE_MEMORY_BYTES),
             callers,
             served,
+            views: Views::new(parts.pool.clone()),
             _forgetting: AbortOnDropHandle::new(forgetting),
             parts,
         })))
@@ -127,6 +130,16 @@ impl ApiState {
 
     pub(crate) fn callers(&self) -> &Callers {
         &self.0.callers
+    }
+
+    /// What callers see of everything.
+    pub(crate) fn views(&self) -> &Views {
+        &self.0.views
+    }
+
+    /// Provider and model of a request that names none.
+    pub(crate) fn defaults(&self) -> Defaults {
+        (self.writer().ai_provider, self.writer().ai_model.clone())
     }
 
     pub(crate) fn served(&self) -> &ServedSites {

@@ -17,7 +17,7 @@ mod users;
 mod keys;
 mod grants;
 pub(crate) mod docs;
-mod file_answer;
+pub(crate) mod file_answer;
 mod start_page;
 
 use crate::{error::refusal, openapi, state::ApiState};
@@ -35,6 +35,7 @@ pub(crate) fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(keys::rotate_own_key))
         .routes(routes!(projects::get_status))
         .routes(routes!(projects::list_projects))
+        .routes(routes!(projects::get_cost))
         .routes(routes!(projects::get_project_of_generation))
         .routes(routes!(projects::get_project, deletions::delete_project))
         .routes(routes!(projects::get_variant, deletions::delete_variant))

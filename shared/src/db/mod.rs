@@ -16,6 +16,7 @@ use sqlx::{
 };
 
 pub mod variants;
+pub mod views;
 pub mod generations;
 pub mod aborts;
 pub mod recovery;
