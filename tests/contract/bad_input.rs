@@ -210,7 +210,7 @@ pub(super) async fn secrets_of_other_alphabets_open_nothing(cx: Cx) {
 pub(super) async fn secrets_of_other_alphabets_open_no_socket(cx: Cx) {
     for token in ["%D0%BA%D0%BB%D1%8E%D1%87", "%FF%FE", "%00", "a%0D%0Ab"] {
         let headers = "upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
-        let bytes = format!("GET /api/ws?token={token} HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\n{headers}\r\n");
+        let bytes = format!("GET /api/ws?token={token} HTTP/1.1\r\nhost: x\r\nconnection: upgrade, close\r\n{headers}\r\n");
         let answer = cx.raw(bytes.as_bytes()).await;
         cx.holds(token, matches!(status(&answer), 400 | 403), &answer);
     }

@@ -59,7 +59,7 @@ pub(super) async fn an_admin_names_a_folder_and_reads_the_site(cx: Cx) {
     cx.answers(cx.post("/api/generate").json(&json!({"repo_path": repository.path()})), 202).await;
     let again = ended(&cx, None, &variant).await;
     cx.same("again", (&again["status"], &again["current_stage"]), (&json!("ready"), &json!("up_to_date")));
-    cx.same("made", &again["last_generated"], &row["last_generated"]);
+    cx.same("commit", &again["last_commit_sha"], &row["last_commit_sha"]);
 }
 
 pub(super) async fn a_user_names_an_address_and_owns_what_is_made(cx: Cx) {
