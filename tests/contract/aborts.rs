@@ -5,12 +5,11 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{
-    asking::Cx,
-    generate::ended,
-    target::LIBRARY,
+use super::{asking::Cx, generate::ended, target::LIBRARY};
+use crate::{
+    routes::{occupy, variant_of},
+    support::repository::Repository,
 };
-use crate::{routes::{occupy, variant_of}, support::repository::Repository};
 
 /// A page of a stand-in that waits for ever: `claude` never answers when it is asked for a plan.
 pub(super) async fn a_running_generation_is_ended_by_its_variant_and_by_its_project(cx: Cx) {
@@ -34,7 +33,8 @@ pub(super) async fn a_running_generation_is_ended_by_its_variant_and_by_its_proj
         cx.same("reason", &row["error_message"], &json!("Generation aborted by user"));
     }
     let none = "No active generation for this variant";
-    cx.refused(cx.by(&user, Method::POST, &format!("/api/projects/{LIBRARY}/main/claude/stuck/abort")), 404, none).await;
+    cx.refused(cx.by(&user, Method::POST, &format!("/api/projects/{LIBRARY}/main/claude/stuck/abort")), 404, none)
+        .await;
     let none = format!("No active generation for '{LIBRARY}'");
     cx.refused(cx.by(&user, Method::POST, &format!("/api/projects/{LIBRARY}/abort")), 404, &none).await;
 }
@@ -55,7 +55,8 @@ pub(super) async fn a_branch_with_a_slash_is_aborted_by_its_code(cx: Cx) {
     let name = cx.fresh("slash");
     let repository = Repository::library(&name);
     repository.git(&["branch", "feat/x"]);
-    let body = json!({"repo_path": repository.path(), "branch": "feat/x", "ai_provider": "claude", "ai_model": "stuck"});
+    let body =
+        json!({"repo_path": repository.path(), "branch": "feat/x", "ai_provider": "claude", "ai_model": "stuck"});
     cx.answers(cx.post("/api/generate").json(&body), 202).await;
     let path = format!("/api/projects/{name}/feat~2Fx/claude/stuck");
     let answer = cx.answers(cx.post(&format!("{path}/abort")), 200).await;
@@ -87,11 +88,12 @@ pub(super) async fn a_generation_that_ends_by_itself_was_not_aborted(cx: Cx) {
         // ends as soon as the request is written down
         let mut conn = world.pool.acquire().await.unwrap();
         loop {
-            let asked: bool = sqlx::query_scalar("SELECT cancel_requested_at IS NOT NULL FROM generations WHERE id = $1")
-                .bind(id)
-                .fetch_one(&mut *conn)
-                .await
-                .unwrap();
+            let asked: bool =
+                sqlx::query_scalar("SELECT cancel_requested_at IS NOT NULL FROM generations WHERE id = $1")
+                    .bind(id)
+                    .fetch_one(&mut *conn)
+                    .await
+                    .unwrap();
             if asked {
                 break;
             }

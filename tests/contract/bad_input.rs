@@ -17,8 +17,10 @@ fn status(answer: &str) -> u16 {
 }
 
 fn request(line: &str, headers: &str, body: &str) -> Vec<u8> {
-    format!("{line} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {ADMIN_KEY}\r\nconnection: close\r\n{headers}\r\n{body}")
-        .into_bytes()
+    format!(
+        "{line} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {ADMIN_KEY}\r\nconnection: close\r\n{headers}\r\n{body}"
+    )
+    .into_bytes()
 }
 
 pub(super) async fn bodies_over_the_limit_are_413_however_they_come(cx: Cx) {
@@ -111,12 +113,34 @@ pub(super) async fn what_is_no_http_is_refused(cx: Cx) {
 pub(super) async fn unusual_http_is_understood(cx: Cx) {
     for (what, bytes, expected) in [
         ("HTTP/1.0", format!("GET /api/auth/me HTTP/1.0\r\nauthorization: Bearer {ADMIN_KEY}\r\n\r\n"), 200),
-        ("absolute", format!("GET http://elsewhere/api/auth/me HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {ADMIN_KEY}\r\nconnection: close\r\n\r\n"), 200),
-        ("absolute, unknown", "GET http://elsewhere/api/auth/me HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".into(), 401),
+        (
+            "absolute",
+            format!(
+                "GET http://elsewhere/api/auth/me HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {ADMIN_KEY}\r\nconnection: close\r\n\r\n"
+            ),
+            200,
+        ),
+        (
+            "absolute, unknown",
+            "GET http://elsewhere/api/auth/me HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".into(),
+            401,
+        ),
         ("everything", "OPTIONS * HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".into(), 405),
-        ("a method of ones own", format!("BREW /api/projects HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {ADMIN_KEY}\r\nconnection: close\r\n\r\n"), 405),
+        (
+            "a method of ones own",
+            format!(
+                "BREW /api/projects HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {ADMIN_KEY}\r\nconnection: close\r\n\r\n"
+            ),
+            405,
+        ),
         ("a tunnel", "CONNECT github.com:443 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".into(), 405),
-        ("a body to read", format!("GET /api/auth/me HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {ADMIN_KEY}\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{{}}"), 200),
+        (
+            "a body to read",
+            format!(
+                "GET /api/auth/me HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {ADMIN_KEY}\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{{}}"
+            ),
+            200,
+        ),
     ] {
         let answer = cx.raw(bytes.as_bytes()).await;
         cx.same(what, status(&answer), expected);
@@ -128,7 +152,8 @@ pub(super) async fn texts_that_are_no_utf8_are_refused(cx: Cx) {
     for path in BODIES {
         cx.answers(cx.post(path).header("content-type", "application/json").body(body), 400).await;
     }
-    for path in ["/api/projects/%FF", "/api/projects/a/%C3%28/builtin/extract", "/docs/x/%FF", "/docs/%FF/", "/api/%FF"] {
+    for path in ["/api/projects/%FF", "/api/projects/a/%C3%28/builtin/extract", "/docs/x/%FF", "/docs/%FF/", "/api/%FF"]
+    {
         let (status, text) = cx.get_raw(path).await;
         cx.same(path, (status, text.as_str()), (400, r#"{"detail":"Path is not valid UTF-8"}"#));
     }
@@ -178,7 +203,8 @@ pub(super) async fn nul_is_refused_wherever_it_stands(cx: Cx) {
     cx.holds("form", matches!(form.status, 400 | 401), &form.text());
     cx.answers(cx.post("/api/admin/users").body(nul(json!({"username": "nul\0"}))), 400).await;
     cx.answers(cx.post("/api/admin/users").body(nul(json!({"username": "fine", "role": "user\0"}))), 400).await;
-    for field in ["repo_url", "repo_path", "branch", "ai_model", "ai_provider", "repo_type", "force", "ai_cli_timeout"] {
+    for field in ["repo_url", "repo_path", "branch", "ai_model", "ai_provider", "repo_type", "force", "ai_cli_timeout"]
+    {
         let mut body = json!({"repo_url": "https://127.0.0.1:1/acme/demo"});
         if field == "repo_path" {
             body = json!({});
@@ -203,14 +229,17 @@ pub(super) async fn secrets_of_other_alphabets_open_nothing(cx: Cx) {
             cx.same(secret, status(&cx.raw(bytes.as_bytes()).await), 401);
         }
     }
-    let latin = b"GET /api/auth/me HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer \xfc\xff\x80\r\n\r\n";
+    let latin =
+        b"GET /api/auth/me HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer \xfc\xff\x80\r\n\r\n";
     cx.same("Latin-1", status(&cx.raw(latin).await), 401);
 }
 
 pub(super) async fn secrets_of_other_alphabets_open_no_socket(cx: Cx) {
     for token in ["%D0%BA%D0%BB%D1%8E%D1%87", "%FF%FE", "%00", "a%0D%0Ab"] {
-        let headers = "upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
-        let bytes = format!("GET /api/ws?token={token} HTTP/1.1\r\nhost: x\r\nconnection: upgrade, close\r\n{headers}\r\n");
+        let headers =
+            "upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
+        let bytes =
+            format!("GET /api/ws?token={token} HTTP/1.1\r\nhost: x\r\nconnection: upgrade, close\r\n{headers}\r\n");
         let answer = cx.raw(bytes.as_bytes()).await;
         cx.holds(token, matches!(status(&answer), 400 | 403), &answer);
     }

@@ -55,7 +55,8 @@ pub(super) async fn whoever_is_unknown_hears_401_before_anything_else(cx: Cx) {
 }
 
 pub(super) async fn what_is_no_route_is_404_to_read_and_405_to_change(cx: Cx) {
-    for path in ["/api/nope", "/api/", "/api/projects/a/b", "/api/projects/a/b/c/d/e", "/api/admin", "/nope", "/docs/"] {
+    for path in ["/api/nope", "/api/", "/api/projects/a/b", "/api/projects/a/b/c/d/e", "/api/admin", "/nope", "/docs/"]
+    {
         cx.refused(cx.get(path), 404, "Not found").await;
         for method in [Method::POST, Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS] {
             let answer = cx.send(cx.admin(method, path)).await;

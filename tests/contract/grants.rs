@@ -17,8 +17,7 @@ pub(super) async fn a_grant_opens_a_project_for_reading_until_it_is_revoked(cx: 
         (format!("/api/projects/{project}/main/builtin/extract"), format!("/docs/{project}/main/builtin/extract/"));
     cx.refused(cx.by(&reader, Method::GET, &variant), 404, "Not found").await;
     let body = json!({"username": reader.name, "owner": owner.name});
-    let granted =
-        format!(r#"{{"granted":"{project}","username":"{}","owner":"{}"}}"#, reader.name, owner.name);
+    let granted = format!(r#"{{"granted":"{project}","username":"{}","owner":"{}"}}"#, reader.name, owner.name);
     for _ in 0..2 {
         cx.says(cx.post(&access(&project)).json(&body), 200, &granted).await;
     }
@@ -26,8 +25,7 @@ pub(super) async fn a_grant_opens_a_project_for_reading_until_it_is_revoked(cx: 
         cx.answers(cx.by(&reader, Method::GET, path), 200).await;
     }
     let path = format!("{}/{}?owner={}", access(&project), reader.name, owner.name);
-    let revoked =
-        format!(r#"{{"revoked":"{project}","username":"{}","owner":"{}"}}"#, reader.name, owner.name);
+    let revoked = format!(r#"{{"revoked":"{project}","username":"{}","owner":"{}"}}"#, reader.name, owner.name);
     for _ in 0..2 {
         cx.says(cx.delete(&path), 200, &revoked).await;
     }
@@ -46,10 +44,8 @@ pub(super) async fn readers_are_listed_in_order(cx: Cx) {
     let list = format!("{}?owner={}", access(&project), owner.name);
     let mut names = [a.name, b.name];
     names.sort();
-    let expected = format!(
-        r#"{{"project":"{project}","owner":"{}","users":["{}","{}"]}}"#,
-        owner.name, names[0], names[1]
-    );
+    let expected =
+        format!(r#"{{"project":"{project}","owner":"{}","users":["{}","{}"]}}"#, owner.name, names[0], names[1]);
     cx.says(cx.get(&list), 200, &expected).await;
     // a project that does not exist has no readers
     let nothing = cx.fresh("nothing");

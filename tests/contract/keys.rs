@@ -77,7 +77,9 @@ async fn bad_keys_are_refused(cx: &Cx, ask: impl Fn() -> RequestBuilder) {
     let short = "API key must be at least 16 characters long";
     cx.refused(ask().json(&json!({"new_key": "short"})), 400, short).await;
     cx.refused(ask().json(&json!({"new_key": "fifteen-letters"})), 400, short).await;
-    for key in [json!(1_234_567_890_123_456_789_u64), json!(["sixteen-letters-x"]), json!({}), json!("nul \0 in the middle")] {
+    for key in
+        [json!(1_234_567_890_123_456_789_u64), json!(["sixteen-letters-x"]), json!({}), json!("nul \0 in the middle")]
+    {
         cx.answers(ask().json(&json!({ "new_key": key })), 400).await;
     }
 }

@@ -19,16 +19,14 @@ pub(super) async fn a_login_gives_the_cookie_letter_by_letter(cx: Cx) {
         let role = user.name.split('-').next().unwrap();
         let body = json!({"username": user.name, "api_key": user.key});
         let answer = cx.answers(cx.ask(Method::POST, LOGIN).json(&body), 200).await;
-        let expected =
-            format!(r#"{{"username":"{}","role":"{role}","is_admin":{}}}"#, user.name, role == "admin");
+        let expected = format!(r#"{{"username":"{}","role":"{role}","is_admin":{}}}"#, user.name, role == "admin");
         cx.same(&answer.cell, answer.text(), expected);
         let cookie = answer.header("set-cookie");
         let token = cookie.strip_prefix("docsfy_session=").and_then(|rest| rest.split(';').next()).unwrap_or_default();
         cx.same("length of the token", token.len(), 43);
         let safe = token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
         cx.holds("token", safe, &cookie);
-        let expected =
-            format!("docsfy_session={token}; HttpOnly; Max-Age=28800; Path=/; SameSite=strict; Secure");
+        let expected = format!("docsfy_session={token}; HttpOnly; Max-Age=28800; Path=/; SameSite=strict; Secure");
         cx.same("cookie", cookie, expected);
     }
 }
@@ -62,8 +60,7 @@ pub(super) async fn a_login_that_cannot_be_is_told_as_docsfy_does(cx: Cx) {
 pub(super) async fn me_is_told_by_key_and_by_cookie(cx: Cx) {
     for role in ["user", "viewer", "admin"] {
         let user = cx.user(role).await;
-        let expected =
-            format!(r#"{{"username":"{}","role":"{role}","is_admin":{}}}"#, user.name, role == "admin");
+        let expected = format!(r#"{{"username":"{}","role":"{role}","is_admin":{}}}"#, user.name, role == "admin");
         cx.says(cx.by(&user, Method::GET, "/api/auth/me"), 200, &expected).await;
         let cookie = cx.log_in(&user).await;
         let me = || cx.ask(Method::GET, "/api/auth/me").header("cookie", &cookie);
@@ -144,9 +141,8 @@ pub(super) async fn a_role_has_its_name_in_every_answer(cx: Cx) {
 
 pub(super) async fn guessing_is_slowed_down_for_one_name_on_every_process(cx: Cx) {
     let (user, other) = (cx.user("user").await, cx.user("user").await);
-    let login = |user: &User, key: &str| {
-        cx.ask(Method::POST, LOGIN).json(&json!({"username": user.name, "api_key": key}))
-    };
+    let login =
+        |user: &User, key: &str| cx.ask(Method::POST, LOGIN).json(&json!({"username": user.name, "api_key": key}));
     for _ in 0..5 {
         cx.refused(login(&user, "wrong"), 401, "Invalid username or password").await;
     }

@@ -8,7 +8,9 @@ use super::asking::{Cx, keys};
 const USERS: &str = "/api/admin/users";
 
 pub(super) async fn a_new_user_is_shown_once_with_its_key(cx: Cx) {
-    for (role, sent) in [("user", json!({})), ("viewer", json!({"role": "viewer"})), ("admin", json!({"role": "admin"}))] {
+    for (role, sent) in
+        [("user", json!({})), ("viewer", json!({"role": "viewer"})), ("admin", json!({"role": "admin"}))]
+    {
         let name = cx.fresh("new.user_");
         let mut body = sent;
         body["username"] = json!(name);
@@ -114,8 +116,12 @@ pub(super) async fn a_deleted_user_is_gone_with_everything(cx: Cx) {
     cx.refused(cx.by(&user, Method::GET, "/api/auth/me"), 401, "Unauthorized").await;
     cx.refused(cx.ask(Method::GET, "/api/auth/me").header("cookie", cookie), 401, "Unauthorized").await;
     cx.refused(cx.get(&format!("/api/projects/{own}")), 404, &format!("Project '{own}' not found")).await;
-    cx.refused(cx.by(&reader, Method::GET, &format!("/api/projects/{own}")), 404, &format!("Project '{own}' not found"))
-        .await;
+    cx.refused(
+        cx.by(&reader, Method::GET, &format!("/api/projects/{own}")),
+        404,
+        &format!("Project '{own}' not found"),
+    )
+    .await;
     let access = cx.answers(cx.get(&format!("/api/admin/projects/{foreign}/access?owner=admin")), 200).await;
     cx.same("grants", &access.json()["users"], &json!([]));
     cx.refused(cx.delete(&path), 404, &format!("User '{}' not found", user.name)).await;
