@@ -34,6 +34,7 @@ use shared::{
     variant::VariantKey,
 };
 use sites::{key::SitePrefix, publish::publish, render::SiteFiles};
+use sqlx::PgConnection;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -177,10 +178,15 @@ pub(crate) fn variant_of(owner: &str, name: &str) -> VariantKey {
 
 /// Asks for a generation without asking the API.
 pub(crate) async fn queue(world: &World, key: &VariantKey) -> GenerationId {
-    let source = RepoSource::LocalPath("/srv/demo".into());
     let mut transaction = world.pool.begin().await.unwrap();
-    let started = jobs::start_generation(&mut transaction, key, &source, &new_generation(key)).await.unwrap();
+    let id = start(&mut transaction, key).await;
     transaction.commit().await.unwrap();
+    id
+}
+
+async fn start(conn: &mut PgConnection, key: &VariantKey) -> GenerationId {
+    let source = RepoSource::LocalPath("/srv/demo".into());
+    let started = jobs::start_generation(conn, key, &source, &new_generation(key)).await.unwrap();
     let Started::Queued(id) = started else { panic!("{started:?}") };
     id
 }
@@ -188,14 +194,25 @@ pub(crate) async fn queue(world: &World, key: &VariantKey) -> GenerationId {
 /// Takes a queued generation as a worker would; gives the fence.
 pub(crate) async fn claim(world: &World, id: GenerationId) -> i64 {
     let mut conn = world.pool.acquire().await.unwrap();
-    let claimed = db::generations::claim(&mut conn, id, "test", Duration::from_mins(1)).await.unwrap();
-    claimed.unwrap().fence
+    claim_in(&mut conn, id).await
+}
+
+async fn claim_in(conn: &mut PgConnection, id: GenerationId) -> i64 {
+    db::generations::claim(conn, id, "test", Duration::from_mins(1)).await.unwrap().unwrap().fence
+}
+
+/// Asks for a generation and takes it at once, before any worker can; gives the fence.
+pub(crate) async fn occupy(world: &World, key: &VariantKey) -> (GenerationId, i64) {
+    let mut transaction = world.pool.begin().await.unwrap();
+    let id = start(&mut transaction, key).await;
+    let fence = claim_in(&mut transaction, id).await;
+    transaction.commit().await.unwrap();
+    (id, fence)
 }
 
 /// Publishes files as the site of a variant.
 pub(crate) async fn publish_site(world: &World, key: &VariantKey, files: &[(&str, &str)]) -> SitePrefix {
-    let id = queue(world, key).await;
-    let fence = claim(world, id).await;
+    let (id, fence) = occupy(world, key).await;
     let prefix = SitePrefix::new(id, fence);
     let files: SiteFiles = files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect();
     publish(&world.store, &prefix, &files).await.unwrap();

@@ -49,7 +49,7 @@ pub(super) async fn create_user(
         Some(_) => return Err(ApiError::bad_request("Username must be a string")),
     };
     if username.eq_ignore_ascii_case(ADMIN) {
-        return Err(ApiError::bad_request(format!("Username '{username}' is reserved")));
+        return Err(ApiError::bad_request(format!("Username '{ADMIN}' is reserved")));
     }
     let username: Username =
         username.parse().map_err(|error: shared::names::InvalidName| ApiError::bad_request(error.0))?;
