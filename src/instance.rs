@@ -5,8 +5,9 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use anyhow::{Context, bail};
 use api::{ApiParts, ApiState, auth::pepper};
 use shared::{
+    db,
     events::Listening,
-    settings::{ApiSettings, DatabaseSettings, Secret},
+    settings::{ApiSettings, DatabaseSettings, Secret, WriterSettings},
 };
 use sites::store::SiteStore;
 use sqlx::PgPool;
@@ -160,6 +161,7 @@ impl Parts {
         let pepper_file = settings.api.key_pepper_file.clone().unwrap_or_else(|| settings.data_dir.pepper_file());
         let pepper = pepper::load_or_create(&pepper_file, made_here)?;
         pepper::agree(&pool, &pepper).await?;
+        save_given_settings(&pool, &settings.work.writers).await?;
         let sandbox = worker::describe_sandbox(settings.work.writers.sandbox).await?;
         let parts = ApiParts {
             pool: pool.clone(),
@@ -177,6 +179,13 @@ impl Parts {
         let worker = worker_config(&settings.work, worker_pool.clone(), listening.clone(), store.clone(), &work_dir);
         Ok(Self { pool, worker_pool, listening, store, api, worker })
     }
+}
+
+/// Stores the settings of writers that the program was started with: they win over what admins had set.
+pub(crate) async fn save_given_settings(pool: &PgPool, writers: &WriterSettings) -> anyhow::Result<()> {
+    let mut transaction = pool.begin().await?;
+    db::settings::save_given(&mut transaction, &writers.given()).await.context("cannot store the settings")?;
+    Ok(transaction.commit().await?)
 }
 
 /// Binds the API's address.

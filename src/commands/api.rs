@@ -11,7 +11,7 @@ use sites::store::SiteStore;
 
 use crate::{
     database::Database,
-    instance::{API_CONNECTIONS, bind, close},
+    instance::{API_CONNECTIONS, bind, close, save_given_settings},
     signals,
 };
 
@@ -50,6 +50,7 @@ pub(crate) async fn run_api(settings: ApiOnlySettings) -> anyhow::Result<()> {
     };
     let pool = database.connect(API_CONNECTIONS).await?;
     pepper::agree(&pool, &pepper).await?;
+    save_given_settings(&pool, &settings.writers).await?;
     let parts = ApiParts {
         pool: pool.clone(),
         sites: SiteStore::local(&settings.data.sites_dir()?)?,

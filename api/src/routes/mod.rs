@@ -14,6 +14,7 @@ mod aborts;
 mod deletions;
 mod downloads;
 mod users;
+mod settings;
 pub(crate) mod docs;
 mod file_answer;
 mod start_page;
@@ -41,6 +42,7 @@ pub(crate) fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(downloads::download_project))
         .routes(routes!(downloads::download_variant))
         .routes(routes!(users::create_user, users::list_users))
+        .routes(routes!(settings::get_settings, settings::change_settings))
         .merge(docs::routes().into())
         .merge(login::routes().into())
         .merge(start_page::routes().into())

@@ -10,10 +10,9 @@ use shared::{
     db::{self, variants::VariantRow},
     ids::GenerationId,
     variant::Status,
-    wire::{ErrorResponse, Project, ProjectResponse, ProjectsResponse},
+    wire::{ErrorResponse, ModelsResponse, Project, ProjectResponse, ProjectsResponse},
 };
 
-use super::models;
 use crate::{
     access::{self, OwnerParams, OwnerQuery, VariantParams},
     auth::{Caller, doors::Reader},
@@ -46,7 +45,7 @@ pub(super) async fn list_projects(
     let mut conn = state.pool().acquire().await?;
     let rows = db::variants::list(&mut conn, caller.reads()).await?;
     let known = db::variants::list_known_models(&mut conn).await?;
-    let models = models::offered(&state, &known);
+    let models = ModelsResponse::new(&db::settings::read_defaults(&mut conn).await?, &known);
     Ok(Json(ProjectsResponse {
         known_branches: known_branches(&rows, &caller),
         total_cost_usd: rows.iter().filter_map(|row| row.total_cost_usd).fold(0.0, |sum, cost| sum + cost),

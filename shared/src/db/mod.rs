@@ -26,6 +26,7 @@ pub mod access;
 pub mod users;
 pub mod grants;
 pub mod deletions;
+pub mod settings;
 
 /// Why a worker's write did not happen.
 #[derive(Debug, thiserror::Error)]

@@ -11,12 +11,14 @@ mod generate;
 mod models;
 mod auth;
 mod users;
+mod settings;
 mod system;
 
 pub use auth::{AuthResponse, LoginRequest, LogoutResponse};
 pub use generate::{AbortResponse, DeleteResponse, GenerateRequest, GenerateResponse};
 pub use models::{AvailableModel, ModelsResponse};
 pub use project::{Project, ProjectResponse, ProjectsResponse};
+pub use settings::{ChangeSettingsRequest, DoneResponse, Settings, SettingsChange, SettingsResponse};
 pub use system::{Check, HealthResponse, ReadyResponse, VersionResponse};
 pub use users::{CreateUserRequest, CreateUserResponse, User, UsersResponse};
 
