@@ -11,6 +11,14 @@ mod deletions;
 mod settings;
 mod docs;
 mod downloads;
+mod users;
+mod grants;
+mod throttling;
+mod sessions;
+mod hostile;
+mod views;
+mod websocket;
+mod sse;
 
 use std::time::Duration;
 
@@ -27,6 +35,7 @@ use shared::{
     variant::VariantKey,
 };
 use sites::{key::SitePrefix, publish::publish, render::SiteFiles};
+use sqlx::PgConnection;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -59,6 +68,7 @@ impl Api {
             listening: world.listening.clone(),
             admin_key: Secret::new(ADMIN_KEY),
             secure_cookies: true,
+            trusted_proxies: "127.0.0.1".parse().unwrap(),
             writer: WriterSettings {
                 ai_provider: None,
                 ai_model: None,
@@ -69,6 +79,7 @@ impl Api {
             repo_host_allowlist: "127.0.0.1".parse().unwrap(),
             docs_are_open: false,
             sandbox: None,
+            watch_times: api::WatchTimes::default(),
         };
         change(&mut parts);
         // as every start of the program does
@@ -106,6 +117,12 @@ impl Api {
         self.ask(Method::POST, path).bearer_auth(ADMIN_KEY)
     }
 
+    /// A login that nobody has sent yet.
+    pub(crate) fn login(&self, username: &str, key: &str) -> RequestBuilder {
+        self.ask(Method::POST, "/api/auth/login")
+            .body(serde_json::json!({ "username": username, "api_key": key }).to_string())
+    }
+
     /// Makes a user of this role and gives the key.
     pub(crate) async fn create_user(&self, username: &str, role: &str) -> String {
         let body = format!(r#"{{"username":"{username}","role":"{role}"}}"#);
@@ -128,8 +145,12 @@ impl Api {
 
     /// The value of a cookie header that lets the admin in.
     pub(crate) async fn log_in(&self) -> String {
-        let body = format!(r#"{{"username":"admin","api_key":"{ADMIN_KEY}"}}"#);
-        let answer = self.ask(Method::POST, "/api/auth/login").body(body).send().await.unwrap();
+        self.log_in_as("admin", ADMIN_KEY).await
+    }
+
+    /// The value of a cookie header that lets a user in.
+    pub(crate) async fn log_in_as(&self, username: &str, key: &str) -> String {
+        let answer = self.login(username, key).send().await.unwrap();
         assert_eq!(answer.status(), 200);
         cookie_of(&answer)
     }
@@ -162,10 +183,15 @@ pub(crate) fn variant_of(owner: &str, name: &str) -> VariantKey {
 
 /// Asks for a generation without asking the API.
 pub(crate) async fn queue(world: &World, key: &VariantKey) -> GenerationId {
-    let source = RepoSource::LocalPath("/srv/demo".into());
     let mut transaction = world.pool.begin().await.unwrap();
-    let started = jobs::start_generation(&mut transaction, key, &source, &new_generation(key)).await.unwrap();
+    let id = start(&mut transaction, key).await;
     transaction.commit().await.unwrap();
+    id
+}
+
+async fn start(conn: &mut PgConnection, key: &VariantKey) -> GenerationId {
+    let source = RepoSource::LocalPath("/srv/demo".into());
+    let started = jobs::start_generation(conn, key, &source, &new_generation(key)).await.unwrap();
     let Started::Queued(id) = started else { panic!("{started:?}") };
     id
 }
@@ -173,14 +199,25 @@ pub(crate) async fn queue(world: &World, key: &VariantKey) -> GenerationId {
 /// Takes a queued generation as a worker would; gives the fence.
 pub(crate) async fn claim(world: &World, id: GenerationId) -> i64 {
     let mut conn = world.pool.acquire().await.unwrap();
-    let claimed = db::generations::claim(&mut conn, id, "test", Duration::from_mins(1)).await.unwrap();
-    claimed.unwrap().fence
+    claim_in(&mut conn, id).await
+}
+
+async fn claim_in(conn: &mut PgConnection, id: GenerationId) -> i64 {
+    db::generations::claim(conn, id, "test", Duration::from_mins(1)).await.unwrap().unwrap().fence
+}
+
+/// Asks for a generation and takes it at once, before any worker can; gives the fence.
+pub(crate) async fn occupy(world: &World, key: &VariantKey) -> (GenerationId, i64) {
+    let mut transaction = world.pool.begin().await.unwrap();
+    let id = start(&mut transaction, key).await;
+    let fence = claim_in(&mut transaction, id).await;
+    transaction.commit().await.unwrap();
+    (id, fence)
 }
 
 /// Publishes files as the site of a variant.
 pub(crate) async fn publish_site(world: &World, key: &VariantKey, files: &[(&str, &str)]) -> SitePrefix {
-    let id = queue(world, key).await;
-    let fence = claim(world, id).await;
+    let (id, fence) = occupy(world, key).await;
     let prefix = SitePrefix::new(id, fence);
     let files: SiteFiles = files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect();
     publish(&world.store, &prefix, &files).await.unwrap();

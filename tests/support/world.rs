@@ -51,13 +51,16 @@ impl World {
 
     /// An installation in which nothing is done.
     pub(crate) async fn without_worker() -> Self {
-        let database_url = fresh_database().await;
+        Self::on(fresh_database().await, TempDir::new().unwrap(), StandIns::install()).await
+    }
+
+    /// An installation on a database that exists, with its sites in the folder `sites` of `folder`.
+    pub(crate) async fn on(database_url: String, folder: TempDir, stand_ins: StandIns) -> Self {
         let pool = db::connect(&database_url, 10).await.unwrap();
-        let folder = TempDir::new().unwrap();
         Self {
             listening: Listening::start(&pool).await.unwrap(),
             store: SiteStore::local(&folder.path().join("sites")).unwrap(),
-            stand_ins: StandIns::install(),
+            stand_ins,
             database_url,
             pool,
             folder,

@@ -15,8 +15,12 @@ mod deletions;
 mod downloads;
 mod users;
 mod settings;
+mod keys;
+mod grants;
+mod websocket;
+mod event_streams;
 pub(crate) mod docs;
-mod file_answer;
+pub(crate) mod file_answer;
 mod start_page;
 
 use crate::{error::refusal, openapi, state::ApiState};
@@ -31,8 +35,10 @@ pub(crate) fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(auth::create_session))
         .routes(routes!(auth::delete_session))
         .routes(routes!(auth::get_caller))
+        .routes(routes!(keys::rotate_own_key))
         .routes(routes!(projects::get_status))
         .routes(routes!(projects::list_projects))
+        .routes(routes!(projects::get_cost))
         .routes(routes!(projects::get_project_of_generation))
         .routes(routes!(projects::get_project, deletions::delete_project))
         .routes(routes!(projects::get_variant, deletions::delete_variant))
@@ -43,6 +49,13 @@ pub(crate) fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(downloads::download_variant))
         .routes(routes!(users::create_user, users::list_users))
         .routes(routes!(settings::get_settings, settings::change_settings))
+        .routes(routes!(users::delete_user))
+        .routes(routes!(keys::rotate_user_key))
+        .routes(routes!(grants::grant_access, grants::list_access))
+        .routes(routes!(grants::revoke_access))
+        .routes(routes!(event_streams::watch_variant))
+        .routes(routes!(event_streams::watch_generation))
+        .merge(websocket::routes().into())
         .merge(docs::routes().into())
         .merge(login::routes().into())
         .merge(start_page::routes().into())

@@ -1,6 +1,7 @@
 //! The table `variants`: what exists, in which state, and which site is served.
 
 use chrono::{DateTime, Utc};
+use futures_util::{TryStreamExt, stream::BoxStream};
 use sqlx::PgConnection;
 
 use crate::{
@@ -189,6 +190,11 @@ pub async fn list(conn: &mut PgConnection, scope: Scope<'_>) -> sqlx::Result<Vec
     select(conn, scope, Filter::default()).await
 }
 
+/// The same row by row, so that nobody has to hold them all.
+pub fn stream_all<'c>(conn: &'c mut PgConnection, scope: Scope<'_>) -> BoxStream<'c, sqlx::Result<VariantRow>> {
+    stream(conn, scope, &Filter::default())
+}
+
 /// Every variant of one project name, the last changed first.
 pub async fn list_of_project(
     conn: &mut PgConnection,
@@ -227,6 +233,14 @@ struct Filter<'a> {
 }
 
 async fn select(conn: &mut PgConnection, scope: Scope<'_>, filter: Filter<'_>) -> sqlx::Result<Vec<VariantRow>> {
+    stream(conn, scope, &filter).try_collect().await
+}
+
+fn stream<'c>(
+    conn: &'c mut PgConnection,
+    scope: Scope<'_>,
+    filter: &Filter<'_>,
+) -> BoxStream<'c, sqlx::Result<VariantRow>> {
     sqlx::query_as!(
         VariantRow,
         r#"
@@ -257,8 +271,7 @@ async fn select(conn: &mut PgConnection, scope: Scope<'_>, filter: Filter<'_>) -
         filter.model.map(ModelId::as_str),
         scope.with_granted(),
     )
-    .fetch_all(conn)
-    .await
+    .fetch(conn)
 }
 
 /// The variants of a project whose served site is the newest; more than one when owners tie. A site stays served while a

@@ -12,15 +12,20 @@ mod models;
 mod auth;
 mod users;
 mod settings;
+mod grants;
 mod system;
+mod watch;
 
-pub use auth::{AuthResponse, LoginRequest, LogoutResponse};
+pub use auth::{AuthResponse, LoginRequest, LogoutResponse, RotateKeyRequest, RotateKeyResponse};
 pub use generate::{AbortResponse, DeleteResponse, GenerateRequest, GenerateResponse};
+pub use grants::{AccessResponse, GrantRequest, GrantResponse, RevokeResponse};
 pub use models::{AvailableModel, ModelsResponse};
+pub(crate) use project::to_the_second;
 pub use project::{Project, ProjectResponse, ProjectsResponse};
 pub use settings::{ChangeSettingsRequest, DoneResponse, Settings, SettingsChange, SettingsResponse};
 pub use system::{Check, HealthResponse, ReadyResponse, VersionResponse};
-pub use users::{CreateUserRequest, CreateUserResponse, User, UsersResponse};
+pub use users::{CreateUserRequest, CreateUserResponse, DeleteUserResponse, User, UsersResponse};
+pub use watch::{CostResponse, EventFrame};
 
 /// Every error except those of a request body that does not fit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
