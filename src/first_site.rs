@@ -11,7 +11,7 @@ use shared::{
     },
     events::{Heard, Listening},
     ids::GenerationId,
-    jobs,
+    jobs::{self, Started},
     names::{BranchName, PageSlug, ProjectName},
     settings::WriterSettings,
     source::RepoSource,
@@ -78,6 +78,7 @@ impl Wanted {
         let request = NewGeneration {
             requested_by: OWNER.to_owned(),
             force,
+            replace: false,
             repo_type: None,
             call_timeout_minutes: i32::try_from(writers.ai_cli_timeout).unwrap_or(i32::MAX),
         };
@@ -85,8 +86,11 @@ impl Wanted {
         let started = jobs::start_generation(&mut transaction, &self.key, &self.source, &request).await?;
         transaction.commit().await?;
         match started {
-            Some(id) => Ok(id),
-            None => self.row(pool).await?.generation_id.context("the variant is busy with nothing"),
+            Started::Queued(id) => Ok(id),
+            Started::OtherRepository(first) => {
+                bail!("the site of this name was made from another repository, `{first}`; delete it first")
+            }
+            Started::Busy => self.row(pool).await?.generation_id.context("the variant is busy with nothing"),
         }
     }
 

@@ -167,10 +167,12 @@ impl Parts {
             listening: listening.clone(),
             admin_key: settings.admin_key.clone(),
             secure_cookies: settings.api.secure_cookies,
+            trusted_proxies: settings.api.trusted_proxies.clone(),
             writer: settings.work.writers.clone(),
             repo_host_allowlist: settings.work.git.repo_host_allowlist.clone(),
             docs_are_open: settings.docs_are_open,
             sandbox: Some(Ok(sandbox)),
+            watch_times: api::WatchTimes::default(),
         };
         let api = ApiState::new(parts, pepper)?;
         let work_dir = settings.data_dir.work_dir();

@@ -13,3 +13,4 @@ mod pipeline;
 mod crash;
 mod program;
 mod import;
+mod contract;

@@ -93,6 +93,33 @@ pub struct ApiSettings {
     /// File with the secret under which keys and sessions are stored; `serve` and `try` make one in `DATA_DIR`
     #[arg(long, env = "KEY_PEPPER_FILE", value_name = "FILE")]
     pub key_pepper_file: Option<PathBuf>,
+
+    /// Addresses or networks (CIDR), separated by commas, of proxies whose `X-Forwarded-For` and `X-Forwarded-Host` count
+    #[arg(long, env = "TRUSTED_PROXIES", default_value = "", value_name = "LIST")]
+    pub trusted_proxies: TrustedProxies,
+}
+
+/// Proxies that are believed when they say for whom they forward a request.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TrustedProxies(Vec<IpNet>);
+
+impl TrustedProxies {
+    /// Whether this address is one of a trusted proxy.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|network| network.contains(&address))
+    }
+}
+
+impl FromStr for TrustedProxies {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+        let parse = |entry: &str| {
+            let network = entry.parse::<IpNet>().or_else(|_| entry.parse::<IpAddr>().map(IpNet::from));
+            network.map_err(|_| format!("`{entry}` is neither an address nor a network such as 10.0.0.0/8"))
+        };
+        entries.map(parse).collect::<Result<_, _>>().map(Self)
+    }
 }
 
 /// Who writes and how much at once.
@@ -320,6 +347,16 @@ mod tests {
         assert!(list.allows("x", "127.0.0.1".parse().unwrap()));
         assert!(!list.allows("x", "10.2.2.3".parse().unwrap()));
         assert!("a b".parse::<HostAllowlist>().is_err());
+    }
+
+    #[test]
+    fn trusted_proxies_are_addresses_and_networks() {
+        let proxies: TrustedProxies = " 127.0.0.1,10.1.0.0/16, ::1 ,".parse().unwrap();
+        for (address, trusted) in [("127.0.0.1", true), ("10.1.2.3", true), ("::1", true), ("10.2.0.1", false)] {
+            assert_eq!(proxies.contains(address.parse().unwrap()), trusted, "{address}");
+        }
+        assert_eq!("".parse(), Ok(TrustedProxies::default()));
+        assert!("proxy.lan".parse::<TrustedProxies>().is_err());
     }
 
     #[test]

@@ -56,11 +56,13 @@ pub(crate) async fn run_api(settings: ApiOnlySettings) -> anyhow::Result<()> {
         listening: Listening::start(&pool).await.context("cannot listen to the database")?,
         admin_key,
         secure_cookies: settings.api.secure_cookies,
+        trusted_proxies: settings.api.trusted_proxies,
         writer: settings.writers,
         repo_host_allowlist: settings.git.repo_host_allowlist,
         docs_are_open: false,
         // workers know; none runs here
         sandbox: None,
+        watch_times: api::WatchTimes::default(),
     };
     let state = ApiState::new(parts, pepper)?;
     println!("docmill listens on http://{}", listener.local_addr()?);

@@ -7,7 +7,7 @@ use clap::Args;
 use shared::{
     names::{BranchName, ModelId},
     provider::Provider,
-    settings::{ApiSettings, DataSettings, DatabaseSettings, Secret},
+    settings::{ApiSettings, DataSettings, DatabaseSettings, Secret, TrustedProxies},
 };
 
 use super::worker::WorkSettings;
@@ -77,6 +77,7 @@ pub(crate) async fn try_repository(settings: TrySettings) -> anyhow::Result<()> 
             admin_key: None,
             secure_cookies: false,
             key_pepper_file: None,
+            trusted_proxies: TrustedProxies::default(),
         },
         // nobody needs to know it
         admin_key: Secret::new(random_text(32)),

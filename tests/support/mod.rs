@@ -7,3 +7,4 @@ pub(crate) mod process;
 pub(crate) mod stand_ins;
 pub(crate) mod model_server;
 pub(crate) mod docsfy;
+pub(crate) mod turns;

@@ -9,10 +9,12 @@ use shared::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::Worker;
+use crate::{Worker, deleted_sites};
 
 /// Looks of the reaper between two tidy-ups.
 const TIDY_EVERY: u32 = 60;
+/// Looks of the reaper between two searches for files of deleted sites.
+const DELETED_EVERY: u32 = 6;
 /// Looks of the reaper between two searches for queued runs without a task.
 const UNRUNG_EVERY: u32 = 3;
 
@@ -23,6 +25,11 @@ pub(crate) async fn reap_until(worker: Arc<Worker>, shutdown: CancellationToken)
     loop {
         if let Err(error) = reap(&worker, look).await {
             tracing::warn!(error = format!("{error:#}"), "the reaper could not look");
+        }
+        if look % DELETED_EVERY == DELETED_EVERY - 1
+            && let Err(error) = deleted_sites::remove_left(&worker).await
+        {
+            tracing::warn!(error = format!("{error:#}"), "could not remove deleted sites");
         }
         if look % TIDY_EVERY == TIDY_EVERY - 1
             && let Err(error) = tidy(&worker).await

@@ -2,19 +2,28 @@
 
 use chrono::Utc;
 use http::{HeaderMap, HeaderValue, header};
-use shared::db::{self, access::SESSION_LIFETIME};
+use shared::{
+    db::{self, access::SESSION_LIFETIME},
+    user::ADMIN,
+};
 
-use super::{Caller, token};
+use super::{Caller, Entrant, token};
 use crate::{error::ApiError, state::ApiState};
 
 const COOKIE: &str = "docsfy_session";
 
-/// Starts a session and gives the value of `Set-Cookie`.
-pub(crate) async fn start(state: &ApiState, caller: &Caller) -> Result<HeaderValue, ApiError> {
+/// Starts a session and gives the value of `Set-Cookie`; `None` when the key was changed since it was checked.
+pub(crate) async fn start(state: &ApiState, entrant: &Entrant) -> Result<Option<HeaderValue>, ApiError> {
     let token = token::new();
+    let hash = token::hash(&token);
+    let username = &*entrant.caller.username;
     let mut conn = state.pool().acquire().await?;
-    db::access::create_session(&mut conn, &token::hash(&token), &caller.username).await?;
-    Ok(cookie(&set_cookie(&token, state.secure_cookies())))
+    let started = if username == ADMIN {
+        db::access::create_session_of_admin(&mut conn, &hash).await.map(|()| true)
+    } else {
+        db::access::create_session(&mut conn, &hash, username, entrant.key_version).await
+    };
+    Ok(started?.then(|| cookie(&set_cookie(&token, state.secure_cookies()))))
 }
 
 /// Whose session a token is of, if it still runs and its user still exists.

@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use crate::{
-    access::{self, OwnerQuery, VariantPath},
+    access::{self, OwnerParams, OwnerQuery, VariantParams},
     auth::doors::{NoBody, Writer},
     error::ApiError,
     state::ApiState,
@@ -67,13 +67,7 @@ pub(super) async fn abort_project(
     post,
     path = "/api/projects/{name}/{branch}/{provider}/{model}/abort",
     tag = "generations",
-    params(
-        ("name" = String, Path),
-        ("branch" = String, Path, description = "`/` is written `~2F`"),
-        ("provider" = String, Path),
-        ("model" = String, Path),
-        ("owner" = Option<String>, Query, description = "Whose variant; only admins are heard"),
-    ),
+    params(VariantParams, OwnerParams),
     responses(
         (status = 200, body = AbortResponse),
         (status = 400, body = ErrorResponse, description = "Nobody can have this name"),
@@ -85,12 +79,12 @@ pub(super) async fn abort_project(
 )]
 pub(super) async fn abort_variant(
     State(state): State<ApiState>,
-    Path((name, branch, provider, model)): Path<(String, String, String, String)>,
+    Path(params): Path<VariantParams>,
     OwnerQuery(owner): OwnerQuery,
     Writer { caller, .. }: Writer<NoBody>,
 ) -> Result<Json<AbortResponse>, ApiError> {
     let missing = "No active generation for this variant";
-    let path = VariantPath::parse(&name, &branch, &provider, &model, missing)?;
+    let path = params.parse(missing)?;
     let mut conn = state.pool().acquire().await?;
     let active = access::get_active(&mut conn, &caller, &path, owner.as_deref()).await?;
     drop(conn);

@@ -10,17 +10,44 @@ use crate::user::{ADMIN, Role};
 /// How long a session lasts (docsfy-behaviour 1.2).
 pub const SESSION_LIFETIME: Duration = Duration::from_hours(8);
 
-/// Starts a session; `token_hash` is the hash of what the cookie carries.
-pub async fn create_session(conn: &mut PgConnection, token_hash: &[u8], username: &str) -> sqlx::Result<()> {
+/// Starts a session of `admin`, who is no row; `token_hash` is the hash of what the cookie carries.
+pub async fn create_session_of_admin(conn: &mut PgConnection, token_hash: &[u8]) -> sqlx::Result<()> {
     sqlx::query!(
         "INSERT INTO sessions (token_hash, username, expires_at) VALUES ($1, $2, now() + $3::interval)",
         token_hash,
-        username,
+        ADMIN,
         interval(SESSION_LIFETIME),
     )
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Starts a session of a user, if the key that was checked for it is still the user's: whoever changes a key ends the
+/// sessions that began with the old one, and none may begin behind that. False when it is not, or the user is gone.
+pub async fn create_session(
+    conn: &mut PgConnection,
+    token_hash: &[u8],
+    username: &str,
+    key_version: Option<i64>,
+) -> sqlx::Result<bool> {
+    let rows = sqlx::query!(
+        r#"
+        INSERT INTO sessions (token_hash, username, expires_at)
+        SELECT $1, username, now() + $4::interval
+          FROM users
+         WHERE username = $2 AND ($3::bigint IS NULL OR key_version = $3)
+           -- waits for a change of the key that is being made
+           FOR SHARE
+        "#,
+        token_hash,
+        username,
+        key_version,
+        interval(SESSION_LIFETIME),
+    )
+    .execute(conn)
+    .await?;
+    Ok(rows.rows_affected() == 1)
 }
 
 /// Whose session this is, if it still runs; `None` also when the user was deleted. The role is the one of this moment.
@@ -54,11 +81,11 @@ pub async fn delete_session(conn: &mut PgConnection, token_hash: &[u8]) -> sqlx:
     Ok(())
 }
 
-/// Deletes sessions and links that have run out.
+/// Deletes sessions and links that have run out, and forgets tries to log in that do not count any more.
 pub async fn prune(conn: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::query!("DELETE FROM sessions WHERE expires_at < now()").execute(&mut *conn).await?;
-    sqlx::query!("DELETE FROM login_links WHERE expires_at < now()").execute(conn).await?;
-    Ok(())
+    sqlx::query!("DELETE FROM login_links WHERE expires_at < now()").execute(&mut *conn).await?;
+    super::login_tries::prune(conn).await
 }
 
 /// Makes a link that logs `username` in once within `lifetime`; `token_hash` is the hash of what the link carries.

@@ -16,6 +16,7 @@ use sqlx::{
 };
 
 pub mod variants;
+pub mod views;
 pub mod generations;
 pub mod aborts;
 pub mod recovery;
@@ -23,8 +24,10 @@ pub mod pages;
 pub mod events;
 pub mod queue;
 pub mod access;
+pub mod login_tries;
 pub mod users;
 pub mod grants;
+pub mod deletions;
 pub mod imports;
 
 /// Why a worker's write did not happen.

@@ -13,7 +13,7 @@ mod generate;
 mod abort;
 
 pub use abort::{AbortJob, request_abort};
-pub use generate::{GenerateJob, start_generation};
+pub use generate::{GenerateJob, Started, start_generation};
 
 /// A kind of job. Payloads are tolerant: unknown fields are ignored, new fields have defaults, so that old and new
 /// processes understand each other.

@@ -11,14 +11,19 @@ mod generate;
 mod models;
 mod auth;
 mod users;
+mod grants;
 mod system;
+mod watch;
 
-pub use auth::{AuthResponse, LoginRequest, LogoutResponse};
-pub use generate::{AbortResponse, GenerateRequest, GenerateResponse};
+pub use auth::{AuthResponse, LoginRequest, LogoutResponse, RotateKeyRequest, RotateKeyResponse};
+pub use generate::{AbortResponse, DeleteResponse, GenerateRequest, GenerateResponse};
+pub use grants::{AccessResponse, GrantRequest, GrantResponse, RevokeResponse};
 pub use models::{AvailableModel, ModelsResponse};
+pub(crate) use project::to_the_second;
 pub use project::{Project, ProjectResponse, ProjectsResponse};
 pub use system::{Check, HealthResponse, ReadyResponse, VersionResponse};
-pub use users::{CreateUserRequest, CreateUserResponse, User, UsersResponse};
+pub use users::{CreateUserRequest, CreateUserResponse, DeleteUserResponse, User, UsersResponse};
+pub use watch::{CostResponse, EventFrame};
 
 /// Every error except those of a request body that does not fit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]

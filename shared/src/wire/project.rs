@@ -102,7 +102,8 @@ impl From<VariantRow> for Project {
     }
 }
 
-pub(super) fn to_the_second(time: DateTime<Utc>) -> String {
+/// A time as docsfy writes it.
+pub(crate) fn to_the_second(time: DateTime<Utc>) -> String {
     time.format("%Y-%m-%d %H:%M:%S").to_string()
 }
 

@@ -34,6 +34,13 @@ pub struct UsersResponse {
     pub users: Vec<User>,
 }
 
+/// The user is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct DeleteUserResponse {
+    /// User name.
+    pub deleted: String,
+}
+
 /// A user, without the key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct User {

@@ -4,11 +4,12 @@ use axum::{Json, extract::State};
 use http::StatusCode;
 use shared::{
     address::{AddressError, resolve_public},
-    db::generations::NewGeneration,
-    jobs::start_generation,
+    db::{self, generations::NewGeneration},
+    jobs::{Started, start_generation},
     names::ModelId,
     provider::{BUILTIN_MODEL, Provider},
     source::{RepoSource, check_local_repository},
+    user::ADMIN,
     variant::{Status, VariantKey},
     wire::{ErrorResponse, GenerateRequest, GenerateResponse, ValidationErrorResponse},
 };
@@ -35,7 +36,7 @@ use validation::ValidRequest;
         (status = 400, body = ErrorResponse, description = "The repository cannot be used, or no model is known"),
         (status = 401, body = ErrorResponse),
         (status = 403, body = ErrorResponse, description = "Read-only caller, or a path from somebody who is no admin"),
-        (status = 409, body = ErrorResponse, description = "The variant is being generated already"),
+        (status = 409, body = ErrorResponse, description = "The variant is being generated already, or is of another repository"),
         (status = 422, body = ValidationErrorResponse),
     )
 )]
@@ -50,12 +51,21 @@ pub(super) async fn create_generation(
     let new = NewGeneration {
         requested_by: caller.username.to_string(),
         force: request.force,
+        replace: request.replace,
         repo_type: request.repo_type,
         call_timeout_minutes: request.call_timeout_minutes.unwrap_or_else(|| default_timeout(&state)),
     };
     let mut transaction = state.pool().begin().await?;
-    let Some(generation) = start_generation(&mut transaction, &key, &request.source, &new).await? else {
-        return Err(ApiError::conflict(format!("Variant '{key}' is already being generated")));
+    // a user who is deleted just now leaves nothing behind
+    if *caller.username != *ADMIN && !db::deletions::hold_owner(&mut transaction, &caller.username).await? {
+        return Err(ApiError::unauthorized());
+    }
+    let generation = match start_generation(&mut transaction, &key, &request.source, &new).await? {
+        Started::Queued(generation) => generation,
+        Started::Busy => return Err(ApiError::conflict(format!("Variant '{key}' is already being generated"))),
+        Started::OtherRepository(first) => {
+            return Err(ApiError::conflict(other_repository(&key, &first, &request.source)));
+        }
     };
     transaction.commit().await?;
     Span::current().record(shared::telemetry::GENERATION_ID, tracing::field::display(generation));
@@ -68,6 +78,14 @@ pub(super) async fn create_generation(
         repo_type: new.repo_type,
     };
     Ok((StatusCode::ACCEPTED, Json(response)))
+}
+
+/// Projects are told apart by the last part of their address only, so two repositories can meet in one variant.
+fn other_repository(key: &VariantKey, first: &str, second: &RepoSource) -> String {
+    format!(
+        "Variant '{key}' was made from another repository: '{first}'. Send 'force': true to make it from '{second}' \
+         instead, or delete it first."
+    )
 }
 
 /// Whether this caller may have this repository read. The worker resolves the host once more when it fetches.

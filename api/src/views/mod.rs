@@ -1,0 +1,261 @@
+//! What a caller sees of everything, as ready-made bytes: one view for admins, one for each other reader.
+//!
+//! A view is never stale. Each use is validated by one cheap query, a digest of the rows in scope ([`shared::db::views`]),
+//! that began after the use did; uses that come together share it (`asking`). When the digest is another one, the view is
+//! made anew from one snapshot of the database (`view`), once for all who wait. Views are kept up to a limit in bytes, the
+//! least recently used go first; larger ones are made for each use and shared only while somebody still sends them.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Instant,
+};
+
+use shared::{
+    db::{self, variants::Scope, views::Digest},
+    names::ModelId,
+    provider::Provider,
+};
+use sqlx::PgPool;
+use tokio::sync::Semaphore;
+
+use crate::auth::Caller;
+
+mod asking;
+mod view;
+mod answer;
+
+pub(crate) use answer::answer;
+pub(crate) use view::View;
+
+use asking::Asking;
+
+/// Memory for all views, in bytes, their compressed forms included.
+const KEPT_BYTES: usize = 64 << 20;
+/// Readers whose views are kept.
+const KEPT_VIEWS: usize = 1_000;
+/// Views that are made at the same time; each holds a connection.
+const BUILDS: usize = 2;
+
+/// Why there is no view; shared by all who asked together.
+pub(crate) type Failure = Arc<sqlx::Error>;
+
+/// Whose view it is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Seen {
+    /// Everything.
+    All,
+    /// What one user may read.
+    By(Arc<str>),
+}
+
+impl Seen {
+    /// What a caller sees.
+    pub(crate) fn of(caller: &Caller) -> Self {
+        if caller.is_admin() { Self::All } else { Self::By(caller.username.clone()) }
+    }
+
+    fn scope(&self) -> Scope<'_> {
+        match self {
+            Self::All => Scope::All,
+            Self::By(user) => Scope::Reader(user),
+        }
+    }
+}
+
+/// What a view depends on besides rows: provider and model of a request that names none.
+pub(crate) type Defaults = (Provider, ModelId);
+
+/// Every view of this process.
+pub(crate) struct Views {
+    pool: PgPool,
+    entries: Mutex<Entries>,
+    builds: Semaphore,
+    models: Arc<Asking<Arc<[String]>>>,
+}
+
+#[derive(Default)]
+struct Entries {
+    places: HashMap<Seen, Arc<Place>>,
+    uses: u64,
+}
+
+/// Where the view of one reader is.
+#[derive(Default)]
+struct Place {
+    digests: Arc<Asking<Digest>>,
+    building: tokio::sync::Mutex<()>,
+    latest: Mutex<Latest>,
+}
+
+#[derive(Default)]
+struct Latest {
+    held: Held,
+    read_at: Option<Instant>,
+    last_use: u64,
+}
+
+#[derive(Default)]
+enum Held {
+    #[default]
+    Nothing,
+    Kept(Arc<View>),
+    /// As long as somebody else uses it.
+    Passing(Weak<View>),
+}
+
+impl Latest {
+    fn view(&self) -> Option<Arc<View>> {
+        match &self.held {
+            Held::Nothing => None,
+            Held::Kept(view) => Some(view.clone()),
+            Held::Passing(view) => view.upgrade(),
+        }
+    }
+
+    fn kept_bytes(&self) -> usize {
+        if let Held::Kept(view) = &self.held { view.weight() } else { 0 }
+    }
+
+    fn let_go(&mut self) {
+        if let Held::Kept(view) = &self.held {
+            self.held = Held::Passing(Arc::downgrade(view));
+        }
+    }
+}
+
+impl Views {
+    pub(crate) fn new(pool: PgPool) -> Self {
+        Self { pool, entries: Mutex::default(), builds: Semaphore::new(BUILDS), models: Arc::default() }
+    }
+
+    /// The view as it is now.
+    pub(crate) async fn current(&self, seen: &Seen, defaults: &Defaults) -> Result<Arc<View>, Failure> {
+        let (arrived, place) = (Instant::now(), self.place(seen));
+        let digest = self.digest(seen, &place).await?;
+        self.fitting(seen, defaults, &place, &digest, arrived).await
+    }
+
+    /// The view as it is now, unless its digest is the one that is known.
+    pub(crate) async fn changed(
+        &self,
+        seen: &Seen,
+        defaults: &Defaults,
+        known: Option<&Digest>,
+    ) -> Result<Option<Arc<View>>, Failure> {
+        let (arrived, place) = (Instant::now(), self.place(seen));
+        let digest = self.digest(seen, &place).await?;
+        if known == Some(&digest) {
+            return Ok(None);
+        }
+        self.fitting(seen, defaults, &place, &digest, arrived).await.map(Some)
+    }
+
+    /// `provider/model` of everybody's ready variants, sorted: what changes in the views of those who see nothing else of it.
+    pub(crate) async fn known_models(&self) -> Result<Arc<[String]>, Failure> {
+        let pool = self.pool.clone();
+        let question = async move {
+            let mut conn = pool.acquire().await?;
+            let known = db::variants::list_known_models(&mut conn).await?;
+            Ok(known.iter().map(|(provider, model)| format!("{provider}/{model}")).collect())
+        };
+        self.models.ask(question).await
+    }
+
+    async fn digest(&self, seen: &Seen, place: &Place) -> Result<Digest, Failure> {
+        let (pool, seen) = (self.pool.clone(), seen.clone());
+        let question = async move {
+            let mut conn = pool.acquire().await?;
+            db::views::digest(&mut conn, seen.scope()).await
+        };
+        place.digests.ask(question).await
+    }
+
+    /// The view of a digest, or one that was read after `arrived` and so is newer.
+    async fn fitting(
+        &self,
+        seen: &Seen,
+        defaults: &Defaults,
+        place: &Place,
+        digest: &Digest,
+        arrived: Instant,
+    ) -> Result<Arc<View>, Failure> {
+        let is_fitting = |latest: &Latest, view: &View| {
+            let is_fresh = view.digest == *digest || latest.read_at.is_some_and(|read_at| read_at >= arrived);
+            is_fresh && view.defaults == *defaults
+        };
+        let find = || {
+            let latest = lock(&place.latest);
+            latest.view().filter(|view| is_fitting(&latest, view))
+        };
+        if let Some(view) = find() {
+            return Ok(view);
+        }
+        let _only_one = place.building.lock().await;
+        if let Some(view) = find() {
+            return Ok(view);
+        }
+        let _turn = self.builds.acquire().await.map_err(|_| Arc::new(sqlx::Error::PoolClosed))?;
+        let expected_bytes = lock(&place.latest).view().map_or(0, |view| view.frame().len());
+        let read_at = Instant::now();
+        let view = Arc::new(view::build(&self.pool, seen, defaults, expected_bytes).await?);
+        self.keep(place, &view, read_at);
+        Ok(view)
+    }
+
+    fn keep(&self, place: &Place, view: &Arc<View>, read_at: Instant) {
+        let mut latest = lock(&place.latest);
+        latest.read_at = Some(read_at);
+        if view.weight() > KEPT_BYTES / 2 {
+            latest.held = Held::Passing(Arc::downgrade(view));
+            return;
+        }
+        latest.held = Held::Kept(view.clone());
+        drop(latest);
+        lock(&self.entries).shrink();
+    }
+
+    fn place(&self, seen: &Seen) -> Arc<Place> {
+        let mut entries = lock(&self.entries);
+        entries.uses += 1;
+        let uses = entries.uses;
+        let place = entries.places.entry(seen.clone()).or_default().clone();
+        lock(&place.latest).last_use = uses;
+        if entries.places.len() > KEPT_VIEWS {
+            entries.forget_oldest();
+        }
+        place
+    }
+}
+
+impl Entries {
+    /// Lets go of the views that were not used for the longest time until the others fit.
+    fn shrink(&mut self) {
+        let mut kept: Vec<(u64, usize, &Arc<Place>)> = Vec::new();
+        for place in self.places.values() {
+            let latest = lock(&place.latest);
+            kept.push((latest.last_use, latest.kept_bytes(), place));
+        }
+        kept.sort_unstable_by_key(|(last_use, ..)| *last_use);
+        let mut total: usize = kept.iter().map(|(_, bytes, _)| bytes).sum();
+        for (_, bytes, place) in kept {
+            if total <= KEPT_BYTES {
+                return;
+            }
+            lock(&place.latest).let_go();
+            total -= bytes;
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        let oldest = self.places.iter().min_by_key(|(_, place)| lock(&place.latest).last_use);
+        if let Some(seen) = oldest.map(|(seen, _)| seen.clone()) {
+            self.places.remove(&seen);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // nothing that can panic happens while one of these is held
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
