@@ -10,7 +10,9 @@ mod aborts;
 mod docs;
 mod downloads;
 mod views;
+mod watching;
 mod websocket;
+mod websocket_access;
 mod sse;
 
 use std::time::Duration;

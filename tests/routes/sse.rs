@@ -11,7 +11,7 @@ use shared::{db, events::AccessChange, ids::GenerationId, stage::Stage};
 use super::{
     ADMIN_KEY, Api, publish_site, queue, refusal, variant_of,
     views::{another_api, grant},
-    websocket::{Client, announce, cut_listening_connections, emit, fail},
+    watching::{Client, announce, cut_listening_connections, emit, fail},
 };
 use crate::support::world::World;
 
