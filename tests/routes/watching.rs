@@ -22,6 +22,15 @@ use crate::support::world::World;
 
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// A hundred events of every variant, announced as usual.
+pub(super) const HUNDRED_EVENTS: &str = r#"
+    WITH made AS (
+        INSERT INTO events (variant_id, generation_id, kind, body)
+        SELECT id, generation_id, 'progress', '{"current_stage": "validating"}' FROM variants, generate_series(1, 100)
+        RETURNING id, variant_id AS variant, generation_id AS generation, kind
+    )
+    SELECT pg_notify('docmill_events', to_json(made)::text) FROM made"#;
+
 /// A client of the WebSocket.
 pub(super) struct Client(WebSocketStream<TcpStream>);
 
