@@ -16,10 +16,20 @@ const BRANCH: &str = "^[a-zA-Z0-9]([a-zA-Z0-9._-]|~2F){0,199}$";
 /// Models, as `shared::names::ModelId` reads them.
 const MODEL: &str = "^[a-zA-Z0-9][a-zA-Z0-9._:@+=,\\[\\]-]{0,127}$";
 
+/// Any text; there is no place for the NUL character.
+const ANY_TEXT: &str = "^[^\\x00]*$";
+const SOME_TEXT: &str = "^[^\\x00]+$";
+
 /// Adds to every operation what its handler does not say itself.
 pub(super) fn complete(document: &mut Document) {
     for (path, item) in &mut document.paths.paths {
         for (changes, operation) in operations(item) {
+            if let Some(RefOr::T(body)) = &mut operation.request_body
+                && path.ends_with("/rotate-key")
+            {
+                // without one, a key is made
+                body.required = Some(utoipa::openapi::Required::False);
+            }
             for parameter in operation.parameters.iter_mut().flatten() {
                 if let RefOr::T(parameter) = parameter {
                     describe(parameter, path);
@@ -43,7 +53,7 @@ fn describe(parameter: &mut Parameter, path: &str) {
     let text = ObjectBuilder::new().schema_type(Type::String);
     let schema = match (&parameter.parameter_in, parameter.name.as_str()) {
         // these routes take any name and know no such project or user
-        (ParameterIn::Path, _) if is_admins => text.min_length(Some(1)),
+        (ParameterIn::Path, _) if is_admins => text.pattern(Some(SOME_TEXT)),
         (ParameterIn::Path, "name" | "project") => text.pattern(Some(PROJECT)),
         (ParameterIn::Path, "branch") => text.pattern(Some(BRANCH)),
         (ParameterIn::Path, "model") => text.pattern(Some(MODEL)),
@@ -51,7 +61,8 @@ fn describe(parameter: &mut Parameter, path: &str) {
             parameter.schema = Some(Ref::from_schema_name("Provider").into());
             return;
         }
-        (ParameterIn::Query, "owner") if is_admins => text.min_length(Some(1)),
+        (ParameterIn::Query, "owner") if is_admins => text.pattern(Some(SOME_TEXT)),
+        (ParameterIn::Query, "owner") => text.pattern(Some(ANY_TEXT)),
         _ => return,
     };
     parameter.schema = Some(RefOr::T(Schema::Object(schema.build())));

@@ -25,8 +25,10 @@ pub struct ModelsResponse {
     #[schema(value_type = String)]
     pub default_model: ModelId,
     /// Models of ready variants, by provider.
+    #[schema(value_type = BTreeMap<String, Vec<String>>)]
     pub known_models: KnownModels,
     /// Models to choose from, by provider; every provider has an entry.
+    #[schema(value_type = BTreeMap<String, Vec<AvailableModel>>)]
     pub available_models: AvailableModels,
     /// Always empty; docsfy describes images with a model of its own.
     pub default_vision_provider: String,
