@@ -3,6 +3,7 @@
 mod killed;
 mod ended;
 mod database;
+mod taking_over;
 
 use std::path::PathBuf;
 

@@ -13,6 +13,8 @@ mod downloads;
 mod users;
 mod grants;
 mod throttling;
+mod sessions;
+mod hostile;
 
 use std::time::Duration;
 

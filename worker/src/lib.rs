@@ -7,6 +7,7 @@ mod jobs;
 mod runs;
 mod lease;
 mod reaper;
+mod deleted_sites;
 mod pipeline;
 mod writers;
 mod git;

@@ -9,14 +9,12 @@ use shared::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::Worker;
+use crate::{Worker, deleted_sites};
 
 /// Looks of the reaper between two tidy-ups.
 const TIDY_EVERY: u32 = 60;
 /// Looks of the reaper between two searches for files of deleted sites.
 const DELETED_EVERY: u32 = 6;
-/// Deleted sites that are removed in one go.
-const DELETED_AT_ONCE: i64 = 200;
 /// Looks of the reaper between two searches for queued runs without a task.
 const UNRUNG_EVERY: u32 = 3;
 
@@ -29,7 +27,7 @@ pub(crate) async fn reap_until(worker: Arc<Worker>, shutdown: CancellationToken)
             tracing::warn!(error = format!("{error:#}"), "the reaper could not look");
         }
         if look % DELETED_EVERY == DELETED_EVERY - 1
-            && let Err(error) = remove_deleted_sites(&worker).await
+            && let Err(error) = deleted_sites::remove_left(&worker).await
         {
             tracing::warn!(error = format!("{error:#}"), "could not remove deleted sites");
         }
@@ -66,31 +64,6 @@ async fn reap(worker: &Worker, look: u32) -> anyhow::Result<()> {
         }
     }
     transaction.commit().await?;
-    Ok(())
-}
-
-/// Removes the files that a deletion has left: the API removes them itself unless it is killed or they take too long.
-async fn remove_deleted_sites(worker: &Worker) -> anyhow::Result<()> {
-    let mut connection = worker.config.pool.acquire().await?;
-    let prefixes = db::deletions::list_files(&mut connection, DELETED_AT_ONCE).await?;
-    drop(connection);
-    let mut removed = Vec::with_capacity(prefixes.len());
-    for prefix in prefixes {
-        let Ok(parsed) = prefix.parse() else {
-            // nothing can lie there
-            removed.push(prefix);
-            continue;
-        };
-        // one that cannot be removed is tried again and does not keep the others
-        match worker.config.store.remove_site(&parsed).await {
-            Ok(()) => removed.push(prefix),
-            Err(error) => tracing::warn!(site.prefix = %prefix, %error, "cannot remove a deleted site"),
-        }
-    }
-    if !removed.is_empty() {
-        db::deletions::forget_files(&mut *worker.config.pool.acquire().await?, &removed).await?;
-        tracing::info!(sites = removed.len(), "removed the files of deleted sites");
-    }
     Ok(())
 }
 

@@ -30,19 +30,34 @@ pub enum Outcome {
 /// Deletes one variant.
 pub async fn delete_variant(conn: &mut PgConnection, key: &VariantKey) -> sqlx::Result<Outcome> {
     let part = (&key.branch, key.provider, &key.model);
-    delete(conn, &Target { owner: &key.owner, name: Some(&key.name), part: Some(part) }).await
+    delete(conn, &Target { owner: &key.owner, name: Some(&key.name), part: Some(part), id: None }).await
 }
 
 /// Deletes every variant of one owner's project.
 pub async fn delete_project(conn: &mut PgConnection, owner: &str, name: &ProjectName) -> sqlx::Result<Outcome> {
-    delete(conn, &Target { owner, name: Some(name), part: None }).await
+    delete(conn, &Target { owner, name: Some(name), part: None, id: None }).await
+}
+
+/// Deletes the variant whose pages a run took over, as a part of that run's end, which began with [`lock_in_order`].
+pub async fn delete_replaced(conn: &mut PgConnection, owner: &str, id: i64) -> sqlx::Result<Outcome> {
+    delete(conn, &Target { owner, name: None, part: None, id: Some(id) }).await
+}
+
+/// Locks variants with their generations in the order in which everybody does. Needed before anything is written in a
+/// transaction that ends a run and deletes another variant.
+pub async fn lock_in_order(conn: &mut PgConnection, variants: &[i64]) -> sqlx::Result<()> {
+    sqlx::query!("SELECT id FROM generations WHERE variant_id = ANY($1) ORDER BY id FOR UPDATE", variants)
+        .fetch_all(&mut *conn)
+        .await?;
+    sqlx::query!("SELECT id FROM variants WHERE id = ANY($1) ORDER BY id FOR UPDATE", variants).fetch_all(conn).await?;
+    Ok(())
 }
 
 /// Deletes everything that a user owns, as a part of deleting the user, and the grants to it. The user's row is locked
 /// first: whoever starts a generation for this user holds it, see [`hold_owner`].
 pub async fn delete_of_owner(conn: &mut PgConnection, owner: &str) -> sqlx::Result<Outcome> {
     sqlx::query!("SELECT id FROM users WHERE username = $1 FOR UPDATE", owner).fetch_optional(&mut *conn).await?;
-    let outcome = delete(conn, &Target { owner, name: None, part: None }).await?;
+    let outcome = delete(conn, &Target { owner, name: None, part: None, id: None }).await?;
     if outcome != Outcome::Active {
         let losers = sqlx::query_scalar!("DELETE FROM project_access WHERE owner = $1 RETURNING username", owner)
             .fetch_all(&mut *conn)
@@ -76,6 +91,7 @@ struct Target<'a> {
     owner: &'a str,
     name: Option<&'a ProjectName>,
     part: Option<(&'a BranchName, Provider, &'a ModelId)>,
+    id: Option<i64>,
 }
 
 impl<'a> Target<'a> {
@@ -104,6 +120,7 @@ async fn delete(conn: &mut PgConnection, target: &Target<'_>) -> sqlx::Result<Ou
           JOIN variants v ON v.id = g.variant_id
          WHERE v.owner = $1 AND ($2::text IS NULL OR v.name = $2) AND ($3::text IS NULL OR v.branch = $3)
            AND ($4::text IS NULL OR v.ai_provider = $4) AND ($5::text IS NULL OR v.ai_model = $5)
+           AND ($6::bigint IS NULL OR v.id = $6)
          ORDER BY g.id
            FOR UPDATE OF g
         "#,
@@ -112,6 +129,7 @@ async fn delete(conn: &mut PgConnection, target: &Target<'_>) -> sqlx::Result<Ou
         target.branch(),
         target.provider(),
         target.model(),
+        target.id,
     )
     .fetch_all(&mut *conn)
     .await?;
@@ -125,6 +143,7 @@ async fn delete(conn: &mut PgConnection, target: &Target<'_>) -> sqlx::Result<Ou
           FROM variants v
          WHERE v.owner = $1 AND ($2::text IS NULL OR v.name = $2) AND ($3::text IS NULL OR v.branch = $3)
            AND ($4::text IS NULL OR v.ai_provider = $4) AND ($5::text IS NULL OR v.ai_model = $5)
+           AND ($6::bigint IS NULL OR v.id = $6)
          ORDER BY v.id
            FOR UPDATE
         "#,
@@ -133,6 +152,7 @@ async fn delete(conn: &mut PgConnection, target: &Target<'_>) -> sqlx::Result<Ou
         target.branch(),
         target.provider(),
         target.model(),
+        target.id,
     )
     .fetch_all(&mut *conn)
     .await?;

@@ -433,6 +433,45 @@ pub async fn find_served(conn: &mut PgConnection, variant: i64) -> sqlx::Result<
     Ok(row.map(|row| (row.id, row.pages)))
 }
 
+/// A variant of another model whose pages a run may take over.
+#[derive(Debug, Clone)]
+pub struct Takeover {
+    /// Primary key of that variant.
+    pub variant_id: i64,
+    /// The generation that made its served site.
+    pub generation: GenerationId,
+    /// Source, as [`crate::source::RepoSource`] prints it.
+    pub repo_url: String,
+    /// Commit of the site.
+    pub commit: Option<String>,
+    /// Who wrote it, unless it was taken over itself.
+    pub provider: Provider,
+    /// With which model.
+    pub model: ModelId,
+}
+
+/// The newest ready variant of the same owner, name and branch, if its site is newer than the last good one of this variant.
+pub async fn find_takeover(conn: &mut PgConnection, variant: i64) -> sqlx::Result<Option<Takeover>> {
+    sqlx::query_as!(
+        Takeover,
+        r#"
+        SELECT other.id AS variant_id, g.id AS "generation: GenerationId", other.repo_url,
+               other.last_commit_sha AS commit, other.ai_provider AS "provider: Provider",
+               other.ai_model AS "model: ModelId"
+          FROM variants own
+          JOIN variants other ON other.owner = own.owner AND other.name = own.name AND other.branch = own.branch
+          JOIN generations g ON g.variant_id = other.id AND g.site_prefix = other.site_prefix
+         WHERE own.id = $1 AND other.id <> own.id AND other.status = 'ready'
+           AND (own.last_generated IS NULL OR other.last_generated > own.last_generated)
+         ORDER BY other.last_generated DESC, other.id DESC
+         LIMIT 1
+        "#,
+        variant,
+    )
+    .fetch_optional(conn)
+    .await
+}
+
 /// The variant that a generation, the newest or a past one, is of.
 pub async fn find_variant_id(conn: &mut PgConnection, id: GenerationId) -> sqlx::Result<Option<i64>> {
     sqlx::query_scalar!("SELECT variant_id FROM generations WHERE id = $1", id as GenerationId)

@@ -173,7 +173,8 @@ impl Run {
         Ok(db::generations::add_cost(&mut connection, self.claimed.id, self.claimed.fence, cost_usd).await?)
     }
 
-    async fn checkpoint<T: DeserializeOwned>(&self, stage: Stage) -> Result<Option<T>, StageError> {
+    /// What a stage produced in an earlier life of this run.
+    pub(crate) async fn checkpoint<T: DeserializeOwned>(&self, stage: Stage) -> Result<Option<T>, StageError> {
         let mut connection = self.worker.config.pool.acquire().await?;
         let Some(kept) = db::generations::find_checkpoint(&mut connection, self.claimed.id, stage).await? else {
             return Ok(None);
