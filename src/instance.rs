@@ -176,6 +176,7 @@ impl Parts {
             repo_host_allowlist: settings.work.git.repo_host_allowlist.clone(),
             docs_are_open: settings.docs_are_open,
             sandbox: Some(Ok(sandbox)),
+            watch_times: api::WatchTimes::default(),
         };
         let api = ApiState::new(parts, pepper)?;
         let work_dir = settings.data_dir.work_dir();

@@ -15,6 +15,7 @@ mod brief_cache;
 mod served;
 mod deleted_sites;
 mod views;
+mod watch;
 mod routes;
 mod openapi;
 
@@ -22,6 +23,7 @@ pub use auth::login_link;
 pub use openapi::document;
 pub use server::serve;
 pub use state::{ApiParts, ApiState};
+pub use watch::WatchTimes;
 
 /// Everything that is answered, ready to be served.
 pub fn router(state: &ApiState) -> axum::Router {

@@ -51,8 +51,12 @@ pub async fn serve(listener: TcpListener, state: ApiState, shutdown: Cancellatio
         }
     }
     drop(listener);
+    // these would go on for ever
+    state.closing().cancel();
     open.close();
-    if tokio::time::timeout(LAST_REQUESTS_TIME, open.wait()).await.is_err() {
+    state.open_sockets().close();
+    let ended = async { tokio::join!(open.wait(), state.open_sockets().wait()) };
+    if tokio::time::timeout(LAST_REQUESTS_TIME, ended).await.is_err() {
         tracing::warn!(limit_s = LAST_REQUESTS_TIME.as_secs(), "some requests did not finish in time");
     }
     Ok(())

@@ -10,19 +10,27 @@ use shared::{
 use sites::{read::SiteReader, store::SiteStore};
 use sqlx::PgPool;
 use tokio::sync::broadcast::error::RecvError;
-use tokio_util::task::AbortOnDropHandle;
+use tokio_util::{
+    sync::CancellationToken,
+    task::{AbortOnDropHandle, TaskTracker},
+};
 
 use crate::{
     auth::{self, Caller, Proof, keys::KeyBook, pepper::Pepper},
     brief_cache::BriefCache,
     served::{self, ServedSites},
     views::{Defaults, Views},
+    watch::{WatchTimes, hub::Hub, places::Places},
 };
 
 /// Readers of docs who are remembered.
 const REMEMBERED_CALLERS: usize = 10_000;
 /// Memory for files of sites, in bytes.
 const SITE_MEMORY_BYTES: u64 = 64 << 20;
+/// Open sockets of a process, and of one user.
+const SOCKETS: (usize, usize) = (2_000, 20);
+/// Streams of events of a process, and of one user. Each holds a connection of the server.
+const STREAMS: (usize, usize) = (1_000, 20);
 
 /// What a process gives its API.
 #[derive(Debug, Clone)]
@@ -48,6 +56,8 @@ pub struct ApiParts {
     pub docs_are_open: bool,
     /// How writers are kept from the rest of this machine, for `/ready`: a note, or what is missing.
     pub sandbox: Option<Result<String, String>>,
+    /// How often those who watch are looked after.
+    pub watch_times: WatchTimes,
 }
 
 /// Readers of docs by what they prove themselves with.
@@ -64,6 +74,11 @@ struct Inner {
     callers: Arc<Callers>,
     served: Arc<ServedSites>,
     views: Views,
+    hub: Hub,
+    sockets: Arc<Places>,
+    streams: Arc<Places>,
+    closing: CancellationToken,
+    open_sockets: TaskTracker,
     _forgetting: AbortOnDropHandle<()>,
 }
 
@@ -79,6 +94,11 @@ impl ApiState {
             callers,
             served,
             views: Views::new(parts.pool.clone()),
+            hub: Hub::start(parts.pool.clone(), &parts.listening),
+            sockets: Places::new(SOCKETS.0, SOCKETS.1),
+            streams: Places::new(STREAMS.0, STREAMS.1),
+            closing: CancellationToken::new(),
+            open_sockets: TaskTracker::new(),
             _forgetting: AbortOnDropHandle::new(forgetting),
             parts,
         })))
@@ -135,6 +155,35 @@ impl ApiState {
     /// What callers see of everything.
     pub(crate) fn views(&self) -> &Views {
         &self.0.views
+    }
+
+    /// Hands out what happens.
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.0.hub
+    }
+
+    pub(crate) fn watch_times(&self) -> &WatchTimes {
+        &self.0.parts.watch_times
+    }
+
+    /// Places for sockets.
+    pub(crate) fn sockets(&self) -> &Arc<Places> {
+        &self.0.sockets
+    }
+
+    /// Places for streams of events.
+    pub(crate) fn streams(&self) -> &Arc<Places> {
+        &self.0.streams
+    }
+
+    /// Cancelled when the server ends: whoever watches is let go at once.
+    pub(crate) fn closing(&self) -> &CancellationToken {
+        &self.0.closing
+    }
+
+    /// The tasks behind sockets, which outlive the connections of the server.
+    pub(crate) fn open_sockets(&self) -> &TaskTracker {
+        &self.0.open_sockets
     }
 
     /// Provider and model of a request that names none.

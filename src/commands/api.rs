@@ -66,6 +66,7 @@ pub(crate) async fn run_api(settings: ApiOnlySettings) -> anyhow::Result<()> {
         docs_are_open: false,
         // workers know; none runs here
         sandbox: None,
+        watch_times: api::WatchTimes::default(),
     };
     let state = ApiState::new(parts, pepper)?;
     println!("docmill listens on http://{}", listener.local_addr()?);

@@ -15,6 +15,9 @@ mod grants;
 mod throttling;
 mod sessions;
 mod hostile;
+mod views;
+mod websocket;
+mod sse;
 
 use std::time::Duration;
 
@@ -75,6 +78,7 @@ impl Api {
             repo_host_allowlist: "127.0.0.1".parse().unwrap(),
             docs_are_open: false,
             sandbox: None,
+            watch_times: api::WatchTimes::default(),
         };
         change(&mut parts);
         let pepper = pepper::load_or_create(&world.folder().join("pepper"), true).unwrap();

@@ -9,6 +9,12 @@ pub(crate) fn is_forged(method: &Method, headers: &HeaderMap, hosts: &[&str]) ->
     if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
         return false;
     }
+    is_foreign(headers, hosts)
+}
+
+/// Whether a page of another origin made the browser send a request. For a WebSocket this is asked although it begins as a
+/// `GET`: browsers let every page open one.
+pub(crate) fn is_foreign(headers: &HeaderMap, hosts: &[&str]) -> bool {
     let text = |name| headers.get(name).map(|value: &http::HeaderValue| value.to_str().unwrap_or_default());
     if let Some(site) = text(header::HeaderName::from_static("sec-fetch-site")) {
         return !matches!(site, "same-origin" | "none");

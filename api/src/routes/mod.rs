@@ -16,6 +16,8 @@ mod downloads;
 mod users;
 mod keys;
 mod grants;
+mod websocket;
+mod event_streams;
 pub(crate) mod docs;
 pub(crate) mod file_answer;
 mod start_page;
@@ -49,6 +51,9 @@ pub(crate) fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(keys::rotate_user_key))
         .routes(routes!(grants::grant_access, grants::list_access))
         .routes(routes!(grants::revoke_access))
+        .routes(routes!(event_streams::watch_variant))
+        .routes(routes!(event_streams::watch_generation))
+        .merge(websocket::routes().into())
         .merge(docs::routes().into())
         .merge(login::routes().into())
         .merge(start_page::routes().into())

@@ -18,7 +18,7 @@ use crate::{
 pub(crate) async fn answer(view: &Arc<View>, headers: &HeaderMap) -> Result<Response, ApiError> {
     let accepted = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
     let encoding = Encoding::choose([Encoding::Gzip], accepted);
-    let hash: String = view.tag().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = format!("{:032x}", view.tag());
     let (plain, packed) = (ETag::new(&format!("\"{hash}\""))?, ETag::new(&format!("\"{hash}-gzip\""))?);
     // the content is what is asked about, whichever form the caller has of it
     let mut response = if is_known(headers, &plain) || is_known(headers, &packed) {

@@ -69,13 +69,13 @@ pub(crate) type Defaults = (Provider, ModelId);
 /// Every view of this process.
 pub(crate) struct Views {
     pool: PgPool,
-    shelf: Mutex<Shelf>,
+    entries: Mutex<Entries>,
     builds: Semaphore,
     models: Arc<Asking<Arc<[String]>>>,
 }
 
 #[derive(Default)]
-struct Shelf {
+struct Entries {
     places: HashMap<Seen, Arc<Place>>,
     uses: u64,
 }
@@ -126,7 +126,7 @@ impl Latest {
 
 impl Views {
     pub(crate) fn new(pool: PgPool) -> Self {
-        Self { pool, shelf: Mutex::default(), builds: Semaphore::new(BUILDS), models: Arc::default() }
+        Self { pool, entries: Mutex::default(), builds: Semaphore::new(BUILDS), models: Arc::default() }
     }
 
     /// The view as it is now.
@@ -212,23 +212,23 @@ impl Views {
         }
         latest.held = Held::Kept(view.clone());
         drop(latest);
-        lock(&self.shelf).shrink();
+        lock(&self.entries).shrink();
     }
 
     fn place(&self, seen: &Seen) -> Arc<Place> {
-        let mut shelf = lock(&self.shelf);
-        shelf.uses += 1;
-        let uses = shelf.uses;
-        let place = shelf.places.entry(seen.clone()).or_default().clone();
+        let mut entries = lock(&self.entries);
+        entries.uses += 1;
+        let uses = entries.uses;
+        let place = entries.places.entry(seen.clone()).or_default().clone();
         lock(&place.latest).last_use = uses;
-        if shelf.places.len() > KEPT_VIEWS {
-            shelf.forget_oldest();
+        if entries.places.len() > KEPT_VIEWS {
+            entries.forget_oldest();
         }
         place
     }
 }
 
-impl Shelf {
+impl Entries {
     /// Lets go of the views that were not used for the longest time until the others fit.
     fn shrink(&mut self) {
         let mut kept: Vec<(u64, usize, &Arc<Place>)> = Vec::new();

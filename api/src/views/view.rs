@@ -13,11 +13,7 @@ use futures_util::TryStreamExt;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use shared::{
-    db::{
-        self,
-        variants::VariantRow,
-        views::Digest,
-    },
+    db::{self, variants::VariantRow, views::Digest},
     variant::Status,
     wire::{ModelsResponse, Project},
 };
@@ -39,7 +35,7 @@ pub(crate) struct View {
     /// Where in the frame the keys stand that come before `available_models` in the body.
     before_models: Range<usize>,
     available_models: Bytes,
-    tag: [u8; 16],
+    tag: u128,
     compressed: OnceCell<Bytes>,
 }
 
@@ -55,7 +51,7 @@ impl View {
     }
 
     /// Stands for the content: the same after changes that the reader does not see.
-    pub(crate) fn tag(&self) -> [u8; 16] {
+    pub(crate) fn tag(&self) -> u128 {
         self.tag
     }
 
@@ -175,7 +171,7 @@ impl<'a> Writing<'a> {
             frame: self.frame.into(),
             before_models,
             available_models: available_models.into(),
-            tag: *hash.first_chunk().expect("32 bytes begin with 16"),
+            tag: u128::from_be_bytes(*hash.first_chunk().expect("32 bytes begin with 16")),
             compressed: OnceCell::new(),
         })
     }

@@ -226,7 +226,8 @@ pub async fn list_since(
           JOIN variants v ON v.id = e.variant_id
           LEFT JOIN generations g ON g.id = e.generation_id
          WHERE e.created_at >= $1 AND e.id > $2
-         ORDER BY e.id
+         -- by the index over the time: in the order of the primary key a week of events would be walked through
+         ORDER BY e.id + 0
          LIMIT $3
         "#,
         since,
@@ -261,8 +262,8 @@ pub struct Position {
     pub last_of_variant: HashMap<i64, i64>,
 }
 
-/// Where a reader of everything begins who looks back by `margin`.
-pub async fn position(conn: &mut PgConnection, margin: std::time::Duration) -> sqlx::Result<Position> {
+/// Where a reader of everything begins who looks back by so many minutes.
+pub async fn position(conn: &mut PgConnection, margin_minutes: i32) -> sqlx::Result<Position> {
     let rows = sqlx::query!(
         r#"
         SELECT clock.now AS "now!", recent.variant_id AS "variant_id?", recent.last
@@ -270,10 +271,10 @@ pub async fn position(conn: &mut PgConnection, margin: std::time::Duration) -> s
           LEFT JOIN (
               SELECT variant_id, max(id) AS last
                 FROM events
-               WHERE created_at >= now() - $1::interval
+               WHERE created_at >= now() - $1 * interval '1 minute'
                GROUP BY variant_id) AS recent ON true
         "#,
-        super::generations::interval(margin),
+        f64::from(margin_minutes),
     )
     .fetch_all(conn)
     .await?;
@@ -298,11 +299,7 @@ pub struct End {
 }
 
 /// What the rows say of the end of a generation.
-pub async fn find_end(
-    conn: &mut PgConnection,
-    variant: i64,
-    generation: GenerationId,
-) -> sqlx::Result<Option<End>> {
+pub async fn find_end(conn: &mut PgConnection, variant: i64, generation: GenerationId) -> sqlx::Result<Option<End>> {
     sqlx::query_as!(
         End,
         r#"
@@ -320,9 +317,8 @@ pub async fn find_end(
 
 /// What a variant shows of a run whose pages are about to be written: the plan and how many pages there are already.
 pub async fn find_plan(conn: &mut PgConnection, variant: i64) -> sqlx::Result<Option<(Option<String>, i32)>> {
-    let row = sqlx::query!("SELECT plan_json, page_count FROM variants WHERE id = $1", variant)
-        .fetch_optional(conn)
-        .await?;
+    let row =
+        sqlx::query!("SELECT plan_json, page_count FROM variants WHERE id = $1", variant).fetch_optional(conn).await?;
     Ok(row.map(|row| (row.plan_json, row.page_count)))
 }
 

@@ -111,3 +111,10 @@ pub async fn total_cost_usd(conn: &mut PgConnection, scope: Scope<'_>) -> sqlx::
     .fetch_one(conn)
     .await
 }
+
+/// The projects that a user was given access to: owner and name.
+pub async fn list_granted(conn: &mut PgConnection, username: &str) -> sqlx::Result<Vec<(String, String)>> {
+    let rows =
+        sqlx::query!("SELECT owner, name FROM project_access WHERE username = $1", username).fetch_all(conn).await?;
+    Ok(rows.into_iter().map(|row| (row.owner, row.name)).collect())
+}

@@ -142,9 +142,7 @@ impl From<WatchedEvent> for EventFrame {
                 page_count: take("page_count"),
                 plan_json: take("plan_json"),
                 error_message: take("error_message"),
-                generation_started_at: event
-                    .started_at
-                    .map(|time| time.to_rfc3339_opts(SecondsFormat::Micros, false)),
+                generation_started_at: event.started_at.map(|time| time.to_rfc3339_opts(SecondsFormat::Micros, false)),
             },
         }
     }

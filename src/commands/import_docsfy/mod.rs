@@ -1,7 +1,7 @@
 //! `docmill import-docsfy`: brings over what a docsfy of version 1.2 to 1.9 keeps in its data folder.
 //!
 //! In order: its database is read (`source`, without a change to the folder), then each row is checked (`people`,
-//! `variants`), pages are read from the project trees (`folder`, `plan`, `pages`), put together (`site`) and written
+//! `variants`), pages are read from the project trees (`folder`, `plan`, `pages`, `links`), put together (`site`) and written
 //! (`writing`) into docmill's own installation (`target`). Every step says what it did (`report`).
 
 mod source;
@@ -9,6 +9,7 @@ mod folder;
 mod people;
 mod variants;
 mod plan;
+mod links;
 mod pages;
 mod site;
 mod target;

@@ -1,11 +1,10 @@
 //! The texts of a variant: what docsfy kept of each page, cleaned of what only docsfy means.
 
-use std::collections::HashMap;
-
 use shared::{names::PageSlug, page::Page, plan::PlannedPage};
 
 use super::{
     folder::{Found, Projects},
+    links::Links,
     plan::ImportedPlan,
 };
 
@@ -35,7 +34,6 @@ pub(super) struct ImportedPages {
 
 /// Reads the pages of a variant, whose folder is `variant`.
 pub(super) fn read(projects: &Projects, variant: &[&str], plan: &ImportedPlan) -> ImportedPages {
-    let renamed = Renamed::of(plan, projects.has_folder(&[variant, &["site", "images"]].concat()));
     let mut pages = ImportedPages::default();
     let mut bytes = 0;
     for (planned, docsfy_slug) in plan.pages() {
@@ -60,9 +58,13 @@ pub(super) fn read(projects: &Projects, variant: &[&str], plan: &ImportedPlan) -
         }
         pages.cached.push((planned.slug.clone(), with_title(planned, &unlinked)));
         let (text, related) = split_related(&text, plan);
-        let markdown = renamed.repair(&with_title(planned, &text));
+        let markdown = with_title(planned, &text);
         pages.site.push(Page { slug: planned.slug.clone(), markdown, related });
     }
+    // only now it is known which pages there are
+    let has_images = projects.has_folder(&[variant, &["site", "images"]].concat());
+    let links = Links::new(plan, pages.site.iter().map(|page| &page.slug), has_images);
+    pages.site.iter_mut().for_each(|page| page.markdown = links.repair(&page.markdown));
     pages
 }
 
@@ -110,67 +112,6 @@ fn split_related(text: &str, plan: &ImportedPlan) -> (String, Vec<PageSlug>) {
     (format!("{}\n", body.trim_end()), related)
 }
 
-/// Targets of links that have another name now.
-struct Renamed(HashMap<String, String>);
-
-impl Renamed {
-    fn of(plan: &ImportedPlan, has_images: bool) -> Self {
-        let mut targets = HashMap::new();
-        for (page, docsfy_slug) in plan.pages() {
-            // `index.html` is the start page of docsfy's sites too, whatever page has that slug
-            if page.slug.as_str() != docsfy_slug && docsfy_slug != "index" {
-                for ending in ["html", "md"] {
-                    targets.insert(format!("{docsfy_slug}.{ending}"), format!("{}.html", page.slug));
-                }
-            }
-        }
-        if has_images {
-            // docsfy copies them from this folder of the repository, to which a link can lead
-            targets.insert("images/".into(), "docsfy-images/".into());
-        }
-        Self(targets)
-    }
-
-    /// The text with the targets of its links renamed; code blocks stay as they are.
-    fn repair(&self, text: &str) -> String {
-        if self.0.is_empty() {
-            return text.to_owned();
-        }
-        let mut in_code = false;
-        let mut repaired = String::with_capacity(text.len());
-        for line in text.split_inclusive('\n') {
-            let is_fence = line.trim_start().starts_with("```") || line.trim_start().starts_with("~~~");
-            in_code ^= is_fence;
-            if in_code || is_fence {
-                repaired.push_str(line);
-            } else {
-                self.repair_line(line, &mut repaired);
-            }
-        }
-        repaired
-    }
-
-    fn repair_line(&self, line: &str, repaired: &mut String) {
-        let mut rest = line;
-        while let Some((before, after)) = rest.split_once("](") {
-            repaired.push_str(before);
-            repaired.push_str("](");
-            let after = after.strip_prefix("./").unwrap_or(after);
-            let end = after.find([')', '#', ' ']).unwrap_or(after.len());
-            let folder_end = after[..end].find('/').map_or(0, |at| at + 1);
-            let found = [end, folder_end].into_iter().find_map(|end| Some((self.0.get(&after[..end])?, end)));
-            rest = match found {
-                Some((target, end)) => {
-                    repaired.push_str(target);
-                    &after[end..]
-                }
-                None => after,
-            };
-        }
-        repaired.push_str(rest);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,14 +120,6 @@ mod tests {
         let json = r#"{"navigation": [{"group": "g", "pages": [
             {"slug": "Set_Up", "title": "Set up"}, {"slug": "usage", "title": "Usage"}, {"slug": "index", "title": "I"}]}]}"#;
         super::super::plan::read(json, "demo").unwrap()
-    }
-
-    #[test]
-    fn links_to_renamed_pages_are_renamed_outside_of_code() {
-        let renamed = Renamed::of(&plan(), true);
-        let text = "[a](Set_Up.html#x) [b](./Set_Up.md) [c](usage.html) [d](index.html) ![e](images/x.png) [f](x/Set_Up.html)\n```\n[a](Set_Up.html)\n```\n[g](Set_Up.html \"t\")";
-        let right = "[a](set-up.html#x) [b](set-up.html) [c](usage.html) [d](index.html) ![e](docsfy-images/x.png) [f](x/Set_Up.html)\n```\n[a](Set_Up.html)\n```\n[g](set-up.html \"t\")";
-        assert_eq!(renamed.repair(text), right);
     }
 
     #[test]

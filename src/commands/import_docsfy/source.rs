@@ -14,7 +14,7 @@ use tempfile::TempDir;
 /// Longest value that is read, in bytes. docsfy's own largest, the plan, has about 10 KiB.
 const MAX_VALUE_BYTES: usize = 4 << 20;
 
-/// Files that SQLite leaves beside a database whose last write was cut off.
+/// Files that `SQLite` leaves beside a database whose last write was cut off.
 const UNFINISHED: [&str; 2] = ["docsfy.db-journal", "docsfy.db-wal"];
 
 /// What docsfy's database holds. Tables that this version of docsfy did not have are empty.
@@ -93,8 +93,8 @@ struct Opened {
 }
 
 impl Opened {
-    /// Opens the file as one that nobody changes, so that SQLite writes nothing beside it. When docsfy was killed while it
-    /// wrote, SQLite has to put the database in order first; it does so with a copy.
+    /// Opens the file as one that nobody changes, so that `SQLite` writes nothing beside it. When docsfy was killed while it
+    /// wrote, `SQLite` has to put the database in order first; it does so with a copy.
     fn open(folder: &Path, file: &Path) -> anyhow::Result<Self> {
         let unfinished: Vec<PathBuf> = UNFINISHED
             .iter()
@@ -160,7 +160,7 @@ fn read_table(connection: &Connection, table: &str) -> anyhow::Result<Vec<Row>> 
     Ok(rows)
 }
 
-/// SQLite holds anything in any column. Postgres keeps no NUL in a text, and nobody misses one.
+/// `SQLite` holds anything in any column. Postgres keeps no NUL in a text, and nobody misses one.
 fn read_cell(value: ValueRef<'_>) -> Option<Cell> {
     match value {
         ValueRef::Null => None,

@@ -25,7 +25,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Refuses to write into the folder that is read. docsfy's `.env` names it as DATA_DIR, so that happens easily.
+    /// Refuses to write into the folder that is read. docsfy's `.env` names it as `DATA_DIR`, so that happens easily.
     pub(super) fn check_apart_from(&self, source: &Path) -> anyhow::Result<()> {
         let sites = self.data.sites_dir()?;
         let own = if self.database.url().is_none() { self.data.data_dir()? } else { sites.clone() };

@@ -254,10 +254,8 @@ impl<W: Write> Import<'_, W> {
         let row = &prepared.row;
         let has_site = row.site_prefix.is_some() || prepared.site.is_some();
         let pages = usize::try_from(row.page_count).unwrap_or_default();
-        let remark = match has_site {
-            true => format!("{}, site with {pages} pages", row.status.as_str()),
-            false => format!("{}, no site", row.status.as_str()),
-        };
+        let status = row.status.as_str();
+        let remark = if has_site { format!("{status}, site with {pages} pages") } else { format!("{status}, no site") };
         self.report.tell(Kind::Variant, name, Outcome::Imported, &remark)?;
         if has_site {
             self.report.count(Kind::Site, Outcome::Imported, 1);
