@@ -13,9 +13,9 @@ use shared::{
     ids::GenerationId,
     jobs::{self, Started},
     names::{BranchName, PageSlug, ProjectName},
-    settings::WriterSettings,
     source::RepoSource,
     variant::{Status, VariantKey},
+    writer_defaults::WriterDefaults,
 };
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
@@ -41,7 +41,7 @@ impl Wanted {
     pub(crate) fn parse(
         repository: &str,
         branch: Option<BranchName>,
-        writers: &WriterSettings,
+        writers: &WriterDefaults,
     ) -> anyhow::Result<Self> {
         let folder = Path::new(repository);
         let source = if folder.is_dir() {
@@ -62,8 +62,8 @@ impl Wanted {
             owner: OWNER.to_owned(),
             name: project_name(&source)?,
             branch,
-            provider: writers.ai_provider,
-            model: writers.ai_model.clone(),
+            provider: writers.provider,
+            model: writers.model.clone().context("there is no default model, name one with --model or AI_MODEL")?,
         };
         Ok(Self { key, source })
     }
@@ -72,7 +72,7 @@ impl Wanted {
     pub(crate) async fn start(
         &self,
         pool: &PgPool,
-        writers: &WriterSettings,
+        writers: &WriterDefaults,
         force: bool,
     ) -> anyhow::Result<GenerationId> {
         let request = NewGeneration {
@@ -80,7 +80,7 @@ impl Wanted {
             force,
             replace: false,
             repo_type: None,
-            call_timeout_minutes: i32::try_from(writers.ai_cli_timeout).unwrap_or(i32::MAX),
+            call_timeout_minutes: i32::try_from(writers.call_timeout_minutes).unwrap_or(i32::MAX),
         };
         let mut transaction = pool.begin().await?;
         let started = jobs::start_generation(&mut transaction, &self.key, &self.source, &request).await?;
@@ -139,11 +139,11 @@ impl Wanted {
 pub(crate) async fn make(
     instance: &Instance,
     repository: &str,
-    writers: &WriterSettings,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<String> {
-    let wanted = Wanted::parse(repository, None, writers)?;
-    wanted.start(&instance.pool, writers, false).await?;
+    let writers = db::settings::read_defaults(&mut *instance.pool.acquire().await?).await?;
+    let wanted = Wanted::parse(repository, None, &writers)?;
+    wanted.start(&instance.pool, &writers, false).await?;
     println!("making the site of {} ...", wanted.key.name);
     tokio::select! {
         made = wanted.wait(&instance.pool, &instance.listening, |_| {}) => made.map(|_| wanted.docs_path()),

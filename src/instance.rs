@@ -8,8 +8,9 @@ use api::{
     auth::{pepper, session},
 };
 use shared::{
+    db,
     events::Listening,
-    settings::{ApiSettings, DatabaseSettings, Secret},
+    settings::{ApiSettings, DatabaseSettings, Secret, WriterSettings},
 };
 use sites::store::SiteStore;
 use sqlx::PgPool;
@@ -164,6 +165,7 @@ impl Parts {
         let pepper = pepper::load_or_create(&pepper_file, made_here)?;
         pepper::agree(&pool, &pepper).await?;
         session::end_those_of_an_old_admin_key(&pool, &pepper, &settings.admin_key).await?;
+        save_given_settings(&pool, &settings.work.writers).await?;
         let sandbox = worker::describe_sandbox(settings.work.writers.sandbox).await?;
         let parts = ApiParts {
             pool: pool.clone(),
@@ -183,6 +185,13 @@ impl Parts {
         let worker = worker_config(&settings.work, worker_pool.clone(), listening.clone(), store.clone(), &work_dir);
         Ok(Self { pool, worker_pool, listening, store, api, worker })
     }
+}
+
+/// Stores the settings of writers that the program was started with: they win over what admins had set.
+pub(crate) async fn save_given_settings(pool: &PgPool, writers: &WriterSettings) -> anyhow::Result<()> {
+    let mut transaction = pool.begin().await?;
+    db::settings::save_given(&mut transaction, &writers.given()).await.context("cannot store the settings")?;
+    Ok(transaction.commit().await?)
 }
 
 /// Binds the API's address.

@@ -19,7 +19,7 @@ use crate::{
     auth::{self, Caller, Proof, keys::KeyBook, pepper::Pepper},
     brief_cache::BriefCache,
     served::{self, ServedSites},
-    views::{Defaults, Views},
+    views::Views,
     watch::{WatchTimes, hub::Hub, places::Places},
 };
 
@@ -184,11 +184,6 @@ impl ApiState {
     /// The tasks behind sockets, which outlive the connections of the server.
     pub(crate) fn open_sockets(&self) -> &TaskTracker {
         &self.0.open_sockets
-    }
-
-    /// Provider and model of a request that names none.
-    pub(crate) fn defaults(&self) -> Defaults {
-        (self.writer().ai_provider, self.writer().ai_model.clone())
     }
 
     pub(crate) fn served(&self) -> &ServedSites {

@@ -122,26 +122,25 @@ impl FromStr for TrustedProxies {
     }
 }
 
-/// Who writes and how much at once.
+/// Who writes and how much at once. What is given here is stored at the start of the program, where admins can change it
+/// until the next one: see [`WriterDefaults`](crate::writer_defaults::WriterDefaults).
 #[derive(Debug, Clone, Args)]
 pub struct WriterSettings {
-    /// Provider of a request that names none
-    #[arg(long, env = "AI_PROVIDER", default_value = "builtin")]
-    pub ai_provider: Provider,
+    /// Provider of a request that names none [default: builtin]
+    #[arg(long, env = "AI_PROVIDER")]
+    pub ai_provider: Option<Provider>,
 
-    /// Model of a request that names none
-    #[arg(long, env = "AI_MODEL", default_value = "extract")]
-    pub ai_model: ModelId,
+    /// Model of a request that names none [default: extract]
+    #[arg(long, env = "AI_MODEL")]
+    pub ai_model: Option<ModelId>,
 
-    /// Minutes one call of an AI command line may take
-    #[arg(long, env = "AI_CLI_TIMEOUT", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=1440),
-          value_name = "MINUTES")]
-    pub ai_cli_timeout: u32,
+    /// Minutes one call of an AI command line may take [default: 60]
+    #[arg(long, env = "AI_CLI_TIMEOUT", value_parser = clap::value_parser!(u32).range(1..=1440), value_name = "MINUTES")]
+    pub ai_cli_timeout: Option<u32>,
 
-    /// Pages of one generation that are written at the same time
-    #[arg(long, env = "MAX_CONCURRENT_PAGES", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100),
-          value_name = "COUNT")]
-    pub max_concurrent_pages: u32,
+    /// Pages of one generation that are written at the same time [default: 10]
+    #[arg(long, env = "MAX_CONCURRENT_PAGES", value_parser = clap::value_parser!(u32).range(1..=100), value_name = "COUNT")]
+    pub max_concurrent_pages: Option<u32>,
 
     /// How AI command lines are kept from the rest of this machine
     #[arg(long, env = "SANDBOX", default_value = "auto")]

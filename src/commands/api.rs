@@ -14,7 +14,7 @@ use sites::store::SiteStore;
 
 use crate::{
     database::Database,
-    instance::{API_CONNECTIONS, bind, close},
+    instance::{API_CONNECTIONS, bind, close, save_given_settings},
     signals,
 };
 
@@ -54,6 +54,7 @@ pub(crate) async fn run_api(settings: ApiOnlySettings) -> anyhow::Result<()> {
     let pool = database.connect(API_CONNECTIONS).await?;
     pepper::agree(&pool, &pepper).await?;
     session::end_those_of_an_old_admin_key(&pool, &pepper, &admin_key).await?;
+    save_given_settings(&pool, &settings.writers).await?;
     let parts = ApiParts {
         pool: pool.clone(),
         sites: SiteStore::local(&settings.data.sites_dir()?)?,

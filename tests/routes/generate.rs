@@ -94,8 +94,8 @@ async fn a_source_that_cannot_be_used_is_told_with_docsfys_sentence() {
 async fn the_default_model_is_the_default_providers() {
     let world = World::without_worker().await;
     let change = |parts: &mut api::ApiParts| {
-        parts.writer.ai_provider = Provider::Claude;
-        parts.writer.ai_model = "opus".parse().unwrap();
+        parts.writer.ai_provider = Some(Provider::Claude);
+        parts.writer.ai_model = Some("opus".parse().unwrap());
     };
     let api = Api::start_with(&world, change).await;
     let repository = Repository::library("demo");

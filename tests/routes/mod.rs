@@ -8,6 +8,7 @@ mod generate;
 mod projects;
 mod aborts;
 mod deletions;
+mod settings;
 mod docs;
 mod downloads;
 mod users;
@@ -71,10 +72,10 @@ impl Api {
             secure_cookies: true,
             trusted_proxies: "127.0.0.1".parse().unwrap(),
             writer: WriterSettings {
-                ai_provider: Provider::Builtin,
-                ai_model: "extract".parse().unwrap(),
-                ai_cli_timeout: 1,
-                max_concurrent_pages: 10,
+                ai_provider: None,
+                ai_model: None,
+                ai_cli_timeout: None,
+                max_concurrent_pages: None,
                 sandbox: Sandbox::Auto,
             },
             repo_host_allowlist: "127.0.0.1".parse().unwrap(),
@@ -83,6 +84,10 @@ impl Api {
             watch_times: api::WatchTimes::default(),
         };
         change(&mut parts);
+        // as every start of the program does
+        let mut transaction = world.pool.begin().await.unwrap();
+        db::settings::save_given(&mut transaction, &parts.writer.given()).await.unwrap();
+        transaction.commit().await.unwrap();
         let pepper = pepper::load_or_create(&world.folder().join("pepper"), true).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();

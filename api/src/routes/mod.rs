@@ -14,6 +14,7 @@ mod aborts;
 mod deletions;
 mod downloads;
 mod users;
+mod settings;
 mod keys;
 mod grants;
 mod websocket;
@@ -47,6 +48,7 @@ pub(crate) fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(downloads::download_project))
         .routes(routes!(downloads::download_variant))
         .routes(routes!(users::create_user, users::list_users))
+        .routes(routes!(settings::get_settings, settings::change_settings))
         .routes(routes!(users::delete_user))
         .routes(routes!(keys::rotate_user_key))
         .routes(routes!(grants::grant_access, grants::list_access))

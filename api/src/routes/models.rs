@@ -17,20 +17,13 @@ pub(super) async fn list_models(State(state): State<ApiState>) -> Json<ModelsRes
     // this route never fails: without a database there are just no known models
     let models = find_models(&state).await.unwrap_or_else(|error| {
         tracing::warn!(?error, "known models are left out");
-        offered(&state, &[])
+        ModelsResponse::new(&state.writer().defaults(), &[])
     });
     Json(models)
 }
 
 async fn find_models(state: &ApiState) -> Result<ModelsResponse, ApiError> {
     let mut conn = state.pool().acquire().await?;
-    Ok(offered(state, &db::variants::list_known_models(&mut conn).await?))
-}
-
-/// What can be chosen here.
-pub(super) fn offered(
-    state: &ApiState,
-    known: &[(shared::provider::Provider, shared::names::ModelId)],
-) -> ModelsResponse {
-    ModelsResponse::new(state.writer().ai_provider, state.writer().ai_model.clone(), known)
+    let known = db::variants::list_known_models(&mut conn).await?;
+    Ok(ModelsResponse::new(&db::settings::read_defaults(&mut conn).await?, &known))
 }

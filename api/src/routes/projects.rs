@@ -55,7 +55,7 @@ pub(super) async fn list_projects(
     Reader(caller): Reader,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let view = state.views().current(&Seen::of(&caller), &state.defaults()).await?;
+    let view = state.views().current(&Seen::of(&caller)).await?;
     views::answer(&view, &headers).await
 }
 

@@ -11,11 +11,7 @@ use std::{
     time::Instant,
 };
 
-use shared::{
-    db::{self, variants::Scope, views::Digest},
-    names::ModelId,
-    provider::Provider,
-};
+use shared::db::{self, variants::Scope, views::Digest};
 use sqlx::PgPool;
 use tokio::sync::Semaphore;
 
@@ -62,9 +58,6 @@ impl Seen {
         }
     }
 }
-
-/// What a view depends on besides rows: provider and model of a request that names none.
-pub(crate) type Defaults = (Provider, ModelId);
 
 /// Every view of this process.
 pub(crate) struct Views {
@@ -130,25 +123,20 @@ impl Views {
     }
 
     /// The view as it is now.
-    pub(crate) async fn current(&self, seen: &Seen, defaults: &Defaults) -> Result<Arc<View>, Failure> {
+    pub(crate) async fn current(&self, seen: &Seen) -> Result<Arc<View>, Failure> {
         let (arrived, entry) = (Instant::now(), self.entry(seen));
         let digest = self.digest(seen, &entry).await?;
-        self.fitting(seen, defaults, &entry, &digest, arrived).await
+        self.fitting(seen, &entry, &digest, arrived).await
     }
 
     /// The view as it is now, unless its digest is the one that is known.
-    pub(crate) async fn changed(
-        &self,
-        seen: &Seen,
-        defaults: &Defaults,
-        known: Option<&Digest>,
-    ) -> Result<Option<Arc<View>>, Failure> {
+    pub(crate) async fn changed(&self, seen: &Seen, known: Option<&Digest>) -> Result<Option<Arc<View>>, Failure> {
         let (arrived, entry) = (Instant::now(), self.entry(seen));
         let digest = self.digest(seen, &entry).await?;
         if known == Some(&digest) {
             return Ok(None);
         }
-        self.fitting(seen, defaults, &entry, &digest, arrived).await.map(Some)
+        self.fitting(seen, &entry, &digest, arrived).await.map(Some)
     }
 
     /// `provider/model` of everybody's ready variants, sorted: what changes in the views of those who see nothing else of it.
@@ -175,14 +163,12 @@ impl Views {
     async fn fitting(
         &self,
         seen: &Seen,
-        defaults: &Defaults,
         entry: &Entry,
         digest: &Digest,
         arrived: Instant,
     ) -> Result<Arc<View>, Failure> {
         let is_fitting = |latest: &Latest, view: &View| {
-            let is_fresh = view.digest == *digest || latest.read_at.is_some_and(|read_at| read_at >= arrived);
-            is_fresh && view.defaults == *defaults
+            view.digest == *digest || latest.read_at.is_some_and(|read_at| read_at >= arrived)
         };
         let find = || {
             let latest = lock(&entry.latest);
@@ -198,7 +184,7 @@ impl Views {
         let _turn = self.builds.acquire().await.map_err(|_| Arc::new(sqlx::Error::PoolClosed))?;
         let expected_bytes = lock(&entry.latest).view().map_or(0, |view| view.frame().len());
         let read_at = Instant::now();
-        let view = Arc::new(view::build(&self.pool, seen, defaults, expected_bytes).await?);
+        let view = Arc::new(view::build(&self.pool, seen, expected_bytes).await?);
         self.keep(entry, &view, read_at);
         Ok(view)
     }

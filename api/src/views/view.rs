@@ -20,7 +20,7 @@ use shared::{
 use sqlx::PgPool;
 use tokio::sync::OnceCell;
 
-use super::{Defaults, Seen};
+use super::Seen;
 
 /// What stands before the first key that both forms have.
 const FRAME_HEAD: &[u8] = br#"{"type":"sync","#;
@@ -30,7 +30,6 @@ const GZIP_LEVEL: u32 = 2;
 /// What somebody sees, as bytes.
 pub(crate) struct View {
     pub(super) digest: Digest,
-    pub(super) defaults: Defaults,
     frame: Bytes,
     /// Where in the frame the keys stand that come before `available_models` in the body.
     before_models: Range<usize>,
@@ -92,12 +91,7 @@ fn compress(parts: &[Bytes]) -> io::Result<Bytes> {
 }
 
 /// Reads and writes a view as of one moment.
-pub(super) async fn build(
-    pool: &PgPool,
-    seen: &Seen,
-    defaults: &Defaults,
-    expected_bytes: usize,
-) -> sqlx::Result<View> {
+pub(super) async fn build(pool: &PgPool, seen: &Seen, expected_bytes: usize) -> sqlx::Result<View> {
     let mut snapshot = db::views::begin_snapshot(pool).await?;
     let digest = db::views::digest(&mut snapshot, seen.scope()).await?;
     let mut writing = Writing::begin(seen, expected_bytes + expected_bytes / 16 + 1024);
@@ -107,7 +101,7 @@ pub(super) async fn build(
     }
     drop(rows);
     snapshot.commit().await?;
-    writing.finish(digest, defaults).map_err(encoding)
+    writing.finish(digest).map_err(encoding)
 }
 
 fn encoding(error: serde_json::Error) -> sqlx::Error {
@@ -150,8 +144,8 @@ impl<'a> Writing<'a> {
         serde_json::to_writer(&mut self.frame, &Project::from(row))
     }
 
-    fn finish(mut self, digest: Digest, defaults: &Defaults) -> serde_json::Result<View> {
-        let models = ModelsResponse::new(defaults.0, defaults.1.clone(), &digest.models());
+    fn finish(mut self, digest: Digest) -> serde_json::Result<View> {
+        let models = ModelsResponse::new(&digest.defaults(), &digest.models());
         self.frame.push(b']');
         add_key(&mut self.frame, "known_models", &models.known_models)?;
         let before_models = FRAME_HEAD.len()..self.frame.len();
@@ -167,7 +161,6 @@ impl<'a> Writing<'a> {
         self.frame.shrink_to_fit();
         Ok(View {
             digest,
-            defaults: defaults.clone(),
             frame: self.frame.into(),
             before_models,
             available_models: available_models.into(),

@@ -300,7 +300,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Socket<Io> {
         }
         let seen = Seen::of(&self.watcher.caller);
         let known = self.sync.told.as_ref().map(|(digest, _)| digest);
-        let view = views.changed(&seen, &self.state.defaults(), known).await?;
+        let view = views.changed(&seen, known).await?;
         let Some(view) = view else { return Ok(None) };
         if let Some((digest, tag)) = &mut self.sync.told
             && *tag == view.tag()

@@ -28,6 +28,7 @@ pub mod login_tries;
 pub mod users;
 pub mod grants;
 pub mod deletions;
+pub mod settings;
 pub mod imports;
 
 /// Why a worker's write did not happen.

@@ -3,7 +3,11 @@
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 
 use super::variants::Scope;
-use crate::{names::ModelId, provider::Provider};
+use crate::{
+    names::ModelId,
+    provider::Provider,
+    writer_defaults::{SettingKey, WriterDefaults},
+};
 
 /// Stands for the content of a view: equal digests mean equal rows. Revisions only rise, so a row that changed, came or went
 /// changes the count or the sum, as long as the granted projects are the same.
@@ -17,6 +21,8 @@ pub struct Digest {
     pub granted: Option<String>,
     /// `provider/model` of everybody's ready rows, sorted.
     pub known_models: Vec<String>,
+    /// `key=value` of the settings that say who writes when a request names nobody, sorted.
+    pub default_writer: Vec<String>,
 }
 
 impl Digest {
@@ -27,6 +33,15 @@ impl Digest {
             Some((provider.parse().ok()?, model.parse().ok()?))
         };
         self.known_models.iter().filter_map(parse).collect()
+    }
+
+    /// What a request gets that names nothing.
+    pub fn defaults(&self) -> WriterDefaults {
+        let parse = |text: &String| {
+            let (key, value) = text.split_once('=')?;
+            Some((SettingKey::find(key)?, value.to_owned()))
+        };
+        WriterDefaults::from_values(&self.default_writer.iter().filter_map(parse).collect())
     }
 }
 
@@ -58,14 +73,21 @@ async fn digest_of_all(conn: &mut PgConnection) -> sqlx::Result<Digest> {
                   ORDER BY 1, 2 LIMIT 1) AS next
         )
         SELECT count(*) AS "variants!", COALESCE(sum(revision), 0)::bigint AS "revisions!",
-               ARRAY(SELECT ai_provider || '/' || ai_model FROM known) AS "known_models!"
+               ARRAY(SELECT ai_provider || '/' || ai_model FROM known) AS "known_models!",
+               ARRAY(SELECT key || '=' || value FROM settings
+                      WHERE key IN ('default_ai_provider', 'default_ai_model') ORDER BY key) AS "default_writer!"
           FROM variants
         "#
     )
     .fetch_one(conn)
     .await?;
-    let (variants, revisions, known_models) = (row.variants, row.revisions, row.known_models);
-    Ok(Digest { variants, revisions, granted: None, known_models })
+    Ok(Digest {
+        variants: row.variants,
+        revisions: row.revisions,
+        granted: None,
+        known_models: row.known_models,
+        default_writer: row.default_writer,
+    })
 }
 
 async fn digest_of_one(conn: &mut PgConnection, user: &str, with_granted: bool) -> sqlx::Result<Digest> {
@@ -92,7 +114,9 @@ async fn digest_of_one(conn: &mut PgConnection, user: &str, with_granted: bool) 
         )
         SELECT count(*) AS "variants!", COALESCE(sum(revision), 0)::bigint AS "revisions!",
                (SELECT md5(json_agg(json_build_array(owner, name) ORDER BY owner, name)::text) FROM granted) AS granted,
-               ARRAY(SELECT ai_provider || '/' || ai_model FROM known) AS "known_models!"
+               ARRAY(SELECT ai_provider || '/' || ai_model FROM known) AS "known_models!",
+               ARRAY(SELECT key || '=' || value FROM settings
+                      WHERE key IN ('default_ai_provider', 'default_ai_model') ORDER BY key) AS "default_writer!"
           FROM seen
         "#,
         user,

@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    names::ModelId,
-    provider::{BUILTIN_MODEL, Provider},
-};
+use crate::{names::ModelId, provider::Provider, writer_defaults::WriterDefaults};
 
 /// Models by the provider's name.
 pub(super) type KnownModels = BTreeMap<String, Vec<String>>;
@@ -21,18 +18,17 @@ pub struct ModelsResponse {
     pub providers: Vec<Provider>,
     /// Provider of a request that names none.
     pub default_provider: Provider,
-    /// Model of a request that names none.
-    #[schema(value_type = String)]
-    pub default_model: ModelId,
+    /// Model of a request that names none; empty when it has to.
+    pub default_model: String,
     /// Models of ready variants, by provider.
     #[schema(value_type = BTreeMap<String, Vec<String>>)]
     pub known_models: KnownModels,
     /// Models to choose from, by provider; every provider has an entry.
     #[schema(value_type = BTreeMap<String, Vec<AvailableModel>>)]
     pub available_models: AvailableModels,
-    /// Always empty; docsfy describes images with a model of its own.
+    /// Who describes images; kept for docsfy's clients, nothing uses it yet.
     pub default_vision_provider: String,
-    /// Always empty.
+    /// With which model.
     pub default_vision_model: String,
 }
 
@@ -47,19 +43,14 @@ pub struct AvailableModel {
 
 impl ModelsResponse {
     /// Groups the models that wrote ready variants; the default and the built-in model can always be chosen.
-    pub fn new(default_provider: Provider, default_model: ModelId, known: &[(Provider, ModelId)]) -> Self {
+    pub fn new(defaults: &WriterDefaults, known: &[(Provider, ModelId)]) -> Self {
         let mut known_models = KnownModels::new();
         for (provider, model) in known {
             known_models.entry(provider.to_string()).or_default().push(model.to_string());
         }
         let available_models = Provider::ALL.map(|provider| {
             let mut ids = known_models.get(provider.as_str()).cloned().unwrap_or_default();
-            if provider == default_provider {
-                ids.push(default_model.to_string());
-            }
-            if provider == Provider::Builtin {
-                ids.push(BUILTIN_MODEL.to_owned());
-            }
+            ids.extend(defaults.model_of(provider).map(|model| model.to_string()));
             ids.sort();
             ids.dedup();
             let models = ids.into_iter().map(|id| AvailableModel { name: id.clone(), id });
@@ -67,12 +58,16 @@ impl ModelsResponse {
         });
         Self {
             providers: Provider::ALL.to_vec(),
-            default_provider,
-            default_model,
+            default_provider: defaults.provider,
+            default_model: text(defaults.model.as_ref()),
             known_models,
             available_models: available_models.into(),
-            default_vision_provider: String::new(),
-            default_vision_model: String::new(),
+            default_vision_provider: text(defaults.vision_provider.as_ref()),
+            default_vision_model: text(defaults.vision_model.as_ref()),
         }
     }
+}
+
+fn text(value: Option<&impl ToString>) -> String {
+    value.map(ToString::to_string).unwrap_or_default()
 }

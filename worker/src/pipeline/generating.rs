@@ -27,7 +27,7 @@ pub(crate) async fn write_pages(
     let missing = prepare_rows(run, pinned, writer, plan).await?;
     let mut writing = stream::iter(missing)
         .map(|page| write_page(run, writer, plan, page).boxed())
-        .buffer_unordered(run.worker.config.writers.max_concurrent_pages as usize);
+        .buffer_unordered(run.concurrent_pages);
     let mut failures = Vec::new();
     while let Some(result) = writing.next().await {
         match result? {

@@ -36,6 +36,8 @@ pub(crate) struct Run {
     pub(crate) source: RepoSource,
     /// Temporary tree of this run alone; removed when the run ends.
     pub(crate) work_dir: WorkDir,
+    /// Pages that are written at the same time.
+    pub(crate) concurrent_pages: usize,
     /// The clone, when this life of the run made it.
     pub(crate) checkout: Mutex<Option<Checkout>>,
     stop: StopSign,
@@ -50,7 +52,9 @@ impl Run {
             .await
             .map_err(anyhow::Error::from)?
             .context("cannot make the temporary folder of the run")?;
+        let defaults = db::settings::read_defaults(&mut *worker.config.pool.acquire().await?).await?;
         Ok(Self {
+            concurrent_pages: defaults.max_concurrent_pages as usize,
             worker: Arc::clone(worker),
             claimed: claimed.clone(),
             source,

@@ -26,7 +26,7 @@ pub(crate) async fn check_pages(run: &Run, writer: &dyn Writer, plan: &Plan) -> 
     mark_checked(run, &good).await?;
     let revised: Vec<PageSlug> = stream::iter(failing)
         .map(|(slug, markdown, findings)| revise(run, writer, plan, slug, markdown, findings).boxed())
-        .buffer_unordered(run.worker.config.writers.max_concurrent_pages as usize)
+        .buffer_unordered(run.concurrent_pages)
         .try_collect()
         .await?;
     mark_checked(run, &revised).await

@@ -12,6 +12,7 @@ use shared::{
     user::ADMIN,
     variant::{Status, VariantKey},
     wire::{ErrorResponse, GenerateRequest, GenerateResponse, ValidationErrorResponse},
+    writer_defaults::WriterDefaults,
 };
 use tracing::Span;
 
@@ -45,7 +46,8 @@ pub(super) async fn create_generation(
     Writer { caller, body: request }: Writer<ValidRequest>,
 ) -> Result<(StatusCode, Json<GenerateResponse>), ApiError> {
     check_source(&state, &caller, &request.source).await?;
-    let (provider, model) = choose_writer(&state, request.provider, request.model)?;
+    let defaults = db::settings::read_defaults(&mut *state.pool().acquire().await?).await?;
+    let (provider, model) = choose_writer(&defaults, request.provider, request.model)?;
     let name = request.source.project_name().map_err(|error| ApiError::bad_request(error.0))?;
     let key = VariantKey { owner: caller.username.to_string(), name, branch: request.branch, provider, model };
     let new = NewGeneration {
@@ -53,7 +55,10 @@ pub(super) async fn create_generation(
         force: request.force,
         replace: request.replace,
         repo_type: request.repo_type,
-        call_timeout_minutes: request.call_timeout_minutes.unwrap_or_else(|| default_timeout(&state)),
+        call_timeout_minutes: match request.call_timeout_minutes {
+            Some(minutes) => minutes,
+            None => i32::try_from(defaults.call_timeout_minutes).unwrap_or(i32::MAX),
+        },
     };
     let mut transaction = state.pool().begin().await?;
     // a user who is deleted just now leaves nothing behind
@@ -108,28 +113,18 @@ async fn check_source(state: &ApiState, caller: &Caller, source: &RepoSource) ->
     }
 }
 
-/// Fills in the defaults. The default model belongs to the default provider, and docmill's own writer has just one.
+/// Fills in the defaults.
 fn choose_writer(
-    state: &ApiState,
+    defaults: &WriterDefaults,
     provider: Option<Provider>,
     model: Option<ModelId>,
 ) -> Result<(Provider, ModelId), ApiError> {
-    let settings = state.writer();
-    let provider = provider.unwrap_or(settings.ai_provider);
-    let default = if provider == settings.ai_provider {
-        Some(settings.ai_model.clone())
-    } else if provider == Provider::Builtin {
-        BUILTIN_MODEL.parse().ok()
-    } else {
-        None
-    };
-    let model = model.or(default).ok_or_else(|| ApiError::bad_request("AI model must be specified."))?;
+    let provider = provider.unwrap_or(defaults.provider);
+    let model = model
+        .or_else(|| defaults.model_of(provider))
+        .ok_or_else(|| ApiError::bad_request("AI model must be specified."))?;
     if provider == Provider::Builtin && model.as_str() != BUILTIN_MODEL {
         return Err(ApiError::bad_request(format!("Provider 'builtin' has one model: '{BUILTIN_MODEL}'")));
     }
     Ok((provider, model))
-}
-
-fn default_timeout(state: &ApiState) -> i32 {
-    i32::try_from(state.writer().ai_cli_timeout).unwrap_or(i32::MAX)
 }
