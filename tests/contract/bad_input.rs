@@ -245,7 +245,7 @@ pub(super) async fn secrets_of_other_alphabets_open_no_socket(cx: Cx) {
     }
     // no upgrade at all
     let answer = cx.send(cx.get("/api/ws")).await;
-    cx.holds("no upgrade", matches!(answer.status, 400 | 403 | 426), &answer.text());
+    cx.holds("no upgrade", matches!(answer.status, 400 | 403 | 404 | 426), &answer.text());
 }
 
 /// JSON that is none, or that means something else to every parser.
