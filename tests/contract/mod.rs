@@ -47,9 +47,6 @@ const NOT_YET: &[&str] = &[
     "live::a_socket_opens_for_a_token_or_a_cookie_and_is_403_otherwise",
     "live::a_socket_begins_with_everything_that_one_may_see",
     "live::events_of_a_variant_can_be_followed_and_resumed",
-    "settings::a_setting_that_cannot_be_is_refused",
-    "settings::models_are_refreshed_by_admins",
-    "settings::settings_are_shown_and_changed_by_admins",
 ];
 
 macro_rules! cases {
