@@ -3,7 +3,10 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::{Context, bail};
-use api::{ApiParts, ApiState, auth::pepper};
+use api::{
+    ApiParts, ApiState,
+    auth::{pepper, session},
+};
 use shared::{
     db,
     events::Listening,
@@ -161,6 +164,7 @@ impl Parts {
         let pepper_file = settings.api.key_pepper_file.clone().unwrap_or_else(|| settings.data_dir.pepper_file());
         let pepper = pepper::load_or_create(&pepper_file, made_here)?;
         pepper::agree(&pool, &pepper).await?;
+        session::end_those_of_an_old_admin_key(&pool, &pepper, &settings.admin_key).await?;
         save_given_settings(&pool, &settings.work.writers).await?;
         let sandbox = worker::describe_sandbox(settings.work.writers.sandbox).await?;
         let parts = ApiParts {

@@ -46,16 +46,6 @@ fn too_large() -> ApiError {
     ApiError::Refused(StatusCode::PAYLOAD_TOO_LARGE, detail)
 }
 
-/// Whether a text or a key in it holds the one character that Postgres cannot keep. The depth is limited by the parser.
-fn holds_nul(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(values) => values.iter().any(holds_nul),
-        Value::Object(object) => object.iter().any(|(key, value)| key.contains('\0') || holds_nul(value)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
-}
-
 impl Body {
     /// Whether the sender calls it JSON, or nothing.
     pub(crate) fn is_json(&self) -> bool {
@@ -78,7 +68,6 @@ impl Body {
 
     fn to_object_or(&self, malformed: &str) -> Result<Map<String, Value>, ApiError> {
         match serde_json::from_slice(&self.bytes) {
-            Ok(object) if holds_nul(&object) => Err(ApiError::bad_request("Request body contains a NUL character")),
             Ok(Value::Object(object)) => Ok(object),
             Ok(_) => Err(ApiError::bad_request("Request body must be a JSON object")),
             Err(_) => Err(ApiError::bad_request(malformed)),

@@ -28,7 +28,7 @@ pub use watch::WatchTimes;
 /// Everything that is answered, ready to be served.
 pub fn router(state: &ApiState) -> axum::Router {
     let (routes, document) = routes::all().split_for_parts();
-    let routes = routes.merge(openapi::routes(&document));
+    let routes = routes.merge(openapi::routes(&openapi::completed(document)));
     let routes = routes::with_fallbacks(routes).with_state(state.clone());
     middleware::wrap(routes, state)
 }

@@ -1,7 +1,10 @@
 //! `docmill api`: answers from what is stored; as many of them as wanted.
 
 use anyhow::{Context, bail};
-use api::{ApiParts, ApiState, auth::pepper};
+use api::{
+    ApiParts, ApiState,
+    auth::{pepper, session},
+};
 use clap::Args;
 use shared::{
     events::Listening,
@@ -50,6 +53,7 @@ pub(crate) async fn run_api(settings: ApiOnlySettings) -> anyhow::Result<()> {
     };
     let pool = database.connect(API_CONNECTIONS).await?;
     pepper::agree(&pool, &pepper).await?;
+    session::end_those_of_an_old_admin_key(&pool, &pepper, &admin_key).await?;
     save_given_settings(&pool, &settings.writers).await?;
     let parts = ApiParts {
         pool: pool.clone(),

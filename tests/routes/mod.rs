@@ -18,7 +18,9 @@ mod throttling;
 mod sessions;
 mod hostile;
 mod views;
+mod watching;
 mod websocket;
+mod websocket_access;
 mod sse;
 
 use std::time::Duration;

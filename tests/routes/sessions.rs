@@ -1,7 +1,8 @@
 //! Sessions: they end with the key or the user behind them, in every process, and know the role of the moment.
 
+use api::auth::{pepper, session::end_those_of_an_old_admin_key};
 use reqwest::{Method, RequestBuilder};
-use shared::events::Listening;
+use shared::{events::Listening, settings::Secret};
 
 use super::{ADMIN_KEY, Api, answer, publish_site, refusal, variant_of};
 use crate::support::world::World;
@@ -77,6 +78,24 @@ async fn a_session_has_the_role_of_the_moment_and_lasts_eight_hours() {
     assert_eq!(refusal(users()).await.0, 403);
     change("UPDATE sessions SET expires_at = expires_at - interval '1 minute'").await;
     assert_eq!(refusal(users()).await.0, 401);
+}
+
+#[tokio::test]
+async fn another_admin_key_ends_the_sessions_of_admin_and_of_nobody_else() {
+    let world = World::without_worker().await;
+    let api = Api::start(&world).await;
+    let pepper = pepper::load_or_create(&world.folder().join("pepper"), false).unwrap();
+    let start_with = async |key: &str| {
+        end_those_of_an_old_admin_key(&world.pool, &pepper, &Secret::new(key)).await.unwrap();
+    };
+    start_with(ADMIN_KEY).await;
+    let key = api.create_user("alice", "user").await;
+    let (admin, alice) = (api.log_in().await, api.log_in_as("alice", &key).await);
+    let status = async |cookie: &str| answer(api.ask(Method::GET, "/api/auth/me").header("cookie", cookie)).await.0;
+    start_with(ADMIN_KEY).await;
+    assert_eq!((status(&admin).await, status(&alice).await), (200, 200));
+    start_with("another-key-of-admin").await;
+    assert_eq!((status(&admin).await, status(&alice).await), (401, 200));
 }
 
 #[tokio::test]

@@ -129,7 +129,8 @@ async fn keys_without_a_name_are_compared_slowly_only_as_long_as_their_address_h
             status => break assert_eq!(status, 429),
         }
     }
-    assert!((30..=33).contains(&guesses), "{guesses}");
+    // one comes back every 5 s meanwhile
+    assert!((30..60).contains(&guesses), "{guesses}");
     assert_eq!(status(me(&generated)).await, 200);
     let cookie = api.log_in().await;
     let guess = format!("guess number {guesses} of many");

@@ -3,195 +3,31 @@
 use std::time::{Duration, Instant};
 
 use api::WatchTimes;
-use futures_util::{SinkExt, StreamExt};
-use reqwest::Method;
 use serde_json::{Value, json};
-use shared::{
-    db,
-    events::{self, AccessChange},
-    generation::State,
-    ids::GenerationId,
-    provider::Provider,
-    stage::Stage,
-    user::Role,
-};
-use tokio::net::TcpStream;
-use tokio_tungstenite::{
-    WebSocketStream, client_async,
-    tungstenite::{
-        Error, Message,
-        client::IntoClientRequest,
-        protocol::frame::{
-            Frame,
-            coding::{CloseCode, Data, OpCode},
-        },
+use shared::{db, events::AccessChange, provider::Provider, stage::Stage};
+use tokio_tungstenite::tungstenite::{
+    Message,
+    protocol::frame::{
+        Frame,
+        coding::{CloseCode, Data, OpCode},
     },
 };
 
 use super::{
-    ADMIN_KEY, Api, answer, claim, publish_site, queue, refusal, variant_of,
-    views::{another_api, grant},
+    ADMIN_KEY, Api, answer, publish_site, queue, variant_of,
+    views::another_api,
+    watching::{Client, HUNDRED_EVENTS, PATIENCE, announce, cut_listening_connections, emit, fail},
 };
 use crate::support::{
     repository::Repository,
     world::{World, variant},
 };
 
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// A client of the WebSocket.
-pub(super) struct Client(WebSocketStream<TcpStream>);
-
-impl Client {
-    /// Connects, or gives the status of the refusal.
-    pub(super) async fn try_open(api: &Api, query: &str, headers: &[(&'static str, &str)]) -> Result<Self, u16> {
-        let mut request = format!("ws://{}/api/ws{query}", api.address).into_client_request().unwrap();
-        for (name, value) in headers {
-            request.headers_mut().insert(*name, value.parse().unwrap());
-        }
-        let stream = TcpStream::connect(&api.address).await.unwrap();
-        match client_async(request, stream).await {
-            Ok((stream, _)) => Ok(Self(stream)),
-            Err(Error::Http(answer)) => Err(answer.status().as_u16()),
-            Err(error) => panic!("{error}"),
-        }
-    }
-
-    pub(super) async fn open(api: &Api, key: &str) -> Self {
-        Self::try_open(api, &format!("?token={key}"), &[]).await.unwrap()
-    }
-
-    /// Connects and takes the first `sync`.
-    async fn open_in_sync(api: &Api, key: &str) -> Self {
-        let mut client = Self::open(api, key).await;
-        assert_eq!(client.next().await["type"], "sync");
-        client
-    }
-
-    async fn message(&mut self) -> Option<Message> {
-        let message = tokio::time::timeout(PATIENCE, self.0.next()).await.expect("nothing came");
-        message.map(Result::unwrap)
-    }
-
-    /// The text of the next frame.
-    async fn text(&mut self) -> String {
-        match self.message().await {
-            Some(Message::Text(text)) => text.to_string(),
-            other => panic!("{other:?} instead of a text"),
-        }
-    }
-
-    /// The next frame.
-    pub(super) async fn next(&mut self) -> Value {
-        serde_json::from_str(&self.text().await).unwrap()
-    }
-
-    /// The next frame of a type; others are left out.
-    pub(super) async fn next_of(&mut self, kind: &str) -> Value {
-        loop {
-            let frame = self.next().await;
-            if frame["type"] == kind {
-                return frame;
-            }
-        }
-    }
-
-    /// The code with which the server ends the connection; what comes before is left out.
-    async fn close_code(&mut self) -> u16 {
-        loop {
-            match self.message().await {
-                Some(Message::Close(Some(frame))) => return frame.code.into(),
-                Some(_) => {}
-                None => panic!("it ended without a word"),
-            }
-        }
-    }
-
-    async fn send(&mut self, message: Message) {
-        self.0.send(message).await.unwrap();
-    }
-}
-
-/// Says that something changed that is no event.
-pub(super) async fn announce(world: &World, change: AccessChange) {
-    let mut conn = world.pool.acquire().await.unwrap();
-    events::announce_access(&mut conn, &change).await.unwrap();
-}
-
-/// Says that a stage of a generation began.
-pub(super) async fn emit(world: &World, id: GenerationId, stage: Stage) -> i64 {
-    let mut conn = world.pool.acquire().await.unwrap();
-    let variant = db::generations::find_variant_id(&mut conn, id).await.unwrap().unwrap();
-    events::emit_stage(&mut conn, variant, id, stage).await.unwrap()
-}
-
-/// Ends a queued generation as one that failed.
-pub(super) async fn fail(world: &World, id: GenerationId, message: &str) {
-    let fence = claim(world, id).await;
-    let mut transaction = world.pool.begin().await.unwrap();
-    let variant = db::generations::find_variant_id(&mut transaction, id).await.unwrap().unwrap();
-    db::generations::end_unfinished(&mut transaction, id, fence, State::Error, message).await.unwrap();
-    events::emit_state(&mut transaction, variant, id, State::Error, Some(message)).await.unwrap();
-    transaction.commit().await.unwrap();
-}
-
-/// Cuts every connection that listens for notifications.
-pub(super) async fn cut_listening_connections(world: &World) {
-    let cut: Vec<bool> = sqlx::query_scalar(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-          WHERE datname = current_database() AND query LIKE 'LISTEN%' AND pid <> pg_backend_pid()",
-    )
-    .fetch_all(&world.pool)
-    .await
-    .unwrap();
-    assert!(!cut.is_empty(), "nobody listens");
-}
-
 fn keys(frame: &Value, text: &str) -> Vec<String> {
     // serde_json sorts keys, so their order is looked up in the text
     let mut keys: Vec<String> = frame.as_object().unwrap().keys().cloned().collect();
     keys.sort_by_key(|key| text.rfind(&format!("\"{key}\":")).unwrap());
     keys
-}
-
-fn names(sync: &Value) -> Vec<&str> {
-    let mut names: Vec<&str> =
-        sync["projects"].as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect();
-    names.sort_unstable();
-    names
-}
-
-#[tokio::test]
-async fn only_those_who_are_known_get_in_and_no_page_of_another_site() {
-    let world = World::without_worker().await;
-    let api = Api::start(&world).await;
-    let alice = api.create_user("alice", "viewer").await;
-    let cookie = api.log_in().await;
-    let bearer = format!("Bearer {ADMIN_KEY}");
-    for (query, headers) in [
-        ("", vec![]),
-        ("?token=wrong", vec![]),
-        ("?token=", vec![("cookie", "docsfy_session=x")]),
-        ("", vec![("authorization", "Bearer wrong")]),
-        ("", vec![("cookie", &*cookie), ("origin", "https://evil.example")]),
-        ("", vec![("cookie", &*cookie), ("sec-fetch-site", "cross-site")]),
-    ] {
-        assert_eq!(Client::try_open(&api, query, &headers).await.err(), Some(403), "{query} {headers:?}");
-    }
-    let own = format!("http://{}", api.address);
-    for (query, headers) in [
-        (format!("?token={ADMIN_KEY}"), vec![("origin", "https://evil.example")]),
-        (format!("?token={alice}"), vec![]),
-        ("?token=wrong".to_owned(), vec![("cookie", &*cookie)]),
-        (String::new(), vec![("authorization", &*bearer)]),
-        (String::new(), vec![("cookie", &*cookie), ("origin", &*own)]),
-    ] {
-        let mut client = Client::try_open(&api, &query, &headers)
-            .await
-            .unwrap_or_else(|status| panic!("{status}: {query} {headers:?}"));
-        assert_eq!(client.next().await["type"], "sync");
-    }
-    assert_eq!(refusal(api.ask(Method::GET, "/api/ws")).await, (404, "Not found".into()));
 }
 
 #[tokio::test]
@@ -296,53 +132,6 @@ async fn a_failure_is_told_with_its_reason_and_a_branch_with_its_plain_name() {
             r#"{{"type":"status_change","name":"demo","branch":"release/1.x","provider":"builtin","model":"extract","owner":"admin","status":"error","generation_id":"{id}","error_message":"no such branch"}}"#
         )
     );
-}
-
-#[tokio::test]
-async fn owners_admins_and_readers_are_told_and_nobody_else() {
-    let world = World::without_worker().await;
-    let (api, other) = (Api::start(&world).await, another_api(&world).await);
-    let mut clients = Vec::new();
-    for user in ["alice", "bob", "carol"] {
-        let key = api.create_user(user, "viewer").await;
-        if user == "bob" {
-            grant(&world, "alice", "demo", "bob").await;
-        }
-        clients.push(Client::open_in_sync(&other, &key).await);
-    }
-    clients.push(Client::open_in_sync(&api, ADMIN_KEY).await);
-    queue(&world, &variant_of("alice", "demo")).await;
-    queue(&world, &variant_of("alice", "other")).await;
-    queue(&world, &variant_of("carol", "mine")).await;
-    let mut told = Vec::new();
-    for (client, count) in clients.iter_mut().zip([2, 1, 1, 3]) {
-        let mut names = Vec::new();
-        for _ in 0..count {
-            names.push(client.next_of("progress").await["name"].as_str().unwrap().to_owned());
-        }
-        told.push(names.join(" "));
-    }
-    assert_eq!(told, ["demo other", "demo", "mine", "demo other mine"]);
-}
-
-#[tokio::test]
-async fn a_grant_is_seen_at_once_and_so_is_its_end() {
-    let world = World::without_worker().await;
-    let api = another_api(&world).await;
-    let bob = api.create_user("bob", "viewer").await;
-    queue(&world, &variant_of("alice", "demo")).await;
-    let mut client = Client::open(&api, &bob).await;
-    assert_eq!(client.next().await["projects"], json!([]));
-    grant(&world, "alice", "demo", "bob").await;
-    announce(&world, AccessChange::User("bob".into())).await;
-    let id = queue(&world, &variant_of("alice", "second")).await;
-    assert_eq!(names(&client.next_of("sync").await), ["demo"]);
-    fail(&world, id, "not for bob").await;
-    let mut conn = world.pool.acquire().await.unwrap();
-    db::grants::delete(&mut conn, "alice", "demo", "bob").await.unwrap();
-    announce(&world, AccessChange::User("bob".into())).await;
-    let sync = client.next().await;
-    assert_eq!((&sync["type"], &sync["projects"]), (&json!("sync"), &json!([])));
 }
 
 #[tokio::test]
@@ -492,46 +281,6 @@ async fn who_does_not_answer_twice_is_let_go_and_who_answers_stays() {
 }
 
 #[tokio::test]
-async fn who_lost_the_right_to_watch_is_let_go() {
-    let world = World::without_worker().await;
-    let times = WatchTimes { recheck_every: Duration::from_millis(200), ..WatchTimes::default() };
-    let (api, brisk) = (another_api(&world).await, Api::start_with(&world, |parts| parts.watch_times = times).await);
-    let alice = api.create_user("alice", "user").await;
-    let mut deleted = Client::open_in_sync(&api, &alice).await;
-    let mut conn = world.pool.acquire().await.unwrap();
-    db::users::delete(&mut conn, "alice").await.unwrap();
-    announce(&world, AccessChange::User("alice".into())).await;
-    assert_eq!(deleted.close_code().await, 1008);
-
-    let bob = api.create_user("bob", "user").await;
-    let mut rotated = Client::open_in_sync(&api, &bob).await;
-    let key = db::users::KeptKey::Generated { hash: [7; 32] };
-    db::users::set_key(&mut conn, "bob", &key).await.unwrap();
-    announce(&world, AccessChange::User("bob".into())).await;
-    assert_eq!(rotated.close_code().await, 1008);
-
-    // nothing is announced of a session that runs out
-    let cookie = brisk.log_in().await;
-    let mut session = Client::try_open(&brisk, "", &[("cookie", &cookie)]).await.unwrap();
-    assert_eq!(session.next().await["type"], "sync");
-    sqlx::query("UPDATE sessions SET expires_at = now()").execute(&world.pool).await.unwrap();
-    assert_eq!(session.close_code().await, 1008);
-}
-
-#[tokio::test]
-async fn another_role_is_another_view() {
-    let world = World::without_worker().await;
-    let api = another_api(&world).await;
-    queue(&world, &variant_of("alice", "demo")).await;
-    let key = api.create_user("carol", Role::Admin.as_str()).await;
-    let mut client = Client::open(&api, &key).await;
-    assert_eq!(names(&client.next().await), ["demo"]);
-    sqlx::query("UPDATE users SET role = 'viewer'").execute(&world.pool).await.unwrap();
-    announce(&world, AccessChange::User("carol".into())).await;
-    assert_eq!(client.next_of("sync").await["projects"], json!([]));
-}
-
-#[tokio::test]
 async fn the_end_of_the_server_is_told_at_once() {
     let world = World::without_worker().await;
     let api = Api::start(&world).await;
@@ -550,22 +299,21 @@ async fn the_end_of_the_server_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn a_user_has_twenty_and_a_place_is_free_when_one_ends() {
+async fn who_does_not_keep_up_is_let_go_and_the_others_miss_nothing() {
     let world = World::without_worker().await;
     let api = Api::start(&world).await;
-    let alice = api.create_user("alice", "viewer").await;
-    let mut clients = Vec::new();
-    for _ in 0..20 {
-        clients.push(Client::open(&api, &alice).await);
+    queue(&world, &variant_of("admin", "demo")).await;
+    let mut brisk = Client::open_in_sync(&api, ADMIN_KEY).await;
+    // more than the system takes for one who does not read
+    sqlx::query("UPDATE variants SET plan_json = repeat('p', 24 << 20)").execute(&world.pool).await.unwrap();
+    let mut slow = Client::open(&api, ADMIN_KEY).await;
+    for _ in 0..12 {
+        sqlx::query(HUNDRED_EVENTS).execute(&world.pool).await.unwrap();
+        for _ in 0..100 {
+            assert_eq!(brisk.next().await["current_stage"], "validating");
+        }
     }
-    assert_eq!(Client::try_open(&api, &format!("?token={alice}"), &[]).await.err(), Some(429));
-    Client::open_in_sync(&api, ADMIN_KEY).await;
-    clients.clear();
-    let deadline = Instant::now() + PATIENCE;
-    while Client::try_open(&api, &format!("?token={alice}"), &[]).await.is_err() {
-        assert!(Instant::now() < deadline, "no place became free");
-        tokio::task::yield_now().await;
-    }
+    assert_eq!(slow.close_code().await, 1013);
 }
 
 /// How many read the table of events right now and have to wait.

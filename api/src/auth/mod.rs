@@ -18,7 +18,7 @@ pub mod pepper;
 pub mod docsfy_keys;
 pub(crate) mod token;
 pub(crate) mod keys;
-pub(crate) mod session;
+pub mod session;
 pub(crate) mod gate;
 pub(crate) mod doors;
 pub(crate) mod same_origin;
@@ -136,8 +136,8 @@ impl Entrant {
     }
 }
 
-/// Checks a name with its key, as a login form sends them, unless name or address were tried too often. Takes as long for a
-/// name that nobody has.
+/// Checks a name with its key, as a login form sends them, unless name or address were tried too often. A wrong key
+/// takes as long for a name that nobody has.
 pub(crate) async fn check_key(
     state: &ApiState,
     from: ClientAddress,
@@ -167,16 +167,16 @@ async fn compare_key(state: &ApiState, username: &str, key: &str) -> Result<Opti
     drop(conn);
     let chosen = user.as_ref().is_some_and(|user| user.key_verifier.is_some());
     let presented = keys.present(key, &sealed);
+    if let (Some(user), Some(presented)) = (&user, &presented)
+        && keys.fits(user, presented).await?
+    {
+        let caller = recognise(state, user, presented).await?;
+        return Ok(Some(Entrant { caller, key_version: Some(user.key_version) }));
+    }
     if !chosen || presented.is_none() {
         keys.fits_nobody(key).await?;
     }
-    match (user, presented) {
-        (Some(user), Some(presented)) if keys.fits(&user, &presented).await? => {
-            let caller = recognise(state, &user, &presented).await?;
-            Ok(Some(Entrant { caller, key_version: Some(user.key_version) }))
-        }
-        _ => Ok(None),
-    }
+    Ok(None)
 }
 
 /// The caller whose key fitted; a key that came from docsfy is kept in our own way from now on.

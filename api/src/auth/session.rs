@@ -4,10 +4,17 @@ use chrono::Utc;
 use http::{HeaderMap, HeaderValue, header};
 use shared::{
     db::{self, access::SESSION_LIFETIME},
+    events::{AccessChange, announce_access},
+    settings::Secret,
     user::ADMIN,
 };
+use sqlx::PgPool;
 
-use super::{Caller, Entrant, token};
+use super::{
+    Caller, Entrant,
+    pepper::{Pepper, hex},
+    token,
+};
 use crate::{error::ApiError, state::ApiState};
 
 const COOKIE: &str = "docsfy_session";
@@ -24,6 +31,21 @@ pub(crate) async fn start(state: &ApiState, entrant: &Entrant) -> Result<Option<
         db::access::create_session(&mut conn, &hash, username, entrant.key_version).await
     };
     Ok(started?.then(|| cookie(&set_cookie(&token, state.secure_cookies()))))
+}
+
+/// Under which name the database keeps the hash of the admin key.
+const ADMIN_KEY_HASH: &str = "admin_key_hash";
+
+/// Ends the sessions of `admin` when the admin key is another one than at the last start: they began with the old one.
+pub async fn end_those_of_an_old_admin_key(pool: &PgPool, pepper: &Pepper, admin_key: &Secret) -> sqlx::Result<()> {
+    let hash = hex(&pepper.mac(&format!("admin key of sessions {}", admin_key.expose())));
+    let mut transaction = pool.begin().await?;
+    if db::access::replace_fact(&mut transaction, ADMIN_KEY_HASH, &hash).await? {
+        db::access::delete_sessions_of(&mut transaction, ADMIN).await?;
+        announce_access(&mut transaction, &AccessChange::User(ADMIN.into())).await?;
+        tracing::info!(audit = true, "ADMIN_KEY was changed, the sessions of admin are ended");
+    }
+    transaction.commit().await
 }
 
 /// Whose session a token is of, if it still runs and its user still exists.

@@ -32,7 +32,7 @@ use crate::{
     post,
     path = "/api/auth/rotate-key",
     tag = "auth",
-    request_body = Option<RotateKeyRequest>,
+    request_body = RotateKeyRequest,
     responses(
         (status = 200, body = RotateKeyResponse),
         (status = 400, body = ErrorResponse, description = "No JSON object, a key that cannot be, or the admin key's caller"),
@@ -65,7 +65,7 @@ pub(super) async fn rotate_own_key(
     path = "/api/admin/users/{username}/rotate-key",
     tag = "users",
     params(("username" = String, Path)),
-    request_body = Option<RotateKeyRequest>,
+    request_body = RotateKeyRequest,
     responses(
         (status = 200, body = RotateKeyResponse),
         (status = 400, body = ErrorResponse, description = "No JSON object, or a key that cannot be"),

@@ -69,13 +69,13 @@ pub(crate) struct Views {
 
 #[derive(Default)]
 struct Entries {
-    places: HashMap<Seen, Arc<Place>>,
+    of_readers: HashMap<Seen, Arc<Entry>>,
     uses: u64,
 }
 
-/// Where the view of one reader is.
+/// The view of one reader, and how it is made.
 #[derive(Default)]
-struct Place {
+struct Entry {
     digests: Arc<Asking<Digest>>,
     building: tokio::sync::Mutex<()>,
     latest: Mutex<Latest>,
@@ -124,19 +124,19 @@ impl Views {
 
     /// The view as it is now.
     pub(crate) async fn current(&self, seen: &Seen) -> Result<Arc<View>, Failure> {
-        let (arrived, place) = (Instant::now(), self.place(seen));
-        let digest = self.digest(seen, &place).await?;
-        self.fitting(seen, &place, &digest, arrived).await
+        let (arrived, entry) = (Instant::now(), self.entry(seen));
+        let digest = self.digest(seen, &entry).await?;
+        self.fitting(seen, &entry, &digest, arrived).await
     }
 
     /// The view as it is now, unless its digest is the one that is known.
     pub(crate) async fn changed(&self, seen: &Seen, known: Option<&Digest>) -> Result<Option<Arc<View>>, Failure> {
-        let (arrived, place) = (Instant::now(), self.place(seen));
-        let digest = self.digest(seen, &place).await?;
+        let (arrived, entry) = (Instant::now(), self.entry(seen));
+        let digest = self.digest(seen, &entry).await?;
         if known == Some(&digest) {
             return Ok(None);
         }
-        self.fitting(seen, &place, &digest, arrived).await.map(Some)
+        self.fitting(seen, &entry, &digest, arrived).await.map(Some)
     }
 
     /// `provider/model` of everybody's ready variants, sorted: what changes in the views of those who see nothing else of it.
@@ -150,20 +150,20 @@ impl Views {
         self.models.ask(question).await
     }
 
-    async fn digest(&self, seen: &Seen, place: &Place) -> Result<Digest, Failure> {
+    async fn digest(&self, seen: &Seen, entry: &Entry) -> Result<Digest, Failure> {
         let (pool, seen) = (self.pool.clone(), seen.clone());
         let question = async move {
             let mut conn = pool.acquire().await?;
             db::views::digest(&mut conn, seen.scope()).await
         };
-        place.digests.ask(question).await
+        entry.digests.ask(question).await
     }
 
     /// The view of a digest, or one that was read after `arrived` and so is newer.
     async fn fitting(
         &self,
         seen: &Seen,
-        place: &Place,
+        entry: &Entry,
         digest: &Digest,
         arrived: Instant,
     ) -> Result<Arc<View>, Failure> {
@@ -171,26 +171,26 @@ impl Views {
             view.digest == *digest || latest.read_at.is_some_and(|read_at| read_at >= arrived)
         };
         let find = || {
-            let latest = lock(&place.latest);
+            let latest = lock(&entry.latest);
             latest.view().filter(|view| is_fitting(&latest, view))
         };
         if let Some(view) = find() {
             return Ok(view);
         }
-        let _only_one = place.building.lock().await;
+        let _only_one = entry.building.lock().await;
         if let Some(view) = find() {
             return Ok(view);
         }
         let _turn = self.builds.acquire().await.map_err(|_| Arc::new(sqlx::Error::PoolClosed))?;
-        let expected_bytes = lock(&place.latest).view().map_or(0, |view| view.frame().len());
+        let expected_bytes = lock(&entry.latest).view().map_or(0, |view| view.frame().len());
         let read_at = Instant::now();
         let view = Arc::new(view::build(&self.pool, seen, expected_bytes).await?);
-        self.keep(place, &view, read_at);
+        self.keep(entry, &view, read_at);
         Ok(view)
     }
 
-    fn keep(&self, place: &Place, view: &Arc<View>, read_at: Instant) {
-        let mut latest = lock(&place.latest);
+    fn keep(&self, entry: &Entry, view: &Arc<View>, read_at: Instant) {
+        let mut latest = lock(&entry.latest);
         latest.read_at = Some(read_at);
         if view.weight() > KEPT_BYTES / 2 {
             latest.held = Held::Passing(Arc::downgrade(view));
@@ -201,42 +201,42 @@ impl Views {
         lock(&self.entries).shrink();
     }
 
-    fn place(&self, seen: &Seen) -> Arc<Place> {
+    fn entry(&self, seen: &Seen) -> Arc<Entry> {
         let mut entries = lock(&self.entries);
         entries.uses += 1;
         let uses = entries.uses;
-        let place = entries.places.entry(seen.clone()).or_default().clone();
-        lock(&place.latest).last_use = uses;
-        if entries.places.len() > KEPT_VIEWS {
+        let entry = entries.of_readers.entry(seen.clone()).or_default().clone();
+        lock(&entry.latest).last_use = uses;
+        if entries.of_readers.len() > KEPT_VIEWS {
             entries.forget_oldest();
         }
-        place
+        entry
     }
 }
 
 impl Entries {
     /// Lets go of the views that were not used for the longest time until the others fit.
     fn shrink(&mut self) {
-        let mut kept: Vec<(u64, usize, &Arc<Place>)> = Vec::new();
-        for place in self.places.values() {
-            let latest = lock(&place.latest);
-            kept.push((latest.last_use, latest.kept_bytes(), place));
+        let mut kept: Vec<(u64, usize, &Arc<Entry>)> = Vec::new();
+        for entry in self.of_readers.values() {
+            let latest = lock(&entry.latest);
+            kept.push((latest.last_use, latest.kept_bytes(), entry));
         }
         kept.sort_unstable_by_key(|(last_use, ..)| *last_use);
         let mut total: usize = kept.iter().map(|(_, bytes, _)| bytes).sum();
-        for (_, bytes, place) in kept {
+        for (_, bytes, entry) in kept {
             if total <= KEPT_BYTES {
                 return;
             }
-            lock(&place.latest).let_go();
+            lock(&entry.latest).let_go();
             total -= bytes;
         }
     }
 
     fn forget_oldest(&mut self) {
-        let oldest = self.places.iter().min_by_key(|(_, place)| lock(&place.latest).last_use);
+        let oldest = self.of_readers.iter().min_by_key(|(_, entry)| lock(&entry.latest).last_use);
         if let Some(seen) = oldest.map(|(seen, _)| seen.clone()) {
-            self.places.remove(&seen);
+            self.of_readers.remove(&seen);
         }
     }
 }

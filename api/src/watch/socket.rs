@@ -271,11 +271,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Socket<Io> {
             Ok(view) => view,
             // a client that was told nothing yet shall not wait
             Err(error) if self.sync.told.is_none() => {
-                tracing::warn!(%error, "no view for a WebSocket");
+                tracing::debug!(%error, "no view for a WebSocket");
                 return Err(unavailable());
             }
             Err(error) => {
-                tracing::warn!(%error, "no view for a WebSocket yet");
+                tracing::debug!(%error, "no view for a WebSocket yet");
                 return Ok(());
             }
         };

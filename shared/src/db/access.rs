@@ -116,6 +116,25 @@ pub async fn take_login_link(conn: &mut PgConnection, token_hash: &[u8]) -> sqlx
     .await
 }
 
+/// Keeps a value under this key; true when there was another one.
+pub async fn replace_fact(conn: &mut PgConnection, key: &str, value: &str) -> sqlx::Result<bool> {
+    let replaced = sqlx::query_scalar!(
+        r#"
+        WITH old AS (
+            SELECT value FROM installation WHERE key = $1
+        )
+        INSERT INTO installation (key, value) VALUES ($1, $2)
+        ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value
+        RETURNING EXISTS (SELECT 1 FROM old WHERE old.value <> $2) AS "replaced!"
+        "#,
+        key,
+        value,
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(replaced)
+}
+
 /// The value all processes agree on under this key: the given one if there was none yet.
 pub async fn agree_on(conn: &mut PgConnection, key: &str, value: &str) -> sqlx::Result<String> {
     sqlx::query_scalar!(

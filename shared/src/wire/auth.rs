@@ -8,8 +8,10 @@ use crate::user::Role;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct LoginRequest {
     /// User name.
+    #[schema(pattern = "^[^\\x00]*$")]
     pub username: String,
     /// The user's key.
+    #[schema(pattern = "^[^\\x00]*$")]
     pub api_key: String,
 }
 
@@ -36,6 +38,7 @@ pub struct LogoutResponse {
 pub struct RotateKeyRequest {
     /// The key that is wanted: 16 to 256 visible ASCII characters. Generated when missing. `new_api_key` is the same.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = "^([!-~][ -~]{14,254}[!-~])?$")]
     pub new_key: Option<String>,
 }
 

@@ -31,12 +31,14 @@ pub struct GenerateRequest {
     #[schema(minimum = 1, maximum = 1440)]
     pub ai_cli_timeout: Option<u32>,
     /// Makes everything anew, also from another repository than before.
+    #[schema(required = false, default = false)]
     pub force: bool,
     /// When the pages of another model's variant are taken over, deletes that variant in the end.
+    #[schema(required = false, default = false)]
     pub replace: bool,
     /// Branch or tag; `main` when missing.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, default = "main")]
+    #[schema(value_type = String, required = false, default = "main")]
     pub branch: Option<BranchName>,
     /// Kind of repository; found out when missing.
     #[serde(skip_serializing_if = "Option::is_none")]

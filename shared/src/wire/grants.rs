@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct GrantRequest {
     /// Who shall read the project.
+    #[schema(pattern = "^[^\\x00]+$")]
     pub username: String,
     /// Whose project it is.
+    #[schema(pattern = "^[^\\x00]+$")]
     pub owner: String,
 }
 

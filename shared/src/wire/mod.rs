@@ -48,7 +48,7 @@ pub struct ValidationProblem {
     #[serde(rename = "type")]
     pub kind: String,
     /// Where it is: `body`, then a field's name or a position.
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<Place>)]
     pub loc: Vec<Value>,
     /// A sentence for people.
     pub msg: String,
@@ -57,4 +57,14 @@ pub struct ValidationProblem {
     /// Values that the sentence mentions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ctx: Option<Value>,
+}
+
+/// A part of the way to a problem.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(untagged)]
+pub enum Place {
+    /// `body`, or a field's name.
+    Name(String),
+    /// A position in a text.
+    Position(usize),
 }

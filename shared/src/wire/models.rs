@@ -21,8 +21,10 @@ pub struct ModelsResponse {
     /// Model of a request that names none; empty when it has to.
     pub default_model: String,
     /// Models of ready variants, by provider.
+    #[schema(value_type = BTreeMap<String, Vec<String>>)]
     pub known_models: KnownModels,
     /// Models to choose from, by provider; every provider has an entry.
+    #[schema(value_type = BTreeMap<String, Vec<AvailableModel>>)]
     pub available_models: AvailableModels,
     /// Who describes images; kept for docsfy's clients, nothing uses it yet.
     pub default_vision_provider: String,

@@ -113,8 +113,10 @@ pub struct ProjectsResponse {
     /// The variants, the last changed first.
     pub projects: Vec<Project>,
     /// Models of ready variants, by provider.
+    #[schema(value_type = BTreeMap<String, Vec<String>>)]
     pub known_models: KnownModels,
     /// Models to choose from, by provider.
+    #[schema(value_type = BTreeMap<String, Vec<super::AvailableModel>>)]
     pub available_models: super::models::AvailableModels,
     /// Branches of ready variants, by project name.
     pub known_branches: BTreeMap<String, Vec<String>>,

@@ -1,6 +1,6 @@
 //! Rows of docsfy's table `projects`, as far as they fit our types.
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use shared::{
     ids::GenerationId,
     names::{BranchName, CommitSha, ModelId, ProjectName, Username},
@@ -93,12 +93,18 @@ pub(super) fn read(row: &Row) -> Result<DocsfyVariant, String> {
     let mut repairs = Vec::new();
     let (status, message) = status(row, &mut repairs);
     let mut time = |column: &str| time(row, column, &mut repairs);
+    let [last_generated, created_at, updated_at, started_at] =
+        ["last_generated", "created_at", "updated_at", "generation_started_at"].map(&mut time);
+    let duration_s = row.number("generation_duration").filter(|seconds| (0.0..1e7).contains(seconds));
+    // docsfy forgets the start when a generation ends
+    #[expect(clippy::cast_possible_truncation, reason = "it is between 0 and 10 million seconds")]
+    let before_end = || Some(updated_at.or(last_generated)? - TimeDelta::milliseconds((duration_s? * 1e3) as i64));
     Ok(DocsfyVariant {
-        last_generated: time("last_generated"),
-        created_at: time("created_at"),
-        updated_at: time("updated_at"),
-        started_at: time("generation_started_at"),
-        duration_s: row.number("generation_duration").filter(|seconds| (0.0..1e7).contains(seconds)),
+        last_generated,
+        created_at,
+        updated_at,
+        started_at: started_at.or_else(before_end),
+        duration_s,
         stage: row.text_or_empty("current_stage").parse().ok().filter(|stage| *stage == Stage::UpToDate),
         generation: row.text_or_empty("generation_id").parse().ok(),
         commit: row.text_or_empty("last_commit_sha").to_ascii_lowercase().parse().ok(),
