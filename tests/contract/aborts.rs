@@ -69,7 +69,7 @@ pub(super) async fn nobody_waits_longer_than_five_seconds(cx: Cx) {
     let name = cx.fresh("frozen");
     cx.generating("admin", &name).await;
     let begun = std::time::Instant::now();
-    let sentence = format!("Abort still in progress for '{name}/main/builtin/extract'. Please retry shortly.");
+    let sentence = format!("Abort still in progress for '{name}'. Please retry shortly.");
     cx.refused(cx.post(&format!("/api/projects/{name}/abort")), 409, &sentence).await;
     let taken = begun.elapsed().as_secs();
     cx.holds("time", (4..9).contains(&taken), &format!("{taken} s"));
@@ -82,7 +82,7 @@ pub(super) async fn a_generation_that_ends_by_itself_was_not_aborted(cx: Cx) {
     let (id, fence) = occupy(world, &key).await;
     let abort = format!("/api/projects/{name}/main/builtin/extract/abort");
     let sentence = format!(
-        "Generation for '{name}/main/builtin/extract' already finished. Refresh status and retry only if needed."
+        "Generation for 'admin/{name}/main/builtin/extract' already finished. Refresh status and retry only if needed."
     );
     let end = async {
         // ends as soon as the request is written down

@@ -40,13 +40,8 @@ const AT_A_TIME: usize = 12;
 
 /// Cases whose routes are not there yet. One that passes must be taken off this list.
 const NOT_YET: &[&str] = &[
-    "bad_input::json_that_is_none_is_refused_by_newer_routes",
-    "bad_input::values_of_other_kinds_are_refused_by_newer_routes",
     "bad_input::secrets_of_other_alphabets_open_no_socket",
-    "common::newer_routes_refuse_other_methods_too",
     "live::a_socket_opens_for_a_token_or_a_cookie_and_is_403_otherwise",
-    "live::a_socket_begins_with_everything_that_one_may_see",
-    "live::events_of_a_variant_can_be_followed_and_resumed",
 ];
 
 macro_rules! cases {
