@@ -38,14 +38,6 @@ type Case = (&'static str, fn(Cx) -> Pin<Box<dyn Future<Output = ()> + Send>>);
 /// Cases that run at the same time.
 const AT_A_TIME: usize = 12;
 
-/// Cases whose routes are not there yet. One that passes must be taken off this list.
-const NOT_YET: &[&str] =
-    &["common::newer_routes_refuse_other_methods_too", "settings::models_are_refreshed_by_admins"];
-const NOT_YET: &[&str] = &[
-    "bad_input::secrets_of_other_alphabets_open_no_socket",
-    "live::a_socket_opens_for_a_token_or_a_cookie_and_is_403_otherwise",
-];
-
 macro_rules! cases {
     ($($module:ident { $($case:ident)* })*) => {
         &[$($((concat!(stringify!($module), "::", stringify!($case)), |cx| Box::pin($module::$case(cx)))),*),*]
@@ -224,11 +216,7 @@ async fn hold(target: Target) {
     }
     let mut found = Vec::new();
     for (name, problems) in running.join_all().await {
-        match (problems.is_empty(), NOT_YET.contains(&name)) {
-            (true, true) => found.push(format!("{name} passes: take it off the list NOT_YET")),
-            (false, false) => found.extend(problems.into_iter().map(|problem| format!("{name}: {problem}"))),
-            _ => {}
-        }
+        found.extend(problems.into_iter().map(|problem| format!("{name}: {problem}")));
     }
     println!("{} cases in {:?}", CASES.len(), begun.elapsed());
     let target = Arc::into_inner(target).expect("every case has ended");
