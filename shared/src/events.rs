@@ -18,6 +18,15 @@ pub const CANCEL_CHANNEL: &str = "docmill_cancel";
 /// [`AccessChange`].
 pub const ACCESS_CHANNEL: &str = "docmill_access";
 
+/// The channel between workers and those who want to know what they can run; the payload is [`LOOK`] or [`LOOKED`].
+pub const WORKERS_CHANNEL: &str = "docmill_workers";
+
+/// Asks every worker to look again which providers it can run.
+pub const LOOK: &str = "look";
+
+/// A worker has looked.
+pub const LOOKED: &str = "looked";
+
 /// Notifications that are kept for a slow receiver; beyond that it is told that it lagged and looks for itself.
 const BACKLOG: usize = 1024;
 
@@ -165,7 +174,8 @@ impl Listening {
 
 async fn open(pool: &PgPool) -> sqlx::Result<PgListener> {
     let mut listener = PgListener::connect_with(pool).await?;
-    listener.listen_all([db::events::CHANNEL, CANCEL_CHANNEL, ACCESS_CHANNEL, db::queue::TASK_CHANNEL]).await?;
+    let ours = [db::events::CHANNEL, CANCEL_CHANNEL, ACCESS_CHANNEL, WORKERS_CHANNEL];
+    listener.listen_all(ours.into_iter().chain([db::queue::TASK_CHANNEL])).await?;
     Ok(listener)
 }
 

@@ -9,6 +9,7 @@ mod projects;
 mod aborts;
 mod deletions;
 mod settings;
+mod models;
 mod docs;
 mod downloads;
 mod users;

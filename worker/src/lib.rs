@@ -7,6 +7,7 @@ mod jobs;
 mod runs;
 mod lease;
 mod reaper;
+mod presence;
 mod deleted_sites;
 mod pipeline;
 mod writers;
@@ -100,6 +101,7 @@ pub async fn run(config: WorkerConfig, shutdown: CancellationToken) -> anyhow::R
 
     let runs_ended = CancellationToken::new();
     let mut parts = JoinSet::new();
+    parts.spawn(presence::show_until(worker.clone(), shutdown.clone()));
     parts.spawn(reaper::reap_until(worker.clone(), shutdown.clone()));
     parts.spawn(lease::deliver_cancels(worker.clone(), runs_ended.clone()));
     jobs::start_queues(&worker, &shutdown, &mut parts);

@@ -32,6 +32,7 @@ pub(crate) fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(system::get_ready))
         .routes(routes!(system::get_version))
         .routes(routes!(models::list_models))
+        .routes(routes!(models::refresh_models))
         .routes(routes!(auth::create_session))
         .routes(routes!(auth::delete_session))
         .routes(routes!(auth::get_caller))

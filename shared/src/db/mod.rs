@@ -29,6 +29,7 @@ pub mod users;
 pub mod grants;
 pub mod deletions;
 pub mod settings;
+pub mod workers;
 pub mod imports;
 
 /// Why a worker's write did not happen.

@@ -19,7 +19,7 @@ mod watch;
 pub use auth::{AuthResponse, LoginRequest, LogoutResponse, RotateKeyRequest, RotateKeyResponse};
 pub use generate::{AbortResponse, DeleteResponse, GenerateRequest, GenerateResponse};
 pub use grants::{AccessResponse, GrantRequest, GrantResponse, RevokeResponse};
-pub use models::{AvailableModel, ModelsResponse};
+pub use models::{AvailableModel, ModelsResponse, ProviderStatus};
 pub(crate) use project::to_the_second;
 pub use project::{Project, ProjectResponse, ProjectsResponse};
 pub use settings::{ChangeSettingsRequest, DoneResponse, Settings, SettingsChange, SettingsResponse};

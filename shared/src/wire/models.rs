@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{names::ModelId, provider::Provider, writer_defaults::WriterDefaults};
+use crate::{db::workers::ProviderStates, names::ModelId, provider::Provider, writer_defaults::WriterDefaults};
 
 /// Models by the provider's name.
 pub(super) type KnownModels = BTreeMap<String, Vec<String>>;
@@ -30,6 +30,24 @@ pub struct ModelsResponse {
     pub default_vision_provider: String,
     /// With which model.
     pub default_vision_model: String,
+    /// Whether it can be used, by provider.
+    pub provider_status: BTreeMap<String, ProviderStatus>,
+}
+
+/// Whether a provider can be used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ProviderStatus {
+    /// Whether a living worker can run it.
+    pub ok: bool,
+    /// Why not: `no_worker`, `not_installed` or `unavailable`.
+    pub reason: Option<String>,
+    /// A sentence for people.
+    pub hint: Option<String>,
+    /// Models to choose from.
+    pub model_count: usize,
+    /// Whether a worker has a key for it; only admins who refresh are told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub has_api_key: Option<bool>,
 }
 
 /// A model to choose.
@@ -64,7 +82,37 @@ impl ModelsResponse {
             available_models: available_models.into(),
             default_vision_provider: text(defaults.vision_provider.as_ref()),
             default_vision_model: text(defaults.vision_model.as_ref()),
+            provider_status: BTreeMap::new(),
         }
+    }
+
+    /// Tells what the living workers can run; `None` when that is not known. Admins are told more.
+    #[must_use]
+    pub fn with_status(mut self, workers: Option<&[ProviderStates]>, for_admin: bool) -> Self {
+        let status = |provider: Provider| {
+            let model_count = self.available_models.get(provider.as_str()).map_or(0, Vec::len);
+            (provider.to_string(), ProviderStatus::new(provider, workers, model_count, for_admin))
+        };
+        self.provider_status = Provider::ALL.map(status).into();
+        self
+    }
+}
+
+impl ProviderStatus {
+    fn new(provider: Provider, workers: Option<&[ProviderStates]>, model_count: usize, for_admin: bool) -> Self {
+        let states = || workers.unwrap_or_default().iter().filter_map(|worker| worker.get(provider.as_str()));
+        let has_api_key = for_admin.then(|| states().any(|state| state.has_api_key));
+        let (reason, hint) = match workers {
+            _ if states().any(|state| state.ok) => {
+                return Self { ok: true, reason: None, hint: None, model_count, has_api_key };
+            }
+            None => ("unavailable", None),
+            Some([]) => ("no_worker", Some("No worker is running.".to_owned())),
+            Some(_) => ("not_installed", states().find_map(|state| state.hint.clone())),
+        };
+        let hint = hint.filter(|_| for_admin);
+        let hint = hint.unwrap_or_else(|| format!("{} is unavailable. Contact an administrator.", provider.label()));
+        Self { ok: false, reason: Some(reason.to_owned()), hint: Some(hint), model_count, has_api_key }
     }
 }
 
