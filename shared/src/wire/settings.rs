@@ -56,6 +56,7 @@ pub struct ChangeSettingsRequest {
 
 /// Settings to change. Numbers may be texts; the empty text unsets a provider or a model.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct SettingsChange {
     /// Provider of a request that names none.
     #[serde(skip_serializing_if = "Option::is_none")]
