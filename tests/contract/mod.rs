@@ -38,9 +38,6 @@ type Case = (&'static str, fn(Cx) -> Pin<Box<dyn Future<Output = ()> + Send>>);
 /// Cases that run at the same time.
 const AT_A_TIME: usize = 12;
 
-/// Cases whose routes are not there yet. One that passes must be taken off this list.
-const NOT_YET: &[&str] = &[];
-
 macro_rules! cases {
     ($($module:ident { $($case:ident)* })*) => {
         &[$($((concat!(stringify!($module), "::", stringify!($case)), |cx| Box::pin($module::$case(cx)))),*),*]
