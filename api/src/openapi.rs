@@ -37,7 +37,10 @@ struct Doors;
 
 impl Modify for Doors {
     fn modify(&self, document: &mut Document) {
-        let key = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("The key of a user, or the admin key.")).build();
+        let key = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("The key of a user, or the admin key."))
+            .build();
         let session = ApiKey::Cookie(ApiKeyValue::with_description("docsfy_session", "Set by logging in."));
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("key", SecurityScheme::Http(key));

@@ -60,8 +60,12 @@ pub(crate) async fn end(state: &ApiState, headers: &HeaderMap) -> Result<(), Api
     let Some(token) = token_of(headers) else {
         return Ok(());
     };
-    let mut conn = state.pool().acquire().await?;
-    db::access::delete_session(&mut conn, &token::hash(token)).await?;
+    let mut transaction = state.pool().begin().await?;
+    if let Some(username) = db::access::delete_session(&mut transaction, &token::hash(token)).await? {
+        // sockets of the session close
+        announce_access(&mut transaction, &AccessChange::User(username)).await?;
+    }
+    transaction.commit().await?;
     state.callers().clear();
     Ok(())
 }
