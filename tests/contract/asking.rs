@@ -155,6 +155,7 @@ impl Cx {
     }
 
     fn check_common(&self, answer: &Answer) {
+        self.target.note_answer();
         self.holds(&answer.cell, answer.status != 500, "it is answered 500");
         let is_json = answer.header("content-type").starts_with("application/json");
         if is_json {
@@ -187,6 +188,7 @@ impl Cx {
 
     /// Sends bytes as they are and gives everything that comes back.
     pub(super) async fn raw(&self, bytes: &[u8]) -> String {
+        self.target.note_answer();
         let mut stream = TcpStream::connect(&self.target.address).await.unwrap();
         // the server may answer and close before it has read everything
         let _ = stream.write_all(bytes).await;

@@ -28,9 +28,6 @@ pub(super) async fn bodies_over_the_limit_are_413_however_they_come(cx: Cx) {
     let big = "x".repeat(64 * 1024 + 1);
     for path in BODIES {
         let method = if path == SETTINGS { Method::PUT } else { Method::POST };
-        if path == "/api/auth/rotate-key" {
-            continue; // the built-in admin is refused before
-        }
         cx.says(cx.admin(method, path).body(big.clone()), 413, sentence).await;
     }
     let chunks = vec![Ok::<_, std::io::Error>(big[..60_000].to_owned()), Ok(big.clone())];
@@ -44,10 +41,15 @@ pub(super) async fn bodies_over_the_limit_are_413_however_they_come(cx: Cx) {
 
 const SETTINGS: &str = "/api/admin/settings";
 
-/// Routes with JSON bodies that exist in every version of this suite.
-const BODIES: [&str; 3] = ["/api/auth/login", "/api/generate", "/api/admin/users"];
-const NEWER_BODIES: [&str; 4] =
-    ["/api/auth/rotate-key", SETTINGS, "/api/admin/projects/x/access", "/api/admin/users/nobody/rotate-key"];
+/// Routes with JSON bodies; one's own key is not among them, because the built-in admin is refused before.
+const BODIES: [&str; 6] = [
+    "/api/auth/login",
+    "/api/generate",
+    "/api/admin/users",
+    SETTINGS,
+    "/api/admin/projects/x/access",
+    "/api/admin/users/nobody/rotate-key",
+];
 
 pub(super) async fn slow_headers_are_cut(cx: Cx) {
     let begun = Instant::now();
@@ -101,7 +103,10 @@ pub(super) async fn what_is_no_http_is_refused(cx: Cx) {
     ] {
         let mut stream = TcpStream::connect(&cx.target.address).await.unwrap();
         let _ = stream.write_all(&bytes).await;
-        let _ = stream.shutdown().await;
+        // a sender who is gone is not answered; only requests that never end need that
+        if allowed.contains(&0) {
+            let _ = stream.shutdown().await;
+        }
         let mut answer = Vec::new();
         let closed = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut answer)).await;
         let answer = String::from_utf8_lossy(&answer).into_owned();
@@ -150,7 +155,8 @@ pub(super) async fn unusual_http_is_understood(cx: Cx) {
 pub(super) async fn texts_that_are_no_utf8_are_refused(cx: Cx) {
     let body: &[u8] = b"{\"username\": \"\xff\xfe\"}";
     for path in BODIES {
-        cx.answers(cx.post(path).header("content-type", "application/json").body(body), 400).await;
+        let method = if path == SETTINGS { Method::PUT } else { Method::POST };
+        cx.answers(cx.admin(method, path).header("content-type", "application/json").body(body), 400).await;
     }
     for path in ["/api/projects/%FF", "/api/projects/a/%C3%28/builtin/extract", "/docs/x/%FF", "/docs/%FF/", "/api/%FF"]
     {
@@ -273,28 +279,23 @@ fn odd_json() -> Vec<(&'static str, String)> {
     ]
 }
 
-async fn odd_json_is_refused(cx: &Cx, paths: &[&str]) {
-    for path in paths {
-        let method = if *path == SETTINGS { Method::PUT } else { Method::POST };
-        for (what, body) in odd_json() {
-            let request = cx.admin(method.clone(), path).header("content-type", "application/json").body(body);
+pub(super) async fn json_that_is_none_is_refused(cx: Cx) {
+    let user = cx.user("user").await;
+    for (what, body) in odd_json() {
+        // a login with a name that nobody has is no object either, or no text
+        for path in BODIES {
+            let method = if path == SETTINGS { Method::PUT } else { Method::POST };
+            let request = cx.admin(method, path).header("content-type", "application/json").body(body.clone());
             let answer = cx.send(request).await;
             let cell = format!("{} with {what}", answer.cell);
-            cx.holds(&cell, matches!(answer.status, 400 | 404 | 422), &format!("{} {}", answer.status, answer.text()));
+            let is_refused = matches!(answer.status, 400 | 401 | 404 | 422);
+            cx.holds(&cell, is_refused, &format!("{} {}", answer.status, answer.text()));
+        }
+        // white space is no body, and then a key is made
+        if what != "white space" {
+            cx.answers(cx.by(&user, Method::POST, "/api/auth/rotate-key").body(body), 400).await;
         }
     }
-}
-
-pub(super) async fn json_that_is_none_is_refused(cx: Cx) {
-    odd_json_is_refused(&cx, &BODIES[1..]).await;
-    for (what, body) in odd_json() {
-        let answer = cx.send(cx.ask(Method::POST, "/api/auth/login").body(body)).await;
-        cx.holds(what, matches!(answer.status, 400 | 401), &answer.text());
-    }
-}
-
-pub(super) async fn json_that_is_none_is_refused_by_newer_routes(cx: Cx) {
-    odd_json_is_refused(&cx, &NEWER_BODIES).await;
 }
 
 pub(super) async fn the_last_of_two_equal_keys_counts(cx: Cx) {
@@ -324,7 +325,7 @@ pub(super) async fn values_of_other_kinds_are_refused_with_a_sentence(cx: Cx) {
     }
 }
 
-pub(super) async fn values_of_other_kinds_are_refused_by_newer_routes(cx: Cx) {
+pub(super) async fn keys_grants_and_settings_of_other_kinds_are_refused(cx: Cx) {
     let (user, owner) = (cx.user("user").await, cx.user("user").await);
     let kinds = [json!(5), json!(-1.5), json!(true), json!(["x"]), json!({"a": null})];
     for value in &kinds {

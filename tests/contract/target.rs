@@ -4,6 +4,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
 
@@ -30,6 +31,7 @@ pub(super) struct Target {
     pub(super) git: Server,
     /// A small library, `acme/LIBRARY` on the Git server.
     pub(super) library: Repository,
+    answers: AtomicUsize,
     logs: Vec<PathBuf>,
     processes: Vec<Program>,
     _turns: Option<Turns>,
@@ -107,12 +109,23 @@ impl Target {
         world.stand_ins.block("plan");
         let git = Server::start(&repositories, Manner::Serve).await;
         let (_turns, _folders) = (turns, folders);
-        Self { address, client, world, git, library, logs, processes, _turns, _folders }
+        let answers = AtomicUsize::new(0);
+        Self { address, client, world, git, library, answers, logs, processes, _turns, _folders }
     }
 
     /// The address of [`Self::library`] for users, who may not name folders.
     pub(super) fn library_url(&self) -> String {
         format!("http://127.0.0.1:{}/acme/{LIBRARY}", self.git.port)
+    }
+
+    /// How many answers were looked at.
+    pub(super) fn answers(&self) -> usize {
+        self.answers.load(Ordering::Relaxed)
+    }
+
+    /// Counts one more.
+    pub(super) fn note_answer(&self) {
+        self.answers.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Ends the processes in order and gives what of their logs must never stand there.
