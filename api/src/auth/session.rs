@@ -55,13 +55,16 @@ pub(crate) async fn find(state: &ApiState, token: &str) -> Result<Option<Caller>
     Ok(found.map(|(username, role)| Caller { username: username.into(), role }))
 }
 
-/// Ends the session of this request, if there is one.
+/// Ends the session of this request, if there is one, and what is watched with it in any process.
 pub(crate) async fn end(state: &ApiState, headers: &HeaderMap) -> Result<(), ApiError> {
     let Some(token) = token_of(headers) else {
         return Ok(());
     };
-    let mut conn = state.pool().acquire().await?;
-    db::access::delete_session(&mut conn, &token::hash(token)).await?;
+    let mut transaction = state.pool().begin().await?;
+    if let Some(username) = db::access::delete_session(&mut transaction, &token::hash(token)).await? {
+        announce_access(&mut transaction, &AccessChange::User(username)).await?;
+    }
+    transaction.commit().await?;
     state.callers().clear();
     Ok(())
 }

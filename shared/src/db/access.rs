@@ -75,10 +75,11 @@ pub async fn delete_sessions_of(conn: &mut PgConnection, username: &str) -> sqlx
     Ok(())
 }
 
-/// Ends a session.
-pub async fn delete_session(conn: &mut PgConnection, token_hash: &[u8]) -> sqlx::Result<()> {
-    sqlx::query!("DELETE FROM sessions WHERE token_hash = $1", token_hash).execute(conn).await?;
-    Ok(())
+/// Ends a session and says whose it was.
+pub async fn delete_session(conn: &mut PgConnection, token_hash: &[u8]) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar!("DELETE FROM sessions WHERE token_hash = $1 RETURNING username", token_hash)
+        .fetch_optional(conn)
+        .await
 }
 
 /// Deletes sessions and links that have run out, and forgets tries to log in that do not count any more.
