@@ -462,6 +462,8 @@ pub async fn find_takeover(conn: &mut PgConnection, variant: i64) -> sqlx::Resul
           JOIN variants other ON other.owner = own.owner AND other.name = own.name AND other.branch = own.branch
           JOIN generations g ON g.variant_id = other.id AND g.site_prefix = other.site_prefix
          WHERE own.id = $1 AND other.id <> own.id AND other.status = 'ready'
+           -- what the built-in writer extracts costs nothing, and who asks for a model wants its words
+           AND own.ai_provider <> 'builtin' AND other.ai_provider <> 'builtin'
            AND (own.last_generated IS NULL OR other.last_generated > own.last_generated)
          ORDER BY other.last_generated DESC, other.id DESC
          LIMIT 1
