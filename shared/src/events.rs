@@ -119,7 +119,7 @@ pub async fn announce_cancel(conn: &mut PgConnection, generation: GenerationId) 
 pub enum AccessChange {
     /// A user's key, role, sessions, grants or existence.
     User(String),
-    /// The variants of a project: one was deleted, or what it cost became known.
+    /// The variants of a project: one was deleted or imported.
     Project {
         /// Owner of the variants.
         owner: String,
