@@ -53,7 +53,7 @@ fn describe(parameter: &mut Parameter, path: &str) {
     let text = ObjectBuilder::new().schema_type(Type::String);
     let schema = match (&parameter.parameter_in, parameter.name.as_str()) {
         // these routes take any name and know no such project or user
-        (ParameterIn::Path, _) if is_admins => text.pattern(Some(SOME_TEXT)),
+        (ParameterIn::Path, _) | (ParameterIn::Query, "owner") if is_admins => text.pattern(Some(SOME_TEXT)),
         (ParameterIn::Path, "name" | "project") => text.pattern(Some(PROJECT)),
         (ParameterIn::Path, "branch") => text.pattern(Some(BRANCH)),
         (ParameterIn::Path, "model") => text.pattern(Some(MODEL)),
@@ -61,7 +61,6 @@ fn describe(parameter: &mut Parameter, path: &str) {
             parameter.schema = Some(Ref::from_schema_name("Provider").into());
             return;
         }
-        (ParameterIn::Query, "owner") if is_admins => text.pattern(Some(SOME_TEXT)),
         (ParameterIn::Query, "owner") => text.pattern(Some(ANY_TEXT)),
         _ => return,
     };
