@@ -3,10 +3,7 @@
 
 use std::{
     fmt::Debug,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -20,8 +17,6 @@ use tokio::{
 
 use super::target::{ADMIN_KEY, Target};
 use crate::routes::{occupy, publish_site, variant_of};
-
-static NEXT: AtomicU32 = AtomicU32::new(1);
 
 /// What a case works with.
 #[derive(Clone)]
@@ -71,7 +66,7 @@ impl Cx {
 
     /// A name that no other case has.
     pub(super) fn fresh(&self, stem: &str) -> String {
-        format!("{stem}-{}", NEXT.fetch_add(1, Ordering::Relaxed))
+        format!("{stem}-{}", self.target.next_number())
     }
 
     /// A request of nobody.
@@ -207,6 +202,7 @@ impl Cx {
     }
 
     /// Notes a difference.
+    #[expect(clippy::needless_pass_by_value, reason = "what is compared is made on the spot")]
     pub(super) fn same<A: PartialEq<B> + Debug, B: Debug>(&self, cell: &str, found: A, expected: B) {
         if found != expected {
             let (found, expected) = (shown(format!("{found:?}")), shown(format!("{expected:?}")));

@@ -64,7 +64,7 @@ pub(super) async fn slow_headers_are_cut(cx: Cx) {
 }
 
 pub(super) async fn too_many_and_too_large_headers_are_refused(cx: Cx) {
-    let many: String = (0..100).map(|number| format!("x-{number}: y\r\n")).collect();
+    let many = "x-many: y\r\n".repeat(100);
     let answer = cx.raw(&request("GET /health", &many, "")).await;
     cx.same("many", status(&answer), 431);
     let large = format!("x-large: {}\r\n", "y".repeat(100_000));

@@ -15,7 +15,7 @@ async fn misfit(cx: &Cx, body: Value, problems: Value) {
     cx.holds(&body.to_string(), answer.text().starts_with(r#"{"detail":[{"type":"#), &answer.text());
 }
 
-fn value_error(field: &str, sentence: &str, input: Value) -> Value {
+fn value_error(field: &str, sentence: &str, input: &Value) -> Value {
     let loc = if field.is_empty() { json!(["body"]) } else { json!(["body", field]) };
     json!([{"type": "value_error", "loc": loc, "msg": format!("Value error, {sentence}"), "input": input,
             "ctx": {"error": {}}}])
@@ -43,13 +43,13 @@ pub(super) async fn sources_that_are_none(cx: Cx) {
         cx.holds(url, said.starts_with("Value error, Invalid git repository URL: "), &said);
     }
     let sentence = "repo_path must be an absolute path";
-    misfit(&cx, json!({"repo_path": "demo"}), value_error("repo_path", sentence, json!("demo"))).await;
+    misfit(&cx, json!({"repo_path": "demo"}), value_error("repo_path", sentence, &json!("demo"))).await;
     let both = json!({"repo_url": URL, "repo_path": "/srv/demo"});
     let sentence = "Provide either 'repo_url' or 'repo_path', not both";
-    misfit(&cx, both.clone(), value_error("", sentence, both)).await;
+    misfit(&cx, both.clone(), value_error("", sentence, &both)).await;
     for none in [json!({}), json!({"branch": "main"}), json!({"repo_url": null})] {
         let sentence = "Either 'repo_url' or 'repo_path' must be provided";
-        misfit(&cx, none.clone(), value_error("", sentence, none)).await;
+        misfit(&cx, none.clone(), value_error("", sentence, &none)).await;
     }
 }
 
@@ -64,7 +64,7 @@ pub(super) async fn branches_that_are_none(cx: Cx) {
         cx.same(branch, &problem["input"], &json!(branch));
     }
     let sentence = "Invalid branch name: '-x'";
-    misfit(&cx, json!({"repo_url": URL, "branch": "-x"}), value_error("branch", sentence, json!("-x"))).await;
+    misfit(&cx, json!({"repo_url": URL, "branch": "-x"}), value_error("branch", sentence, &json!("-x"))).await;
 }
 
 pub(super) async fn fields_of_other_kinds(cx: Cx) {

@@ -32,10 +32,14 @@ pub(super) struct Target {
     /// A small library, `acme/LIBRARY` on the Git server.
     pub(super) library: Repository,
     answers: AtomicUsize,
+    names: AtomicUsize,
     logs: Vec<PathBuf>,
     processes: Vec<Program>,
-    _turns: Option<Turns>,
-    _folders: Vec<TempDir>,
+    /// Lives as long as the processes.
+    #[expect(dead_code, reason = "closes when it is dropped")]
+    turns: Option<Turns>,
+    #[expect(dead_code, reason = "gone when they are dropped")]
+    folders: Vec<TempDir>,
 }
 
 pub(super) const LIBRARY: &str = "adder";
@@ -108,9 +112,8 @@ impl Target {
         // who asks an AI command line for a plan waits until it is aborted
         world.stand_ins.block("plan");
         let git = Server::start(&repositories, Manner::Serve).await;
-        let (_turns, _folders) = (turns, folders);
-        let answers = AtomicUsize::new(0);
-        Self { address, client, world, git, library, answers, logs, processes, _turns, _folders }
+        let (answers, names) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { address, client, world, git, library, answers, names, logs, processes, turns, folders }
     }
 
     /// The address of [`Self::library`] for users, who may not name folders.
@@ -121,6 +124,11 @@ impl Target {
     /// How many answers were looked at.
     pub(super) fn answers(&self) -> usize {
         self.answers.load(Ordering::Relaxed)
+    }
+
+    /// A number that was not given out before.
+    pub(super) fn next_number(&self) -> usize {
+        self.names.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Counts one more.
