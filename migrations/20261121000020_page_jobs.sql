@@ -37,3 +37,6 @@ CREATE TABLE pauses (
     message  text NOT NULL DEFAULT '',
     PRIMARY KEY (provider, reason)
 );
+
+-- AI command lines that a worker runs at the same time.
+ALTER TABLE workers ADD COLUMN ai_slots integer NOT NULL DEFAULT 0;

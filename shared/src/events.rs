@@ -18,6 +18,10 @@ pub const CANCEL_CHANNEL: &str = "docmill_cancel";
 /// [`AccessChange`].
 pub const ACCESS_CHANNEL: &str = "docmill_access";
 
+/// The channel on which the coordinator of a run hears that one of its pages is done or failed; the payload is the
+/// generation's id.
+pub const PAGES_CHANNEL: &str = "docmill_pages";
+
 /// Notifications that are kept for a slow receiver; beyond that it is told that it lagged and looks for itself.
 const BACKLOG: usize = 1024;
 
@@ -110,6 +114,11 @@ pub async fn announce_access(conn: &mut PgConnection, change: &AccessChange) -> 
     db::events::notify(conn, ACCESS_CHANNEL, &payload).await
 }
 
+/// Tells the coordinator of a run that one of its pages is done or failed, when the transaction commits.
+pub async fn announce_page(conn: &mut PgConnection, generation: GenerationId) -> sqlx::Result<()> {
+    db::events::notify(conn, PAGES_CHANNEL, &generation.to_string()).await
+}
+
 /// Something that was heard.
 #[derive(Debug, Clone)]
 pub enum Heard {
@@ -148,7 +157,9 @@ impl Listening {
 
 async fn open(pool: &PgPool) -> sqlx::Result<PgListener> {
     let mut listener = PgListener::connect_with(pool).await?;
-    listener.listen_all([db::events::CHANNEL, CANCEL_CHANNEL, ACCESS_CHANNEL, db::queue::TASK_CHANNEL]).await?;
+    listener
+        .listen_all([db::events::CHANNEL, CANCEL_CHANNEL, ACCESS_CHANNEL, PAGES_CHANNEL, db::queue::TASK_CHANNEL])
+        .await?;
     Ok(listener)
 }
 

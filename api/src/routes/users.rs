@@ -74,10 +74,7 @@ pub(super) async fn create_user(
         (status = 403, body = ErrorResponse),
     )
 )]
-pub(super) async fn list_users(
-    State(state): State<ApiState>,
-    _admin: Admin,
-) -> Result<Json<UsersResponse>, ApiError> {
+pub(super) async fn list_users(State(state): State<ApiState>, _admin: Admin) -> Result<Json<UsersResponse>, ApiError> {
     let mut conn = state.pool().acquire().await?;
     let users = db::users::list(&mut conn).await?;
     Ok(Json(UsersResponse { users: users.into_iter().map(User::from).collect() }))

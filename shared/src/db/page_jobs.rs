@@ -355,6 +355,19 @@ pub async fn list_failed(conn: &mut PgConnection, generation: GenerationId) -> s
     .await
 }
 
+/// The pages of a generation that were written once more after a check.
+pub async fn list_revised(conn: &mut PgConnection, generation: GenerationId) -> sqlx::Result<Vec<PageSlug>> {
+    sqlx::query_scalar!(
+        r#"
+        SELECT slug AS "slug: PageSlug" FROM page_jobs
+         WHERE generation_id = $1 AND state = 'done' AND findings IS NOT NULL
+        "#,
+        generation as GenerationId,
+    )
+    .fetch_all(conn)
+    .await
+}
+
 /// Takes back the pages of a generation that nobody works on, when its run ends.
 pub async fn take_back(conn: &mut PgConnection, generation: GenerationId) -> sqlx::Result<()> {
     sqlx::query!(
@@ -366,15 +379,15 @@ pub async fn take_back(conn: &mut PgConnection, generation: GenerationId) -> sql
     Ok(())
 }
 
-/// Decides about pages whose worker is gone: they wait again, alone from the second death on, and fail at the last. Also
-/// puts back admitted pages without a task. Gives the number of both.
+/// Decides about pages whose worker is gone: they wait again, alone from the second death on, and fail at the last. The row
+/// still names the worker then, so that its death is not counted against the run as well ([`super::recovery`]). Also puts back admitted pages without a task. Gives the number of both.
 pub async fn reap(conn: &mut PgConnection) -> sqlx::Result<u64> {
     let dead = sqlx::query!(
         r#"
         UPDATE page_jobs
            SET state = CASE WHEN deaths + 1 >= $1 THEN 'failed' ELSE 'waiting' END,
                failure = CASE WHEN deaths + 1 >= $1 THEN 'the worker died ' || (deaths + 1) || ' times at it' END,
-               deaths = deaths + 1, worker = NULL, lease_until = NULL, due_at = now()
+               deaths = deaths + 1, lease_until = NULL, due_at = now()
          WHERE state = 'running' AND lease_until < now()
         "#,
         MAX_DEATHS,
@@ -432,4 +445,28 @@ pub async fn next_due(conn: &mut PgConnection) -> sqlx::Result<Option<f64>> {
     )
     .fetch_one(conn)
     .await
+}
+
+/// AI slots of all workers that live: more pages than that need not be admitted.
+pub async fn count_slots(conn: &mut PgConnection) -> sqlx::Result<i64> {
+    sqlx::query_scalar!(
+        r#"SELECT COALESCE(sum(ai_slots), 0) AS "slots!" FROM workers WHERE last_seen > now() - interval '30 seconds'"#
+    )
+    .fetch_one(conn)
+    .await
+}
+
+/// Says that a worker lives and how many AI slots it has.
+pub async fn report_slots(conn: &mut PgConnection, worker: &str, ai_slots: i32) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"
+        INSERT INTO workers (name, ai_slots) VALUES ($1, $2)
+        ON CONFLICT (name) DO UPDATE SET last_seen = now(), ai_slots = EXCLUDED.ai_slots
+        "#,
+        worker,
+        ai_slots,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
