@@ -24,6 +24,11 @@ impl DataDir {
         Ok(Self(path))
     }
 
+    /// The folder as it is, made or not.
+    pub(crate) fn of(path: PathBuf) -> Self {
+        Self(path)
+    }
+
     /// The folder itself.
     pub(crate) fn path(&self) -> &Path {
         &self.0

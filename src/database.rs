@@ -46,6 +46,32 @@ impl Database {
         Ok(database)
     }
 
+    /// Opens what is there, to look at it only: nothing is made and the schema stays as it is. `None` when there is nothing
+    /// that this version could read.
+    pub(crate) async fn look(settings: &DatabaseSettings, data_dir: &Path) -> anyhow::Result<Option<Self>> {
+        let database = match settings.url() {
+            Some(url) => Self { url: url.to_owned(), embedded: None },
+            None if data_dir.join("pg/PG_VERSION").is_file() => {
+                let embedded = EmbeddedPostgres::start(data_dir).await?;
+                Self { url: embedded.url().to_owned(), embedded: Some(embedded) }
+            }
+            None => return Ok(None),
+        };
+        let missing = async {
+            let pool = database.wait_for_answer().await?;
+            let missing = db::count_missing_migrations(&mut *pool.acquire().await?).await?;
+            pool.close().await;
+            anyhow::Ok(missing)
+        };
+        match missing.await {
+            Ok(0) => Ok(Some(database)),
+            outcome => {
+                database.stop().await;
+                outcome.map(|_| None)
+            }
+        }
+    }
+
     /// Opens a pool of at most so many connections.
     pub(crate) async fn connect(&self, max_connections: u32) -> anyhow::Result<PgPool> {
         db::connect(&self.url, max_connections).await.context("the database does not answer")

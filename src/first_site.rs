@@ -11,11 +11,11 @@ use shared::{
     },
     events::{Heard, Listening},
     ids::GenerationId,
-    jobs,
+    jobs::{self, Started},
     names::{BranchName, PageSlug, ProjectName},
-    settings::WriterSettings,
     source::RepoSource,
     variant::{Status, VariantKey},
+    writer_defaults::WriterDefaults,
 };
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
@@ -41,7 +41,7 @@ impl Wanted {
     pub(crate) fn parse(
         repository: &str,
         branch: Option<BranchName>,
-        writers: &WriterSettings,
+        writers: &WriterDefaults,
     ) -> anyhow::Result<Self> {
         let folder = Path::new(repository);
         let source = if folder.is_dir() {
@@ -62,8 +62,8 @@ impl Wanted {
             owner: OWNER.to_owned(),
             name: project_name(&source)?,
             branch,
-            provider: writers.ai_provider,
-            model: writers.ai_model.clone(),
+            provider: writers.provider,
+            model: writers.model.clone().context("there is no default model, name one with --model or AI_MODEL")?,
         };
         Ok(Self { key, source })
     }
@@ -72,21 +72,25 @@ impl Wanted {
     pub(crate) async fn start(
         &self,
         pool: &PgPool,
-        writers: &WriterSettings,
+        writers: &WriterDefaults,
         force: bool,
     ) -> anyhow::Result<GenerationId> {
         let request = NewGeneration {
             requested_by: OWNER.to_owned(),
             force,
+            replace: false,
             repo_type: None,
-            call_timeout_minutes: i32::try_from(writers.ai_cli_timeout).unwrap_or(i32::MAX),
+            call_timeout_minutes: i32::try_from(writers.call_timeout_minutes).unwrap_or(i32::MAX),
         };
         let mut transaction = pool.begin().await?;
         let started = jobs::start_generation(&mut transaction, &self.key, &self.source, &request).await?;
         transaction.commit().await?;
         match started {
-            Some(id) => Ok(id),
-            None => self.row(pool).await?.generation_id.context("the variant is busy with nothing"),
+            Started::Queued(id) => Ok(id),
+            Started::OtherRepository(first) => {
+                bail!("the site of this name was made from another repository, `{first}`; delete it first")
+            }
+            Started::Busy => self.row(pool).await?.generation_id.context("the variant is busy with nothing"),
         }
     }
 
@@ -135,11 +139,11 @@ impl Wanted {
 pub(crate) async fn make(
     instance: &Instance,
     repository: &str,
-    writers: &WriterSettings,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<String> {
-    let wanted = Wanted::parse(repository, None, writers)?;
-    wanted.start(&instance.pool, writers, false).await?;
+    let writers = db::settings::read_defaults(&mut *instance.pool.acquire().await?).await?;
+    let wanted = Wanted::parse(repository, None, &writers)?;
+    wanted.start(&instance.pool, &writers, false).await?;
     println!("making the site of {} ...", wanted.key.name);
     tokio::select! {
         made = wanted.wait(&instance.pool, &instance.listening, |_| {}) => made.map(|_| wanted.docs_path()),

@@ -3,10 +3,14 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::{Context, bail};
-use api::{ApiParts, ApiState, auth::pepper};
+use api::{
+    ApiParts, ApiState,
+    auth::{pepper, session},
+};
 use shared::{
+    db,
     events::Listening,
-    settings::{ApiSettings, DatabaseSettings, Secret},
+    settings::{ApiSettings, DatabaseSettings, Secret, WriterSettings},
 };
 use sites::store::SiteStore;
 use sqlx::PgPool;
@@ -160,6 +164,8 @@ impl Parts {
         let pepper_file = settings.api.key_pepper_file.clone().unwrap_or_else(|| settings.data_dir.pepper_file());
         let pepper = pepper::load_or_create(&pepper_file, made_here)?;
         pepper::agree(&pool, &pepper).await?;
+        session::end_those_of_an_old_admin_key(&pool, &pepper, &settings.admin_key).await?;
+        save_given_settings(&pool, &settings.work.writers).await?;
         let sandbox = worker::describe_sandbox(settings.work.writers.sandbox).await?;
         let parts = ApiParts {
             pool: pool.clone(),
@@ -167,16 +173,25 @@ impl Parts {
             listening: listening.clone(),
             admin_key: settings.admin_key.clone(),
             secure_cookies: settings.api.secure_cookies,
+            trusted_proxies: settings.api.trusted_proxies.clone(),
             writer: settings.work.writers.clone(),
             repo_host_allowlist: settings.work.git.repo_host_allowlist.clone(),
             docs_are_open: settings.docs_are_open,
             sandbox: Some(Ok(sandbox)),
+            watch_times: api::WatchTimes::default(),
         };
         let api = ApiState::new(parts, pepper)?;
         let work_dir = settings.data_dir.work_dir();
         let worker = worker_config(&settings.work, worker_pool.clone(), listening.clone(), store.clone(), &work_dir);
         Ok(Self { pool, worker_pool, listening, store, api, worker })
     }
+}
+
+/// Stores the settings of writers that the program was started with: they win over what admins had set.
+pub(crate) async fn save_given_settings(pool: &PgPool, writers: &WriterSettings) -> anyhow::Result<()> {
+    let mut transaction = pool.begin().await?;
+    db::settings::save_given(&mut transaction, &writers.given()).await.context("cannot store the settings")?;
+    Ok(transaction.commit().await?)
 }
 
 /// Binds the API's address.

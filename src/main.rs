@@ -1,4 +1,4 @@
-//! The one program: `docmill serve | api | worker | migrate | try`.
+//! The one program: `docmill serve | api | worker | migrate | try | import-docsfy`.
 
 mod commands;
 mod data_dir;
@@ -38,6 +38,8 @@ enum Command {
     Migrate(commands::migrate::MigrateSettings),
     /// Makes the site of one repository and shows it, with nothing to set up
     Try(commands::try_repo::TrySettings),
+    /// Brings over users, grants and sites of docsfy 1.2 to 1.9 from its data folder
+    ImportDocsfy(commands::import_docsfy::ImportSettings),
     /// Parses foreign source from standard input; workers start this, not people
     #[command(hide = true)]
     ParseSource,
@@ -82,8 +84,8 @@ fn wrong_setting(error: &clap::Error) -> Option<String> {
 
 fn start(program: Program) -> anyhow::Result<()> {
     let level = match program.command {
-        // its progress is what people look at
-        Command::Try(_) if program.common.log_level == "info" => "warn",
+        // what it says of its progress is what people look at
+        Command::Try(_) | Command::ImportDocsfy(_) if program.common.log_level == "info" => "warn",
         _ => &program.common.log_level,
     };
     telemetry::start(level)?;
@@ -95,6 +97,7 @@ fn start(program: Program) -> anyhow::Result<()> {
             Command::Worker(settings) => commands::worker::run_worker(settings).await,
             Command::Migrate(settings) => commands::migrate::migrate(settings).await,
             Command::Try(settings) => commands::try_repo::try_repository(settings).await,
+            Command::ImportDocsfy(settings) => commands::import_docsfy::import(settings).await,
             Command::ParseSource => worker::parse_source_child(),
         }
     });

@@ -58,6 +58,7 @@ fn a_library_is_known_to_its_room_only() {
         ("git2", vec!["worker"]),
         ("object_store", vec!["sites"]),
         ("tar", vec!["sites"]),
+        ("rusqlite", vec!["."]),
         ("apalis", vec!["worker"]),
         ("apalis-core", vec!["worker"]),
         ("apalis-postgres", vec!["shared", "worker"]),

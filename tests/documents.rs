@@ -62,9 +62,14 @@ fn declared_settings() -> BTreeMap<String, Setting> {
     let [name, default] =
         [r"\[env: ([A-Z_]+)", r#"\[default: ([^\] "]+)\]"#].map(|pattern| Regex::new(pattern).unwrap());
     let mut settings = BTreeMap::new();
-    for command in
-        [&["--help"][..], &["serve", "--help"], &["api", "--help"], &["worker", "--help"], &["try", "--help"]]
-    {
+    for command in [
+        &["--help"][..],
+        &["serve", "--help"],
+        &["api", "--help"],
+        &["worker", "--help"],
+        &["try", "--help"],
+        &["import-docsfy", "--help"],
+    ] {
         let mut program = Command::new(env!("CARGO_BIN_EXE_docmill"));
         let output = program.args(command).env_clear().current_dir(&folder).output().unwrap();
         assert!(output.status.success());

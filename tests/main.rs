@@ -12,3 +12,5 @@ mod jobs;
 mod pipeline;
 mod crash;
 mod program;
+mod import;
+mod contract;

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
 use http::{Uri, request::Parts};
+use serde::Deserialize;
 use shared::{
     db::{self, aborts::ActiveGeneration, variants::VariantRow},
     names::{BranchName, ModelId, ProjectName},
@@ -29,6 +30,36 @@ impl<S: Sync> FromRequestParts<S> for OwnerQuery {
 pub(crate) fn query_value(uri: &Uri, name: &str) -> Option<String> {
     let pairs = url::form_urlencoded::parse(uri.query()?.as_bytes());
     pairs.filter(|(key, _)| key == name).last().map(|(_, value)| value.into_owned())
+}
+
+/// The query of the routes of one variant, for their description; [`OwnerQuery`] reads it.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes what `OwnerQuery` reads")]
+pub(crate) struct OwnerParams {
+    /// Whose variant; only admins are heard. The empty text means rows without an owner.
+    owner: Option<String>,
+}
+
+/// The path of one variant, as it was spelled.
+#[derive(Debug, Clone, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct VariantParams {
+    /// Project name.
+    pub(crate) name: String,
+    /// Branch or tag; `/` is written `~2F`.
+    branch: String,
+    /// Who writes.
+    provider: String,
+    /// With which model.
+    model: String,
+}
+
+impl VariantParams {
+    /// The variant that is named; `missing` is said when nobody can have it.
+    pub(crate) fn parse(&self, missing: &str) -> Result<VariantPath, ApiError> {
+        VariantPath::parse(&self.name, &self.branch, &self.provider, &self.model, missing)
+    }
 }
 
 /// What the paths of a variant name.

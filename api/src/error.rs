@@ -4,6 +4,8 @@
 //! here, once, and answered with a fixed text. A database that does not answer is 503 with `Retry-After`: the request was
 //! fine and may be sent again.
 
+use std::{sync::Arc, time::Duration};
+
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -22,6 +24,8 @@ pub(crate) enum ApiError {
     Refused(StatusCode, String),
     /// 422: the body does not fit.
     Validation(Vec<ValidationProblem>),
+    /// 429: too many wrong keys; how long to wait.
+    TooManyTries(Duration),
     /// 503: try again.
     Unavailable(anyhow::Error),
     /// 500: our fault.
@@ -55,6 +59,12 @@ pub(crate) fn refusal(status: StatusCode, detail: impl Into<String>) -> Response
     (status, Json(ErrorResponse { detail: detail.into() })).into_response()
 }
 
+/// Seconds to wait as `Retry-After` says them, and the sentence that goes with it.
+pub(crate) fn when_to_try_again(wait: Duration) -> (u64, String) {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    (seconds, format!("Too many tries. Try again in {seconds} seconds."))
+}
+
 /// 503 for a caller who may come back.
 pub(crate) fn try_again(detail: &str) -> Response {
     let mut response = refusal(StatusCode::SERVICE_UNAVAILABLE, detail);
@@ -68,6 +78,12 @@ impl IntoResponse for ApiError {
             Self::Refused(status, detail) => refusal(status, detail),
             Self::Validation(detail) => {
                 (StatusCode::UNPROCESSABLE_ENTITY, Json(ValidationErrorResponse { detail })).into_response()
+            }
+            Self::TooManyTries(wait) => {
+                let (seconds, detail) = when_to_try_again(wait);
+                let mut response = refusal(StatusCode::TOO_MANY_REQUESTS, detail);
+                response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+                response
             }
             Self::Unavailable(error) => {
                 tracing::warn!(error = format!("{error:#}"), "answered 503");
@@ -87,6 +103,13 @@ impl From<sqlx::Error> for ApiError {
     }
 }
 
+/// A failure that several callers share.
+impl From<Arc<sqlx::Error>> for ApiError {
+    fn from(error: Arc<sqlx::Error>) -> Self {
+        if is_passing(&error) { Self::Unavailable(error.into()) } else { Self::Internal(error.into()) }
+    }
+}
+
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         Self::Internal(error.into())
@@ -100,8 +123,9 @@ fn is_passing(error: &sqlx::Error) -> bool {
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
         sqlx::Error::Database(error) => {
             let code = error.code().unwrap_or_default();
-            // classes: connection, resources, operator intervention (a statement timeout too); 55P03: a lock timeout
-            ["08", "53", "57"].iter().any(|class| code.starts_with(class)) || code == "55P03"
+            // classes: connection, rollback (a deadlock), resources, operator intervention (a statement timeout too); 55P03:
+            // a lock timeout
+            ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class)) || code == "55P03"
         }
         _ => false,
     }

@@ -13,6 +13,9 @@ mod body;
 mod access;
 mod brief_cache;
 mod served;
+mod deleted_sites;
+mod views;
+mod watch;
 mod routes;
 mod openapi;
 
@@ -20,11 +23,12 @@ pub use auth::login_link;
 pub use openapi::document;
 pub use server::serve;
 pub use state::{ApiParts, ApiState};
+pub use watch::WatchTimes;
 
 /// Everything that is answered, ready to be served.
 pub fn router(state: &ApiState) -> axum::Router {
     let (routes, document) = routes::all().split_for_parts();
-    let routes = routes.merge(openapi::routes(&document));
+    let routes = routes.merge(openapi::routes(&openapi::completed(document)));
     let routes = routes::with_fallbacks(routes).with_state(state.clone());
     middleware::wrap(routes, state)
 }

@@ -13,6 +13,8 @@ use utoipa::{
 
 use crate::{routes, state::ApiState};
 
+mod common;
+
 #[derive(OpenApi)]
 #[openapi(
     info(title = "docmill", description = "Turns Git repositories into documentation sites."),
@@ -22,6 +24,7 @@ use crate::{routes, state::ApiState};
     tags(
         (name = "projects", description = "Variants: what exists and in which state"),
         (name = "generations", description = "Asking for a site, and for the end of the work on it"),
+        (name = "events", description = "What happens, as server-sent events"),
         (name = "sites", description = "Reading and downloading sites"),
         (name = "users", description = "Users and whom projects are shared with, for admins"),
         (name = "auth", description = "Sessions of browsers"),
@@ -34,7 +37,10 @@ struct Doors;
 
 impl Modify for Doors {
     fn modify(&self, document: &mut Document) {
-        let key = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("The admin key.")).build();
+        let key = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("The key of a user, or the admin key."))
+            .build();
         let session = ApiKey::Cookie(ApiKeyValue::with_description("docsfy_session", "Set by logging in."));
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("key", SecurityScheme::Http(key));
@@ -49,7 +55,13 @@ pub(crate) fn description() -> Document {
 
 /// The whole description.
 pub fn document() -> Document {
-    routes::all().into_openapi()
+    completed(routes::all().into_openapi())
+}
+
+/// The description with what all operations have in common.
+pub(crate) fn completed(mut document: Document) -> Document {
+    common::complete(&mut document);
+    document
 }
 
 /// Serves the description.

@@ -4,7 +4,7 @@ use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Durati
 
 use anyhow::Context;
 use axum::Router;
-use hyper::server::conn::http1;
+use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
@@ -14,8 +14,9 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::util::MapRequest;
 
-use crate::{router, stall::CutOffWhenStalled, state::ApiState};
+use crate::{auth::client::Peer, router, stall::CutOffWhenStalled, state::ApiState};
 
 /// Connections that are open at the same time; more wait in the system's queue.
 const MAX_CONNECTIONS: usize = 2048;
@@ -50,8 +51,12 @@ pub async fn serve(listener: TcpListener, state: ApiState, shutdown: Cancellatio
         }
     }
     drop(listener);
+    // these would go on for ever
+    state.closing().cancel();
     open.close();
-    if tokio::time::timeout(LAST_REQUESTS_TIME, open.wait()).await.is_err() {
+    state.open_sockets().close();
+    let ended = async { tokio::join!(open.wait(), state.open_sockets().wait()) };
+    if tokio::time::timeout(LAST_REQUESTS_TIME, ended).await.is_err() {
         tracing::warn!(limit_s = LAST_REQUESTS_TIME.as_secs(), "some requests did not finish in time");
     }
     Ok(())
@@ -74,6 +79,10 @@ async fn answer(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "cannot set TCP_NODELAY");
     }
+    let routes = MapRequest::new(routes, move |mut request: http::Request<Incoming>| {
+        request.extensions_mut().insert(Peer(peer.ip()));
+        request
+    });
     let mut connection = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())

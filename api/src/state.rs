@@ -5,23 +5,32 @@ use std::sync::Arc;
 use shared::{
     db,
     events::{ACCESS_CHANNEL, Heard, Listening},
-    settings::{HostAllowlist, InvalidSetting, Secret, WriterSettings},
+    settings::{HostAllowlist, InvalidSetting, Secret, TrustedProxies, WriterSettings},
 };
 use sites::{read::SiteReader, store::SiteStore};
 use sqlx::PgPool;
 use tokio::sync::broadcast::error::RecvError;
-use tokio_util::task::AbortOnDropHandle;
+use tokio_util::{
+    sync::CancellationToken,
+    task::{AbortOnDropHandle, TaskTracker},
+};
 
 use crate::{
     auth::{self, Caller, Proof, keys::KeyBook, pepper::Pepper},
     brief_cache::BriefCache,
     served::{self, ServedSites},
+    views::Views,
+    watch::{WatchTimes, hub::Hub, places::Places},
 };
 
 /// Readers of docs who are remembered.
 const REMEMBERED_CALLERS: usize = 10_000;
 /// Memory for files of sites, in bytes.
 const SITE_MEMORY_BYTES: u64 = 64 << 20;
+/// Open sockets of a process, and of one user.
+const SOCKETS: (usize, usize) = (2_000, 20);
+/// Streams of events of a process, and of one user. Each holds a connection of the server.
+const STREAMS: (usize, usize) = (1_000, 20);
 
 /// What a process gives its API.
 #[derive(Debug, Clone)]
@@ -36,6 +45,8 @@ pub struct ApiParts {
     pub admin_key: Secret,
     /// Whether cookies carry the `Secure` attribute.
     pub secure_cookies: bool,
+    /// Proxies that are believed when they say for whom they forward a request.
+    pub trusted_proxies: TrustedProxies,
     /// Defaults of requests.
     pub writer: WriterSettings,
     /// Hosts that may be cloned from although private.
@@ -45,6 +56,8 @@ pub struct ApiParts {
     pub docs_are_open: bool,
     /// How writers are kept from the rest of this machine, for `/ready`: a note, or what is missing.
     pub sandbox: Option<Result<String, String>>,
+    /// How often those who watch are looked after.
+    pub watch_times: WatchTimes,
 }
 
 /// Readers of docs by what they prove themselves with.
@@ -60,6 +73,12 @@ struct Inner {
     reader: SiteReader,
     callers: Arc<Callers>,
     served: Arc<ServedSites>,
+    views: Views,
+    hub: Hub,
+    sockets: Arc<Places>,
+    streams: Arc<Places>,
+    closing: CancellationToken,
+    open_sockets: TaskTracker,
     _forgetting: AbortOnDropHandle<()>,
 }
 
@@ -74,6 +93,12 @@ impl ApiState {
             reader: SiteReader::new(parts.sites.clone(), SITE_MEMORY_BYTES),
             callers,
             served,
+            views: Views::new(parts.pool.clone()),
+            hub: Hub::start(parts.pool.clone(), &parts.listening),
+            sockets: Places::new(SOCKETS.0, SOCKETS.1),
+            streams: Places::new(STREAMS.0, STREAMS.1),
+            closing: CancellationToken::new(),
+            open_sockets: TaskTracker::new(),
             _forgetting: AbortOnDropHandle::new(forgetting),
             parts,
         })))
@@ -107,6 +132,10 @@ impl ApiState {
         self.0.parts.secure_cookies
     }
 
+    pub(crate) fn trusted_proxies(&self) -> &TrustedProxies {
+        &self.0.parts.trusted_proxies
+    }
+
     pub(crate) fn docs_are_open(&self) -> bool {
         self.0.parts.docs_are_open
     }
@@ -121,6 +150,40 @@ impl ApiState {
 
     pub(crate) fn callers(&self) -> &Callers {
         &self.0.callers
+    }
+
+    /// What callers see of everything.
+    pub(crate) fn views(&self) -> &Views {
+        &self.0.views
+    }
+
+    /// Hands out what happens.
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.0.hub
+    }
+
+    pub(crate) fn watch_times(&self) -> &WatchTimes {
+        &self.0.parts.watch_times
+    }
+
+    /// Places for sockets.
+    pub(crate) fn sockets(&self) -> &Arc<Places> {
+        &self.0.sockets
+    }
+
+    /// Places for streams of events.
+    pub(crate) fn streams(&self) -> &Arc<Places> {
+        &self.0.streams
+    }
+
+    /// Cancelled when the server ends: whoever watches is let go at once.
+    pub(crate) fn closing(&self) -> &CancellationToken {
+        &self.0.closing
+    }
+
+    /// The tasks behind sockets, which outlive the connections of the server.
+    pub(crate) fn open_sockets(&self) -> &TaskTracker {
+        &self.0.open_sockets
     }
 
     pub(crate) fn served(&self) -> &ServedSites {

@@ -9,7 +9,7 @@ use sqlx::{PgConnection, PgPool, postgres::PgListener};
 use tokio::sync::broadcast;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::{db, generation::State, ids::GenerationId, stage::Stage};
+use crate::{db, generation::State, ids::GenerationId, stage::Stage, wire::to_the_second};
 
 /// The channel on which running generations are told to stop; the payload is the generation's id.
 pub const CANCEL_CHANNEL: &str = "docmill_cancel";
@@ -22,17 +22,33 @@ pub const ACCESS_CHANNEL: &str = "docmill_access";
 /// generation's id.
 pub const PAGES_CHANNEL: &str = "docmill_pages";
 
+/// The channel between workers and those who want to know what they can run; the payload is [`LOOK`] or [`LOOKED`].
+pub const WORKERS_CHANNEL: &str = "docmill_workers";
+
+/// Asks every worker to look again which providers it can run.
+pub const LOOK: &str = "look";
+
+/// A worker has looked.
+pub const LOOKED: &str = "looked";
+
 /// Notifications that are kept for a slow receiver; beyond that it is told that it lagged and looks for itself.
 const BACKLOG: usize = 1024;
 
-/// A stage began.
+/// A stage began. The one in which pages are written carries the plan, which is known by then.
 pub async fn emit_stage(
     conn: &mut PgConnection,
     variant: i64,
     generation: GenerationId,
     stage: Stage,
 ) -> sqlx::Result<i64> {
-    db::events::insert(conn, variant, generation, "progress", &json!({ "current_stage": stage })).await
+    let mut body = json!({ "current_stage": stage });
+    if stage == Stage::GeneratingPages
+        && let Some((plan, page_count)) = db::events::find_plan(conn, variant).await?
+    {
+        body["plan_json"] = Value::from(plan);
+        body["page_count"] = Value::from(page_count);
+    }
+    db::events::insert(conn, variant, generation, "progress", &body).await
 }
 
 /// Progress within a stage: how many pages are written, and which one came last.
@@ -61,7 +77,8 @@ pub struct PageProgress<'a> {
     pub page: Option<&'a str>,
 }
 
-/// The generation ended, or was queued again.
+/// The generation ended, or was queued. Call it after the rows were changed: the end of one that is ready is told with its
+/// pages, commit, time and duration.
 pub async fn emit_state(
     conn: &mut PgConnection,
     variant: i64,
@@ -72,6 +89,15 @@ pub async fn emit_state(
     let mut body = json!({ "status": state });
     if let Some(message) = message {
         body["error_message"] = Value::from(message);
+    }
+    if state == State::Ready
+        && let Some(end) = db::events::find_end(conn, variant, generation).await?
+    {
+        body["page_count"] = Value::from(end.page_count);
+        body["last_generated"] = Value::from(end.last_generated.map(to_the_second));
+        body["last_commit_sha"] = Value::from(end.last_commit_sha);
+        let duration = end.started_at.zip(end.finished_at).map(|(from, to)| (to - from).num_seconds());
+        body["generation_duration"] = Value::from(duration);
     }
     db::events::insert(conn, variant, generation, "status_change", &body).await
 }
@@ -157,9 +183,8 @@ impl Listening {
 
 async fn open(pool: &PgPool) -> sqlx::Result<PgListener> {
     let mut listener = PgListener::connect_with(pool).await?;
-    listener
-        .listen_all([db::events::CHANNEL, CANCEL_CHANNEL, ACCESS_CHANNEL, PAGES_CHANNEL, db::queue::TASK_CHANNEL])
-        .await?;
+    let ours = [db::events::CHANNEL, CANCEL_CHANNEL, ACCESS_CHANNEL, WORKERS_CHANNEL, PAGES_CHANNEL];
+    listener.listen_all(ours.into_iter().chain([db::queue::TASK_CHANNEL])).await?;
     Ok(listener)
 }
 

@@ -19,5 +19,6 @@ pub mod jobs;
 pub mod db;
 pub mod events;
 pub mod settings;
+pub mod writer_defaults;
 pub mod telemetry;
 pub mod os;

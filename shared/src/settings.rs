@@ -93,28 +93,54 @@ pub struct ApiSettings {
     /// File with the secret under which keys and sessions are stored; `serve` and `try` make one in `DATA_DIR`
     #[arg(long, env = "KEY_PEPPER_FILE", value_name = "FILE")]
     pub key_pepper_file: Option<PathBuf>,
+
+    /// Addresses or networks (CIDR), separated by commas, of proxies whose `X-Forwarded-For` and `X-Forwarded-Host` count
+    #[arg(long, env = "TRUSTED_PROXIES", default_value = "", value_name = "LIST")]
+    pub trusted_proxies: TrustedProxies,
 }
 
-/// Who writes and how much at once.
+/// Proxies that are believed when they say for whom they forward a request.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TrustedProxies(Vec<IpNet>);
+
+impl TrustedProxies {
+    /// Whether this address is one of a trusted proxy.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|network| network.contains(&address))
+    }
+}
+
+impl FromStr for TrustedProxies {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+        let parse = |entry: &str| {
+            let network = entry.parse::<IpNet>().or_else(|_| entry.parse::<IpAddr>().map(IpNet::from));
+            network.map_err(|_| format!("`{entry}` is neither an address nor a network such as 10.0.0.0/8"))
+        };
+        entries.map(parse).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// Who writes and how much at once. What is given here is stored at the start of the program, where admins can change it
+/// until the next one: see [`WriterDefaults`](crate::writer_defaults::WriterDefaults).
 #[derive(Debug, Clone, Args)]
 pub struct WriterSettings {
-    /// Provider of a request that names none
-    #[arg(long, env = "AI_PROVIDER", default_value = "builtin")]
-    pub ai_provider: Provider,
+    /// Provider of a request that names none [default: builtin]
+    #[arg(long, env = "AI_PROVIDER")]
+    pub ai_provider: Option<Provider>,
 
-    /// Model of a request that names none
-    #[arg(long, env = "AI_MODEL", default_value = "extract")]
-    pub ai_model: ModelId,
+    /// Model of a request that names none [default: extract]
+    #[arg(long, env = "AI_MODEL")]
+    pub ai_model: Option<ModelId>,
 
-    /// Minutes one call of an AI command line may take
-    #[arg(long, env = "AI_CLI_TIMEOUT", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=1440),
-          value_name = "MINUTES")]
-    pub ai_cli_timeout: u32,
+    /// Minutes one call of an AI command line may take [default: 60]
+    #[arg(long, env = "AI_CLI_TIMEOUT", value_parser = clap::value_parser!(u32).range(1..=1440), value_name = "MINUTES")]
+    pub ai_cli_timeout: Option<u32>,
 
-    /// Pages of one generation that are written at the same time
-    #[arg(long, env = "MAX_CONCURRENT_PAGES", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100),
-          value_name = "COUNT")]
-    pub max_concurrent_pages: u32,
+    /// Pages of one generation that are written at the same time [default: 10]
+    #[arg(long, env = "MAX_CONCURRENT_PAGES", value_parser = clap::value_parser!(u32).range(1..=100), value_name = "COUNT")]
+    pub max_concurrent_pages: Option<u32>,
 
     /// How AI command lines are kept from the rest of this machine
     #[arg(long, env = "SANDBOX", default_value = "auto")]
@@ -320,6 +346,16 @@ mod tests {
         assert!(list.allows("x", "127.0.0.1".parse().unwrap()));
         assert!(!list.allows("x", "10.2.2.3".parse().unwrap()));
         assert!("a b".parse::<HostAllowlist>().is_err());
+    }
+
+    #[test]
+    fn trusted_proxies_are_addresses_and_networks() {
+        let proxies: TrustedProxies = " 127.0.0.1,10.1.0.0/16, ::1 ,".parse().unwrap();
+        for (address, trusted) in [("127.0.0.1", true), ("10.1.2.3", true), ("::1", true), ("10.2.0.1", false)] {
+            assert_eq!(proxies.contains(address.parse().unwrap()), trusted, "{address}");
+        }
+        assert_eq!("".parse(), Ok(TrustedProxies::default()));
+        assert!("proxy.lan".parse::<TrustedProxies>().is_err());
     }
 
     #[test]

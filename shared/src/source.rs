@@ -81,6 +81,22 @@ impl RepoSource {
         if text.starts_with('/') { Self::parse_local_path(text) } else { Self::parse_url(text) }
     }
 
+    /// What tells repositories apart, however they are spelled: host and path of an address, the same for https, http and
+    /// ssh and with or without `.git`; the real folder of a local path. Looks at the file system for the latter, so it
+    /// may block.
+    pub fn identity(&self) -> String {
+        match self {
+            Self::Url(url) => {
+                let path = url.path.strip_suffix(".git").unwrap_or(&url.path);
+                // servers of one host may listen on several ports; the one for ssh says nothing about the one for https
+                let port = url.port.filter(|_| url.protocol != Protocol::Ssh);
+                let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+                format!("{}{port}/{path}", url.bracketed_host())
+            }
+            Self::LocalPath(path) => path.canonicalize().unwrap_or_else(|_| path.clone()).display().to_string(),
+        }
+    }
+
     /// The project's name: the last part of the path without one `.git`.
     pub fn project_name(&self) -> Result<ProjectName, InvalidSource> {
         let last = match self {
@@ -152,5 +168,49 @@ impl fmt::Display for RepoUrl {
             Some(port) => write!(f, "{scheme}://{user}{host}:{port}/{}", self.path),
             None => write!(f, "{scheme}://{user}{host}/{}", self.path),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(text: &str) -> String {
+        RepoSource::parse_url(text).unwrap().identity()
+    }
+
+    #[test]
+    fn one_repository_has_one_identity_however_it_is_spelled() {
+        for text in [
+            "https://github.com/acme/demo",
+            "https://GITHUB.com/acme/demo.git/",
+            "https://github.com:443/acme/demo",
+            "http://github.com/acme/demo",
+            "git@github.com:acme/demo.git",
+            "ssh://git@GitHub.com:2222/acme/demo",
+        ] {
+            assert_eq!(identity(text), "github.com/acme/demo", "{text}");
+        }
+        for other in [
+            "https://github.com/evil/demo",
+            "https://gitlab.com/acme/demo",
+            "https://github.com/acme/sub/demo",
+            "https://github.com:8443/acme/demo",
+            "https://github.com/acme/demo.git.git",
+        ] {
+            assert_ne!(identity(other), "github.com/acme/demo", "{other}");
+        }
+    }
+
+    #[test]
+    fn a_local_path_is_the_folder_that_it_leads_to() {
+        let folder = std::env::temp_dir().join(format!("docmill-identity-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("real/demo")).unwrap();
+        std::os::unix::fs::symlink(folder.join("real"), folder.join("link")).unwrap();
+        let of = |path: &str| RepoSource::LocalPath(folder.join(path)).identity();
+        let (real, link, other) = (of("real/demo"), of("link/demo"), of("other/demo"));
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(real, link);
+        assert_ne!(real, other);
     }
 }

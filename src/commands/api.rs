@@ -1,7 +1,10 @@
 //! `docmill api`: answers from what is stored; as many of them as wanted.
 
 use anyhow::{Context, bail};
-use api::{ApiParts, ApiState, auth::pepper};
+use api::{
+    ApiParts, ApiState,
+    auth::{pepper, session},
+};
 use clap::Args;
 use shared::{
     events::Listening,
@@ -11,7 +14,7 @@ use sites::store::SiteStore;
 
 use crate::{
     database::Database,
-    instance::{API_CONNECTIONS, bind, close},
+    instance::{API_CONNECTIONS, bind, close, save_given_settings},
     signals,
 };
 
@@ -50,17 +53,21 @@ pub(crate) async fn run_api(settings: ApiOnlySettings) -> anyhow::Result<()> {
     };
     let pool = database.connect(API_CONNECTIONS).await?;
     pepper::agree(&pool, &pepper).await?;
+    session::end_those_of_an_old_admin_key(&pool, &pepper, &admin_key).await?;
+    save_given_settings(&pool, &settings.writers).await?;
     let parts = ApiParts {
         pool: pool.clone(),
         sites: SiteStore::local(&settings.data.sites_dir()?)?,
         listening: Listening::start(&pool).await.context("cannot listen to the database")?,
         admin_key,
         secure_cookies: settings.api.secure_cookies,
+        trusted_proxies: settings.api.trusted_proxies,
         writer: settings.writers,
         repo_host_allowlist: settings.git.repo_host_allowlist,
         docs_are_open: false,
         // workers know; none runs here
         sandbox: None,
+        watch_times: api::WatchTimes::default(),
     };
     let state = ApiState::new(parts, pepper)?;
     println!("docmill listens on http://{}", listener.local_addr()?);

@@ -5,3 +5,4 @@ pub(crate) mod api;
 pub(crate) mod worker;
 pub(crate) mod migrate;
 pub(crate) mod try_repo;
+pub(crate) mod import_docsfy;

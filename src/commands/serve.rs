@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::Context;
 use clap::Args;
-use shared::settings::{ApiSettings, DataSettings, DatabaseSettings, Secret, WriterSettings, check_admin_key};
+use shared::settings::{ApiSettings, DataSettings, DatabaseSettings, Secret, check_admin_key};
 use tokio_util::sync::CancellationToken;
 
 use super::worker::WorkSettings;
@@ -42,7 +42,6 @@ pub(crate) async fn serve(settings: ServeSettings) -> anyhow::Result<()> {
     settings.work.check()?;
     let data_dir = DataDir::open(settings.data.data_dir()?)?;
     let (admin_key, is_new) = admin_key(&settings.api, &data_dir)?;
-    let writers = settings.work.writers.clone();
     let asked = Asked { first_site: settings.first_site, login_link: settings.login_link };
     let instance = Instance::start(InstanceSettings {
         sites_dir: settings.data.sites_dir()?,
@@ -55,7 +54,7 @@ pub(crate) async fn serve(settings: ServeSettings) -> anyhow::Result<()> {
     })
     .await?;
     let new_key = is_new.then_some(&admin_key);
-    let welcomed = welcome(&instance, new_key, &asked, &writers, &shutdown).await;
+    let welcomed = welcome(&instance, new_key, &asked, &shutdown).await;
     if welcomed.is_err() {
         // what was started is stopped in order, whatever happened
         shutdown.cancel();
@@ -74,7 +73,6 @@ async fn welcome(
     instance: &Instance,
     new_key: Option<&Secret>,
     asked: &Asked,
-    writers: &WriterSettings,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<()> {
     if let Some(key) = new_key {
@@ -82,7 +80,7 @@ async fn welcome(
     }
     say(&format!("docmill listens on {}", instance.base_url()))?;
     if let Some(repository) = &asked.first_site {
-        match first_site::make(instance, repository, writers, shutdown).await {
+        match first_site::make(instance, repository, shutdown).await {
             Ok(path) => print_link(instance, &path).await?,
             Err(error) => tracing::error!(error = format!("{error:#}"), "the first site could not be made"),
         }

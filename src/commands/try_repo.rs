@@ -7,7 +7,8 @@ use clap::Args;
 use shared::{
     names::{BranchName, ModelId},
     provider::Provider,
-    settings::{ApiSettings, DataSettings, DatabaseSettings, Secret},
+    settings::{ApiSettings, DataSettings, DatabaseSettings, Secret, TrustedProxies},
+    writer_defaults::WriterDefaults,
 };
 
 use super::worker::WorkSettings;
@@ -53,19 +54,15 @@ pub(crate) async fn try_repository(settings: TrySettings) -> anyhow::Result<()> 
     let shutdown = signals::shutdown_token()?;
     let mut work = settings.work;
     if let Some(provider) = settings.provider {
-        work.writers.ai_provider = provider;
+        work.writers.ai_provider = Some(provider);
+        work.writers.ai_model = None;
     }
-    match settings.model {
-        Some(model) => work.writers.ai_model = model,
-        None if work.writers.ai_provider == Provider::Builtin => {
-            work.writers.ai_model = shared::provider::BUILTIN_MODEL.parse()?;
-        }
-        None if settings.provider.is_some() => anyhow::bail!("--provider needs --model"),
-        None => {}
+    if settings.model.is_some() {
+        work.writers.ai_model = settings.model;
     }
     work.check()?;
-    let wanted = Wanted::parse(&settings.repo, settings.branch, &work.writers)?;
-    let writers = work.writers.clone();
+    let writers = work.writers.defaults();
+    let wanted = Wanted::parse(&settings.repo, settings.branch, &writers)?;
     // a folder of its own, so that it never meets the database of a `serve`
     let data_dir = DataDir::open(settings.data.data_dir()?.join("try"))?;
     let instance = Instance::start(InstanceSettings {
@@ -77,6 +74,7 @@ pub(crate) async fn try_repository(settings: TrySettings) -> anyhow::Result<()> 
             admin_key: None,
             secure_cookies: false,
             key_pepper_file: None,
+            trusted_proxies: TrustedProxies::default(),
         },
         // nobody needs to know it
         admin_key: Secret::new(random_text(32)),
@@ -110,11 +108,7 @@ pub(crate) async fn try_repository(settings: TrySettings) -> anyhow::Result<()> 
     instance.run_until(shutdown).await
 }
 
-async fn make(
-    instance: &Instance,
-    wanted: &Wanted,
-    writers: &shared::settings::WriterSettings,
-) -> anyhow::Result<PathBuf> {
+async fn make(instance: &Instance, wanted: &Wanted, writers: &WriterDefaults) -> anyhow::Result<PathBuf> {
     // the same commit again means that somebody wants to see what this version of docmill makes of it
     wanted.start(&instance.pool, writers, true).await?;
     let mut progress = Progress::start(&wanted.key.name);

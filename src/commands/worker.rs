@@ -77,11 +77,12 @@ impl WorkSettings {
     /// Checks what the types alone cannot.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         self.git.check()?;
-        if self.writers.ai_provider == Provider::Builtin && self.writers.ai_model.as_str() != BUILTIN_MODEL {
-            bail!(
-                "AI_MODEL `{}` does not fit AI_PROVIDER `builtin`, whose only model is `{BUILTIN_MODEL}`",
-                self.writers.ai_model
-            );
+        let provider = self.writers.ai_provider.unwrap_or(Provider::Builtin);
+        if let Some(model) = &self.writers.ai_model
+            && provider == Provider::Builtin
+            && model.as_str() != BUILTIN_MODEL
+        {
+            bail!("AI_MODEL `{model}` does not fit AI_PROVIDER `builtin`, whose only model is `{BUILTIN_MODEL}`");
         }
         Ok(())
     }
@@ -99,6 +100,7 @@ pub(crate) async fn run_worker(settings: WorkerOnlySettings) -> anyhow::Result<(
         () = shutdown.cancelled() => return Ok(()),
     };
     let pool = database.connect(WORKER_CONNECTIONS).await?;
+    instance::save_given_settings(&pool, &settings.work.writers).await?;
     let listening = Listening::start(&pool).await.context("cannot listen to the database")?;
     let store = SiteStore::local(&sites_dir)?;
     let config = worker_config(&settings.work, pool.clone(), listening, store, &data_dir.work_dir());

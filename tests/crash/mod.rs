@@ -4,6 +4,7 @@ mod killed;
 mod ended;
 mod pages;
 mod database;
+mod taking_over;
 
 use std::path::PathBuf;
 

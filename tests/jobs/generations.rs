@@ -10,7 +10,7 @@ use shared::{
     },
     generation::State,
     ids::GenerationId,
-    jobs::start_generation,
+    jobs::{Started, start_generation},
     provider::Provider,
     source::RepoSource,
     stage::Stage,
@@ -18,7 +18,7 @@ use shared::{
 };
 use sqlx::{PgConnection, PgPool};
 
-use crate::support::database::fresh_database;
+use crate::support::{database::fresh_database, world::new_generation};
 
 pub(crate) const LEASE: Duration = Duration::from_secs(30);
 
@@ -37,10 +37,13 @@ pub(crate) fn key() -> VariantKey {
 }
 
 pub(crate) async fn start(connection: &mut PgConnection) -> Option<GenerationId> {
-    let request =
-        NewGeneration { requested_by: "admin".into(), force: false, repo_type: None, call_timeout_minutes: 60 };
+    let request = NewGeneration { call_timeout_minutes: 60, ..new_generation(&key()) };
     let source = RepoSource::LocalPath("/tmp/demo".into());
-    start_generation(connection, &key(), &source, &request).await.unwrap()
+    match start_generation(connection, &key(), &source, &request).await.unwrap() {
+        Started::Queued(id) => Some(id),
+        Started::Busy => None,
+        other @ Started::OtherRepository(_) => panic!("{other:?}"),
+    }
 }
 
 pub(crate) async fn claim(connection: &mut PgConnection, id: GenerationId) -> Option<Claimed> {

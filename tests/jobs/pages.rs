@@ -5,11 +5,10 @@ use std::time::Duration;
 use shared::{
     db::{
         self, WriteError,
-        generations::NewGeneration,
         page_jobs::{self, Admitted, ClaimedPage, HeldPage, NewPageJob},
     },
     ids::GenerationId,
-    jobs::{PageJob, admit_pages, request_abort, start_generation, take_back_pages},
+    jobs::{PageJob, Started, admit_pages, request_abort, start_generation, take_back_pages},
     names::PageSlug,
     provider::Provider,
     source::RepoSource,
@@ -18,6 +17,7 @@ use shared::{
 use sqlx::PgConnection;
 
 use super::generations::{LEASE, key, pool};
+use crate::support::world::new_generation;
 
 fn slug(number: usize) -> PageSlug {
     format!("page-{number}").parse().unwrap()
@@ -26,10 +26,9 @@ fn slug(number: usize) -> PageSlug {
 /// A running generation that asks for so many pages.
 async fn ask(conn: &mut PgConnection, name: &str, provider: Provider, pages: usize, window: i32) -> GenerationId {
     let key = VariantKey { name: name.parse().unwrap(), provider, model: "opus".parse().unwrap(), ..key() };
-    let request =
-        NewGeneration { requested_by: "admin".into(), force: false, repo_type: None, call_timeout_minutes: 60 };
     let source = RepoSource::LocalPath("/tmp/demo".into());
-    let id = start_generation(conn, &key, &source, &request).await.unwrap().unwrap();
+    let started = start_generation(conn, &key, &source, &new_generation(&key)).await.unwrap();
+    let Started::Queued(id) = started else { panic!("{started:?}") };
     let claimed = db::generations::claim(conn, id, "coordinator", LEASE).await.unwrap().unwrap();
     let slugs: Vec<PageSlug> = (1..=pages).map(slug).collect();
     let rows: Vec<_> =

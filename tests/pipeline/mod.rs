@@ -4,3 +4,4 @@ mod publishing;
 mod failures;
 mod resuming;
 mod aborting;
+mod taking_over;

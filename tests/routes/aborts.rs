@@ -6,6 +6,7 @@ use shared::{
     db,
     events::{CANCEL_CHANNEL, Heard},
     generation::State,
+    variant::VariantKey,
 };
 use tokio::task::JoinHandle;
 
@@ -67,9 +68,13 @@ async fn a_generation_that_ends_by_itself_meanwhile_was_not_aborted() {
     let world = World::without_worker().await;
     let api = Api::start(&world).await;
     let holder = end_when_told(&world, State::Error).await;
-    let sentence =
-        "Generation for 'demo/main/builtin/extract' already finished. Refresh status and retry only if needed.";
+    let sentence = "Generation for 'demo' already finished. Refresh status and retry only if needed.";
     assert_eq!(refusal(api.post("/api/projects/demo/abort")).await, (409, sentence.into()));
+    holder.await.unwrap();
+    let holder = end_when_told(&world, State::Error).await;
+    let sentence =
+        "Generation for 'admin/demo/main/builtin/extract' already finished. Refresh status and retry only if needed.";
+    assert_eq!(refusal(api.post("/api/projects/demo/main/builtin/extract/abort")).await, (409, sentence.into()));
     holder.await.unwrap();
 }
 
@@ -77,11 +82,17 @@ async fn a_generation_that_ends_by_itself_meanwhile_was_not_aborted() {
 async fn nobody_waits_longer_than_five_seconds_for_an_end() {
     let world = World::without_worker().await;
     let api = Api::start(&world).await;
-    let id = queue(&world, &variant_of("admin", "demo")).await;
+    let key = VariantKey { branch: "feat/x".parse().unwrap(), ..variant_of("alice", "demo") };
+    let id = queue(&world, &key).await;
     claim(&world, id).await;
     let before = Instant::now();
-    let sentence = "Abort still in progress for 'demo/main/builtin/extract'. Please retry shortly.";
-    assert_eq!(refusal(api.post("/api/projects/demo/abort")).await, (409, sentence.into()));
+    let (by_name, by_variant) = tokio::join!(
+        refusal(api.post("/api/projects/demo/abort")),
+        refusal(api.post("/api/projects/demo/feat~2Fx/builtin/extract/abort")),
+    );
+    assert_eq!(by_name, (409, "Abort still in progress for 'demo'. Please retry shortly.".into()));
+    let sentence = "Abort still in progress for 'alice/demo/feat~2Fx/builtin/extract'. Please retry shortly.";
+    assert_eq!(by_variant, (409, sentence.into()));
     assert!((4..8).contains(&before.elapsed().as_secs()));
 }
 
@@ -100,4 +111,31 @@ async fn what_is_meant_must_be_clear() {
     assert_eq!(answer(api.post(&format!("{path}?owner=bob"))).await.0, 200);
     assert_eq!(answer(api.get("/api/projects/demo/main/builtin/extract?owner=alice")).await.1["status"], "generating");
     assert_eq!(refusal(api.post("/api/projects/-x/abort")).await.0, 400);
+}
+
+#[tokio::test]
+async fn only_admins_end_what_is_of_somebody_else_and_only_writers_end_anything() {
+    let world = World::without_worker().await;
+    let api = Api::start(&world).await;
+    let (bob, eve) = (api.create_user("bob", "user").await, api.create_user("eve", "viewer").await);
+    queue(&world, &variant_of("alice", "demo")).await;
+    let mut conn = world.pool.acquire().await.unwrap();
+    for username in ["bob", "eve"] {
+        db::grants::create(&mut conn, "alice", &"demo".parse().unwrap(), username).await.unwrap();
+    }
+    let (project, variant) = ("/api/projects/demo/abort", "/api/projects/demo/main/builtin/extract/abort");
+    let ask = |key: &str, path: &str| refusal(api.ask(reqwest::Method::POST, path).bearer_auth(key));
+    for path in [project, variant] {
+        assert_eq!(ask(&eve, path).await, (403, "Write access required.".into()));
+    }
+    for query in ["", "?owner=alice"] {
+        let by_name = ask(&bob, &format!("{project}{query}")).await;
+        assert_eq!(by_name, (404, "No active generation for 'demo'".into()));
+        let by_variant = ask(&bob, &format!("{variant}{query}")).await;
+        assert_eq!(by_variant, (404, "No active generation for this variant".into()));
+    }
+    queue(&world, &variant_of("bob", "demo")).await;
+    let own = api.ask(reqwest::Method::POST, project).bearer_auth(&bob);
+    assert_eq!(answer(own).await.0, 200, "what others do does not count");
+    assert_eq!(answer(api.post(variant)).await.0, 200);
 }

@@ -94,8 +94,8 @@ async fn a_source_that_cannot_be_used_is_told_with_docsfys_sentence() {
 async fn the_default_model_is_the_default_providers() {
     let world = World::without_worker().await;
     let change = |parts: &mut api::ApiParts| {
-        parts.writer.ai_provider = Provider::Claude;
-        parts.writer.ai_model = "opus".parse().unwrap();
+        parts.writer.ai_provider = Some(Provider::Claude);
+        parts.writer.ai_model = Some("opus".parse().unwrap());
     };
     let api = Api::start_with(&world, change).await;
     let repository = Repository::library("demo");
@@ -126,4 +126,97 @@ async fn from_a_request_to_a_page_that_is_read() {
     assert_eq!(row.error_message, None);
     let page = api.get("/docs/demo/").send().await.unwrap().text().await.unwrap();
     assert!(page.contains("demo adds numbers"), "{page}");
+}
+
+#[tokio::test]
+async fn another_repository_of_the_same_name_is_refused_unless_it_is_forced() {
+    let world = World::without_worker().await;
+    let api = Api::start(&world).await;
+    let alice = api.create_user("alice", "user").await;
+    let ask = async |url: &str, force: bool| {
+        let request = json!({"repo_url": url, "force": force, "ai_provider": "claude", "ai_model": "opus"});
+        let (status, body) = answer(api.post("/api/generate").json(&request)).await;
+        if status == 202 {
+            // the next one shall find it idle
+            assert_eq!(answer(api.post("/api/projects/demo/abort")).await.0, 200);
+        }
+        (status, body["detail"].as_str().map(str::to_owned))
+    };
+    let first = "https://no-such-host.invalid/acme/demo";
+    let second = "https://no-such-host.invalid/evil/demo";
+    assert_eq!(ask(first, false).await.0, 202);
+    for same in [
+        "https://NO-such-host.invalid/acme/demo.git",
+        "git@no-such-host.invalid:acme/demo.git",
+        "ssh://git@no-such-host.invalid:2222/acme/demo",
+        first,
+    ] {
+        assert_eq!(ask(same, false).await.0, 202, "{same}");
+    }
+    let refused = format!(
+        "Variant 'demo/main/claude/opus' was made from another repository: '{first}'. Send 'force': true to make it \
+         from '{second}' instead, or delete it first."
+    );
+    assert_eq!(ask(second, false).await, (409, Some(refused)));
+    // what is of somebody else, of another branch or of another model stands in nobody's way
+    let other = json!({"repo_url": second, "ai_provider": "claude", "ai_model": "sonnet"});
+    assert_eq!(answer(api.post("/api/generate").json(&other)).await.0, 202);
+    let others = json!({"repo_url": second, "ai_provider": "claude", "ai_model": "opus"});
+    let request = api.ask(reqwest::Method::POST, "/api/generate").bearer_auth(&alice).json(&others);
+    assert_eq!(answer(request).await.0, 202);
+    for path in ["claude/sonnet", "claude/opus"] {
+        let owner = if path.ends_with("opus") { "alice" } else { "admin" };
+        let path = format!("/api/projects/demo/main/{path}/abort?owner={owner}");
+        assert_eq!(answer(api.post(&path)).await.0, 200);
+    }
+    assert_eq!(ask(second, true).await.0, 202);
+    assert!(ask(first, false).await.1.unwrap().contains(second), "the second one has it now");
+}
+
+#[tokio::test]
+async fn a_link_to_a_repository_is_that_repository() {
+    let world = World::without_worker().await;
+    let api = Api::start(&world).await;
+    let (repository, other) = (Repository::library("demo"), Repository::library("demo"));
+    let folder = world.folder().join("links");
+    std::fs::create_dir(&folder).unwrap();
+    std::os::unix::fs::symlink(repository.path(), folder.join("demo")).unwrap();
+    for (path, expected) in [(repository.path(), 202), (folder.join("demo"), 202), (other.path(), 409)] {
+        let (status, _) = answer(api.post("/api/generate").json(&body(&path))).await;
+        assert_eq!(status, expected, "{}", path.display());
+        if status == 202 {
+            assert_eq!(answer(api.post("/api/projects/demo/abort")).await.0, 200);
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_started_for_a_user_who_is_deleted_just_now() {
+    let world = World::without_worker().await;
+    let api = Api::start(&world).await;
+    for round in 0..15 {
+        let name = format!("alice-{round}");
+        let key = api.create_user(&name, "user").await;
+        let request = json!({"repo_url": "https://no-such-host.invalid/acme/demo"});
+        let asked = api.ask(reqwest::Method::POST, "/api/generate").bearer_auth(&key).json(&request);
+        let pool = world.pool.clone();
+        let deleting = async {
+            let mut transaction = pool.begin().await.unwrap();
+            let outcome = db::deletions::delete_of_owner(&mut transaction, &name).await.unwrap();
+            if outcome == db::deletions::Outcome::Active {
+                return false;
+            }
+            assert!(db::users::delete(&mut transaction, &name).await.unwrap());
+            transaction.commit().await.unwrap();
+            true
+        };
+        let ((status, _), deleted) = tokio::join!(answer(asked), deleting);
+        assert_eq!(status, if deleted { 401 } else { 202 });
+        let owned: i64 = sqlx::query_scalar("SELECT count(*) FROM variants WHERE owner = $1")
+            .bind(&name)
+            .fetch_one(&world.pool)
+            .await
+            .unwrap();
+        assert_eq!(owned, i64::from(!deleted));
+    }
 }

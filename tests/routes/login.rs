@@ -76,6 +76,38 @@ async fn the_start_page_lists_what_can_be_read() {
 }
 
 #[tokio::test]
+async fn the_start_page_of_a_viewer_shows_what_is_shared_and_whose_it_is() {
+    let world = World::without_worker().await;
+    let api = Api::start(&world).await;
+    let viewer = api.create_user("victor", "viewer").await;
+    let user = api.create_user("ursula", "user").await;
+    let page = async |name: &str, key: &str| {
+        let cookie = api.log_in_as(name, key).await;
+        api.ask(Method::GET, "/").header("cookie", cookie).send().await.unwrap().text().await.unwrap()
+    };
+    let empty = page("victor", &viewer).await;
+    assert!(empty.contains("No project is shared with you yet") && empty.contains("victor (viewer)"), "{empty}");
+    for (owner, name) in [("admin", "demo"), ("admin", "secret"), ("ursula", "demo")] {
+        publish_site(&world, &variant_of(owner, name), &[("index.html", "x")]).await;
+    }
+    for name in ["victor", "ursula"] {
+        let grant =
+            api.post("/api/admin/projects/demo/access").body(format!(r#"{{"username":"{name}","owner":"admin"}}"#));
+        assert_eq!(grant.send().await.unwrap().status(), 200);
+    }
+    let shared = page("victor", &viewer).await;
+    assert!(
+        shared.contains(r#"href="/docs/demo/main/builtin/extract/""#) && shared.contains("owner admin"),
+        "{shared}"
+    );
+    assert!(!shared.contains("secret") && !shared.contains("ursula"), "{shared}");
+    // the same address means her own one, so there is no link that would lie
+    let both = page("ursula", &user).await;
+    assert_eq!(both.matches(r#"href="/docs/"#).count(), 1, "{both}");
+    assert!(both.contains("owner admin") && both.contains("has the same address"), "{both}");
+}
+
+#[tokio::test]
 async fn open_docs_are_read_without_a_login_by_this_machine_only() {
     let world = World::without_worker().await;
     let api = Api::start_with(&world, |parts| parts.docs_are_open = true).await;

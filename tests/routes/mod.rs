@@ -7,8 +7,21 @@ mod system;
 mod generate;
 mod projects;
 mod aborts;
+mod deletions;
+mod settings;
+mod models;
 mod docs;
 mod downloads;
+mod users;
+mod grants;
+mod throttling;
+mod sessions;
+mod hostile;
+mod views;
+mod watching;
+mod websocket;
+mod websocket_access;
+mod sse;
 
 use std::time::Duration;
 
@@ -16,18 +29,16 @@ use api::{ApiParts, ApiState, auth::pepper};
 use reqwest::{Client, Method, RequestBuilder, redirect::Policy};
 use serde_json::Value;
 use shared::{
-    db::{
-        self,
-        generations::{Finished, NewGeneration},
-    },
+    db::{self, generations::Finished},
     ids::GenerationId,
-    jobs,
+    jobs::{self, Started},
     provider::Provider,
     settings::{Sandbox, Secret, WriterSettings},
     source::RepoSource,
     variant::VariantKey,
 };
 use sites::{key::SitePrefix, publish::publish, render::SiteFiles};
+use sqlx::PgConnection;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -35,7 +46,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::support::world::{World, variant};
+use crate::support::world::{World, new_generation, variant};
 
 pub(crate) const ADMIN_KEY: &str = "the-admin-key-of-tests";
 
@@ -60,18 +71,24 @@ impl Api {
             listening: world.listening.clone(),
             admin_key: Secret::new(ADMIN_KEY),
             secure_cookies: true,
+            trusted_proxies: "127.0.0.1".parse().unwrap(),
             writer: WriterSettings {
-                ai_provider: Provider::Builtin,
-                ai_model: "extract".parse().unwrap(),
-                ai_cli_timeout: 1,
-                max_concurrent_pages: 10,
+                ai_provider: None,
+                ai_model: None,
+                ai_cli_timeout: None,
+                max_concurrent_pages: None,
                 sandbox: Sandbox::Auto,
             },
             repo_host_allowlist: "127.0.0.1".parse().unwrap(),
             docs_are_open: false,
             sandbox: None,
+            watch_times: api::WatchTimes::default(),
         };
         change(&mut parts);
+        // as every start of the program does
+        let mut transaction = world.pool.begin().await.unwrap();
+        db::settings::save_given(&mut transaction, &parts.writer.given()).await.unwrap();
+        transaction.commit().await.unwrap();
         let pepper = pepper::load_or_create(&world.folder().join("pepper"), true).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -103,6 +120,12 @@ impl Api {
         self.ask(Method::POST, path).bearer_auth(ADMIN_KEY)
     }
 
+    /// A login that nobody has sent yet.
+    pub(crate) fn login(&self, username: &str, key: &str) -> RequestBuilder {
+        self.ask(Method::POST, "/api/auth/login")
+            .body(serde_json::json!({ "username": username, "api_key": key }).to_string())
+    }
+
     /// Makes a user of this role and gives the key.
     pub(crate) async fn create_user(&self, username: &str, role: &str) -> String {
         let body = format!(r#"{{"username":"{username}","role":"{role}"}}"#);
@@ -125,8 +148,12 @@ impl Api {
 
     /// The value of a cookie header that lets the admin in.
     pub(crate) async fn log_in(&self) -> String {
-        let body = format!(r#"{{"username":"admin","api_key":"{ADMIN_KEY}"}}"#);
-        let answer = self.ask(Method::POST, "/api/auth/login").body(body).send().await.unwrap();
+        self.log_in_as("admin", ADMIN_KEY).await
+    }
+
+    /// The value of a cookie header that lets a user in.
+    pub(crate) async fn log_in_as(&self, username: &str, key: &str) -> String {
+        let answer = self.login(username, key).send().await.unwrap();
         assert_eq!(answer.status(), 200);
         cookie_of(&answer)
     }
@@ -159,26 +186,41 @@ pub(crate) fn variant_of(owner: &str, name: &str) -> VariantKey {
 
 /// Asks for a generation without asking the API.
 pub(crate) async fn queue(world: &World, key: &VariantKey) -> GenerationId {
-    let source = RepoSource::LocalPath("/srv/demo".into());
-    let request =
-        NewGeneration { requested_by: key.owner.clone(), force: false, repo_type: None, call_timeout_minutes: 1 };
     let mut transaction = world.pool.begin().await.unwrap();
-    let id = jobs::start_generation(&mut transaction, key, &source, &request).await.unwrap().unwrap();
+    let id = start(&mut transaction, key).await;
     transaction.commit().await.unwrap();
+    id
+}
+
+async fn start(conn: &mut PgConnection, key: &VariantKey) -> GenerationId {
+    let source = RepoSource::LocalPath("/srv/demo".into());
+    let started = jobs::start_generation(conn, key, &source, &new_generation(key)).await.unwrap();
+    let Started::Queued(id) = started else { panic!("{started:?}") };
     id
 }
 
 /// Takes a queued generation as a worker would; gives the fence.
 pub(crate) async fn claim(world: &World, id: GenerationId) -> i64 {
     let mut conn = world.pool.acquire().await.unwrap();
-    let claimed = db::generations::claim(&mut conn, id, "test", Duration::from_mins(1)).await.unwrap();
-    claimed.unwrap().fence
+    claim_in(&mut conn, id).await
+}
+
+async fn claim_in(conn: &mut PgConnection, id: GenerationId) -> i64 {
+    db::generations::claim(conn, id, "test", Duration::from_mins(1)).await.unwrap().unwrap().fence
+}
+
+/// Asks for a generation and takes it at once, before any worker can; gives the fence.
+pub(crate) async fn occupy(world: &World, key: &VariantKey) -> (GenerationId, i64) {
+    let mut transaction = world.pool.begin().await.unwrap();
+    let id = start(&mut transaction, key).await;
+    let fence = claim_in(&mut transaction, id).await;
+    transaction.commit().await.unwrap();
+    (id, fence)
 }
 
 /// Publishes files as the site of a variant.
 pub(crate) async fn publish_site(world: &World, key: &VariantKey, files: &[(&str, &str)]) -> SitePrefix {
-    let id = queue(world, key).await;
-    let fence = claim(world, id).await;
+    let (id, fence) = occupy(world, key).await;
     let prefix = SitePrefix::new(id, fence);
     let files: SiteFiles = files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect();
     publish(&world.store, &prefix, &files).await.unwrap();

@@ -53,7 +53,10 @@ async fn models_are_the_defaults_and_those_that_made_a_site() {
     key.provider = shared::provider::Provider::Claude;
     key.model = "opus".parse().unwrap();
     publish_site(&world, &key, &[("index.html", "x")]).await;
-    let (status, body) = answer(api.ask(Method::GET, "/api/models")).await;
+    let (status, mut body) = answer(api.ask(Method::GET, "/api/models")).await;
+    // `models` has tests of its own about that
+    let state = body.as_object_mut().unwrap().remove("provider_status").unwrap();
+    assert_eq!(state["claude"]["model_count"], 1);
     let opus = json!([{"id": "opus", "name": "opus"}]);
     let expected = json!({
         "providers": ["builtin", "claude", "gemini", "cursor"],

@@ -6,3 +6,5 @@ pub(crate) mod repository;
 pub(crate) mod process;
 pub(crate) mod stand_ins;
 pub(crate) mod model_server;
+pub(crate) mod docsfy;
+pub(crate) mod turns;

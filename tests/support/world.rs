@@ -10,7 +10,7 @@ use shared::{
     },
     events::Listening,
     ids::GenerationId,
-    jobs,
+    jobs::{self, Started},
     names::PageSlug,
     provider::Provider,
     settings::{CloneLimits, GitSettings, Sandbox, TimingSettings, WriterSettings},
@@ -51,13 +51,16 @@ impl World {
 
     /// An installation in which nothing is done.
     pub(crate) async fn without_worker() -> Self {
-        let database_url = fresh_database().await;
+        Self::on(fresh_database().await, TempDir::new().unwrap(), StandIns::install()).await
+    }
+
+    /// An installation on a database that exists, with its sites in the folder `sites` of `folder`.
+    pub(crate) async fn on(database_url: String, folder: TempDir, stand_ins: StandIns) -> Self {
         let pool = db::connect(&database_url, 10).await.unwrap();
-        let folder = TempDir::new().unwrap();
         Self {
             listening: Listening::start(&pool).await.unwrap(),
             store: SiteStore::local(&folder.path().join("sites")).unwrap(),
-            stand_ins: StandIns::install(),
+            stand_ins,
             database_url,
             pool,
             folder,
@@ -96,10 +99,10 @@ impl World {
             store: self.store.clone(),
             work_dir: self.folder.path().join("work"),
             writers: WriterSettings {
-                ai_provider: Provider::Builtin,
-                ai_model: "extract".parse().unwrap(),
-                ai_cli_timeout: 1,
-                max_concurrent_pages: 10,
+                ai_provider: None,
+                ai_model: None,
+                ai_cli_timeout: None,
+                max_concurrent_pages: None,
                 sandbox: Sandbox::Auto,
             },
             git: GitSettings { repo_host_allowlist: "127.0.0.1".parse().unwrap(), ..GitSettings::default() },
@@ -129,13 +132,25 @@ impl World {
 
     /// Asks for a generation as `POST /api/generate` does; `None` when one is active.
     pub(crate) async fn request(&self, repository: &Repository, key: &VariantKey, force: bool) -> Option<GenerationId> {
-        let request =
-            NewGeneration { requested_by: key.owner.clone(), force, repo_type: None, call_timeout_minutes: 1 };
+        self.request_with(repository, key, NewGeneration { force, ..new_generation(key) }).await
+    }
+
+    /// The same with everything that a request can say.
+    pub(crate) async fn request_with(
+        &self,
+        repository: &Repository,
+        key: &VariantKey,
+        request: NewGeneration,
+    ) -> Option<GenerationId> {
         let source = RepoSource::LocalPath(repository.path());
         let mut transaction = self.pool.begin().await.unwrap();
-        let id = jobs::start_generation(&mut transaction, key, &source, &request).await.unwrap();
+        let started = jobs::start_generation(&mut transaction, key, &source, &request).await.unwrap();
         transaction.commit().await.unwrap();
-        id
+        match started {
+            Started::Queued(id) => Some(id),
+            Started::Busy => None,
+            other @ Started::OtherRepository(_) => panic!("{other:?}"),
+        }
     }
 
     /// The variant's row.
@@ -198,6 +213,17 @@ impl World {
         let pages = db::pages::list(&mut connection, row.generation_id.unwrap()).await.unwrap();
         let slug: PageSlug = slug.parse().unwrap();
         pages.into_iter().find(|page| page.slug == slug)?.markdown
+    }
+}
+
+/// What the owner of a variant asks for when nothing is said.
+pub(crate) fn new_generation(key: &VariantKey) -> NewGeneration {
+    NewGeneration {
+        requested_by: key.owner.clone(),
+        force: false,
+        replace: false,
+        repo_type: None,
+        call_timeout_minutes: 1,
     }
 }
 

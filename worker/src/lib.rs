@@ -9,6 +9,8 @@ mod lease;
 mod pages;
 mod workplaces;
 mod reaper;
+mod presence;
+mod deleted_sites;
 mod pipeline;
 mod writers;
 mod git;
@@ -115,6 +117,7 @@ pub async fn run(config: WorkerConfig, shutdown: CancellationToken) -> anyhow::R
 
     let runs_ended = CancellationToken::new();
     let mut parts = JoinSet::new();
+    parts.spawn(presence::show_until(worker.clone(), shutdown.clone()));
     parts.spawn(reaper::reap_until(worker.clone(), shutdown.clone()));
     parts.spawn(lease::deliver_cancels(worker.clone(), runs_ended.clone()));
     parts.spawn(pages::keep_leases(worker.clone(), runs_ended.clone()));

@@ -9,10 +9,12 @@ use shared::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::Worker;
+use crate::{Worker, deleted_sites};
 
 /// Looks of the reaper between two tidy-ups.
 const TIDY_EVERY: u32 = 60;
+/// Looks of the reaper between two searches for files of deleted sites.
+const DELETED_EVERY: u32 = 6;
 /// Looks of the reaper between two searches for queued runs without a task.
 const UNRUNG_EVERY: u32 = 3;
 
@@ -21,18 +23,16 @@ pub(crate) async fn reap_until(worker: Arc<Worker>, shutdown: CancellationToken)
     let every = Duration::from_millis(worker.config.timing.reaper_ms);
     let mut look = 0_u32;
     loop {
-        let ai_slots = i32::try_from(worker.config.ai_slots).unwrap_or(i32::MAX);
-        let reported = async {
-            db::page_jobs::report_slots(&mut *worker.config.pool.acquire().await?, &worker.name, ai_slots).await
-        };
-        if let Err(error) = reported.await {
-            tracing::warn!(%error, "cannot say that this worker lives");
-        }
         if let Err(error) = close_workplaces(&worker).await {
             tracing::warn!(error = format!("{error:#}"), "cannot ask which runs are over");
         }
         if let Err(error) = reap(&worker, look).await {
             tracing::warn!(error = format!("{error:#}"), "the reaper could not look");
+        }
+        if look % DELETED_EVERY == DELETED_EVERY - 1
+            && let Err(error) = deleted_sites::remove_left(&worker).await
+        {
+            tracing::warn!(error = format!("{error:#}"), "could not remove deleted sites");
         }
         if look % TIDY_EVERY == TIDY_EVERY - 1
             && let Err(error) = tidy(&worker).await

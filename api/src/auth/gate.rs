@@ -12,7 +12,11 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 use sha2::{Digest, Sha256};
 
-use super::{Caller, Proof, authenticate, same_origin};
+use super::{
+    Caller, Proof, authenticate,
+    client::{self, ClientAddress},
+    same_origin,
+};
 use crate::{
     error::{ApiError, refusal},
     state::ApiState,
@@ -23,14 +27,17 @@ const PUBLIC: [&str; 5] = ["/api/auth/login", "/api/auth/logout", "/api/models",
 
 /// Lets a request in or answers it; a caller who was let in is in the request's extensions for the doors.
 pub(crate) async fn admit(State(state): State<ApiState>, mut request: Request, next: Next) -> Response {
-    let forged = same_origin::is_forged(request.method(), request.headers());
+    let trusted = state.trusted_proxies();
+    let from = ClientAddress::of(&request, trusted);
+    let forged = same_origin::is_forged(request.method(), request.headers(), &client::hosts_of(&request, trusted));
+    request.extensions_mut().insert(from);
     if !is_guarded(request.uri().path()) {
         if forged {
             return forgery();
         }
         return next.run(request).await;
     }
-    let caller = match find_caller(&state, is_reading_docs(&request), request.headers()).await {
+    let caller = match find_caller(&state, from, is_reading_docs(&request), request.headers()).await {
         Ok(Some((_, Proof::Cookie))) if forged => return forgery(),
         Ok(Some((caller, _))) => caller,
         Ok(None) if state.docs_are_open() && is_open_reading(&request) => Caller::admin(),
@@ -45,18 +52,19 @@ pub(crate) async fn admit(State(state): State<ApiState>, mut request: Request, n
 /// asks the database, role included.
 async fn find_caller(
     state: &ApiState,
+    from: ClientAddress,
     reads_docs: bool,
     headers: &HeaderMap,
 ) -> Result<Option<(Caller, Proof)>, ApiError> {
     if !reads_docs {
-        return authenticate(state, headers).await;
+        return authenticate(state, from, headers).await;
     }
     let proof = proof_hash(headers);
     if let Some(known) = state.callers().get(&proof) {
         return Ok(Some(known));
     }
     let asked = Instant::now();
-    let found = authenticate(state, headers).await?;
+    let found = authenticate(state, from, headers).await?;
     if let Some(found) = &found {
         state.callers().insert_as_of(asked, proof, found.clone());
     }

@@ -72,6 +72,11 @@ impl KeyBook {
         self.pepper.mac(presented).ct_eq(&self.admin_hash).into()
     }
 
+    /// A text as it is kept where only comparing it matters.
+    pub(crate) fn hide(&self, text: &str) -> [u8; 32] {
+        self.pepper.mac(text)
+    }
+
     /// A key as it is looked up; `sealed` holds docsfy's admin keys. `None` for what cannot be anybody's key.
     pub(crate) fn present<'a>(&self, text: &'a str, sealed: &[Vec<u8>]) -> Option<Presented<'a>> {
         if text.is_empty() || text.len() > MAX_KEY_BYTES || is_mistyped(text) {
@@ -85,6 +90,15 @@ impl KeyBook {
         Some(Presented { text, hash: self.pepper.mac(text), docsfy_hashes })
     }
 
+    /// Whether comparing this user's key would be slow.
+    pub(crate) fn takes_long(&self, user: &Candidate, key: &Presented<'_>) -> bool {
+        user.key_verifier.as_ref().is_some_and(|verifier| !self.has_fitted(verifier, key))
+    }
+
+    fn has_fitted(&self, verifier: &str, key: &Presented<'_>) -> bool {
+        self.fitted.get(&key.hash).is_some_and(|fitted| *fitted == *verifier)
+    }
+
     /// Whether a presented key is the one of this user.
     pub(crate) async fn fits(&self, user: &Candidate, key: &Presented<'_>) -> Result<bool, ApiError> {
         if let Some(hash) = &user.key_hash {
@@ -94,7 +108,7 @@ impl KeyBook {
             return Ok(key.docsfy_hashes.iter().any(|found| bool::from(found.ct_eq(hash))));
         }
         let Some(verifier) = &user.key_verifier else { return Ok(false) };
-        if self.fitted.get(&key.hash).is_some_and(|fitted| *fitted == **verifier) {
+        if self.has_fitted(verifier, key) {
             return Ok(true);
         }
         let fits = self.compare_slowly(verifier.clone(), key.text).await?;
@@ -166,6 +180,11 @@ impl Pepper {
     }
 }
 
+/// Whether a text begins as generated keys do.
+pub(crate) fn looks_generated(text: &str) -> bool {
+    text.starts_with(PREFIX)
+}
+
 /// A new key from the system's generator.
 pub(crate) fn new_key() -> String {
     let mut key = String::with_capacity(PREFIX.len() + RANDOM_CHARS + CHECKSUM_CHARS);
@@ -177,10 +196,16 @@ pub(crate) fn new_key() -> String {
     key + &checksum
 }
 
-/// Whether a text has the shape of a generated key but not its checksum. docsfy's own keys are shorter.
+/// Whether a text has the shape of the keys that are generated here. docsfy's own are shorter, so none of them has it.
+pub(crate) fn is_of_our_shape(text: &str) -> bool {
+    text.strip_prefix(PREFIX).is_some_and(|rest| {
+        rest.len() == RANDOM_CHARS + CHECKSUM_CHARS && rest.bytes().all(|byte| BASE62.contains(&byte))
+    })
+}
+
+/// Whether a text has our shape but not the checksum.
 fn is_mistyped(text: &str) -> bool {
-    let Some(rest) = text.strip_prefix(PREFIX) else { return false };
-    if rest.len() != RANDOM_CHARS + CHECKSUM_CHARS || !rest.bytes().all(|byte| BASE62.contains(&byte)) {
+    if !is_of_our_shape(text) {
         return false;
     }
     let (body, sum) = text.split_at(text.len() - CHECKSUM_CHARS);
@@ -231,6 +256,7 @@ mod tests {
             key_hash: None,
             key_verifier: None,
             docsfy_key_hash: None,
+            key_version: 1,
         };
         match key {
             KeptKey::Generated { hash } => Candidate { key_hash: Some(hash.to_vec()), ..none },

@@ -3,12 +3,18 @@
 
 use http::{HeaderMap, Method, header};
 
-/// Whether a request would change something on behalf of a page of another origin. Programs that are no browsers send
-/// none of the headers and pass.
-pub(crate) fn is_forged(method: &Method, headers: &HeaderMap) -> bool {
+/// Whether a request would change something on behalf of a page of another origin than the `hosts` it was sent to. Programs
+/// that are no browsers send none of the headers and pass.
+pub(crate) fn is_forged(method: &Method, headers: &HeaderMap, hosts: &[&str]) -> bool {
     if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
         return false;
     }
+    is_foreign(headers, hosts)
+}
+
+/// Whether a page of another origin made the browser send a request. For a WebSocket this is asked although it begins as a
+/// `GET`: browsers let every page open one.
+pub(crate) fn is_foreign(headers: &HeaderMap, hosts: &[&str]) -> bool {
     let text = |name| headers.get(name).map(|value: &http::HeaderValue| value.to_str().unwrap_or_default());
     if let Some(site) = text(header::HeaderName::from_static("sec-fetch-site")) {
         return !matches!(site, "same-origin" | "none");
@@ -18,7 +24,7 @@ pub(crate) fn is_forged(method: &Method, headers: &HeaderMap) -> bool {
     };
     // the scheme is not compared: a proxy may have ended TLS
     let authority = origin.split_once("://").map(|(_, authority)| authority);
-    authority.is_none() || authority != text(header::HOST)
+    !authority.is_some_and(|authority| hosts.contains(&authority))
 }
 
 #[cfg(test)]
@@ -28,11 +34,11 @@ mod tests {
     use super::*;
 
     fn forged(pairs: &[(&'static str, &'static str)]) -> bool {
-        let headers = pairs
+        let headers: HeaderMap = pairs
             .iter()
             .map(|(name, value)| (header::HeaderName::from_static(name), HeaderValue::from_static(value)))
             .collect();
-        is_forged(&Method::POST, &headers)
+        is_forged(&Method::POST, &headers, &[headers["host"].to_str().unwrap()])
     }
 
     #[test]
@@ -47,6 +53,6 @@ mod tests {
             assert!(forged(&[("host", "h"), ("origin", "http://h"), ("sec-fetch-site", site)]), "{site}");
         }
         let headers = HeaderMap::from_iter([(header::ORIGIN, HeaderValue::from_static("https://evil.example"))]);
-        assert!(!is_forged(&Method::GET, &headers));
+        assert!(!is_forged(&Method::GET, &headers, &[]));
     }
 }

@@ -2,19 +2,50 @@
 
 use chrono::Utc;
 use http::{HeaderMap, HeaderValue, header};
-use shared::db::{self, access::SESSION_LIFETIME};
+use shared::{
+    db::{self, access::SESSION_LIFETIME},
+    events::{AccessChange, announce_access},
+    settings::Secret,
+    user::ADMIN,
+};
+use sqlx::PgPool;
 
-use super::{Caller, token};
+use super::{
+    Caller, Entrant,
+    pepper::{Pepper, hex},
+    token,
+};
 use crate::{error::ApiError, state::ApiState};
 
 const COOKIE: &str = "docsfy_session";
 
-/// Starts a session and gives the value of `Set-Cookie`.
-pub(crate) async fn start(state: &ApiState, caller: &Caller) -> Result<HeaderValue, ApiError> {
+/// Starts a session and gives the value of `Set-Cookie`; `None` when the key was changed since it was checked.
+pub(crate) async fn start(state: &ApiState, entrant: &Entrant) -> Result<Option<HeaderValue>, ApiError> {
     let token = token::new();
+    let hash = token::hash(&token);
+    let username = &*entrant.caller.username;
     let mut conn = state.pool().acquire().await?;
-    db::access::create_session(&mut conn, &token::hash(&token), &caller.username).await?;
-    Ok(cookie(&set_cookie(&token, state.secure_cookies())))
+    let started = if username == ADMIN {
+        db::access::create_session_of_admin(&mut conn, &hash).await.map(|()| true)
+    } else {
+        db::access::create_session(&mut conn, &hash, username, entrant.key_version).await
+    };
+    Ok(started?.then(|| cookie(&set_cookie(&token, state.secure_cookies()))))
+}
+
+/// Under which name the database keeps the hash of the admin key.
+const ADMIN_KEY_HASH: &str = "admin_key_hash";
+
+/// Ends the sessions of `admin` when the admin key is another one than at the last start: they began with the old one.
+pub async fn end_those_of_an_old_admin_key(pool: &PgPool, pepper: &Pepper, admin_key: &Secret) -> sqlx::Result<()> {
+    let hash = hex(&pepper.mac(&format!("admin key of sessions {}", admin_key.expose())));
+    let mut transaction = pool.begin().await?;
+    if db::access::replace_fact(&mut transaction, ADMIN_KEY_HASH, &hash).await? {
+        db::access::delete_sessions_of(&mut transaction, ADMIN).await?;
+        announce_access(&mut transaction, &AccessChange::User(ADMIN.into())).await?;
+        tracing::info!(audit = true, "ADMIN_KEY was changed, the sessions of admin are ended");
+    }
+    transaction.commit().await
 }
 
 /// Whose session a token is of, if it still runs and its user still exists.
@@ -24,13 +55,17 @@ pub(crate) async fn find(state: &ApiState, token: &str) -> Result<Option<Caller>
     Ok(found.map(|(username, role)| Caller { username: username.into(), role }))
 }
 
-/// Ends the session of this request, if there is one.
+/// Ends the session of this request, if there is one, and what is watched with it in any process.
 pub(crate) async fn end(state: &ApiState, headers: &HeaderMap) -> Result<(), ApiError> {
     let Some(token) = token_of(headers) else {
         return Ok(());
     };
-    let mut conn = state.pool().acquire().await?;
-    db::access::delete_session(&mut conn, &token::hash(token)).await?;
+    let mut transaction = state.pool().begin().await?;
+    if let Some(username) = db::access::delete_session(&mut transaction, &token::hash(token)).await? {
+        // sockets of the session close
+        announce_access(&mut transaction, &AccessChange::User(username)).await?;
+    }
+    transaction.commit().await?;
     state.callers().clear();
     Ok(())
 }

@@ -43,7 +43,8 @@ pub(crate) fn wrap(routes: Router, state: &ApiState) -> Router {
         .layer(CatchPanicLayer::custom(answer_panic))
         .layer(from_fn_with_state(limits, limits::keep))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .layer(from_fn_with_state(state.clone(), gate::admit));
+        .layer(from_fn_with_state(state.clone(), gate::admit))
+        .layer(from_fn(path::refuse_unreadable));
     path::canonical(routes.layer(around))
 }
 

@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use crate::{
-    access::{self, OwnerQuery, VariantPath},
+    access::{self, OwnerParams, OwnerQuery, VariantParams},
     auth::doors::{NoBody, Writer},
     error::ApiError,
     state::ApiState,
@@ -58,7 +58,7 @@ pub(super) async fn abort_project(
         return Err(ApiError::conflict("Multiple active variants found; use the branch-specific abort endpoint."));
     }
     let active = active.pop().ok_or_else(|| ApiError::not_found(format!("No active generation for '{name}'")))?;
-    abort(&state, &active).await?;
+    abort(&state, &active, name.as_str()).await?;
     Ok(Json(AbortResponse { aborted: name.to_string() }))
 }
 
@@ -67,13 +67,7 @@ pub(super) async fn abort_project(
     post,
     path = "/api/projects/{name}/{branch}/{provider}/{model}/abort",
     tag = "generations",
-    params(
-        ("name" = String, Path),
-        ("branch" = String, Path, description = "`/` is written `~2F`"),
-        ("provider" = String, Path),
-        ("model" = String, Path),
-        ("owner" = Option<String>, Query, description = "Whose variant; only admins are heard"),
-    ),
+    params(VariantParams, OwnerParams),
     responses(
         (status = 200, body = AbortResponse),
         (status = 400, body = ErrorResponse, description = "Nobody can have this name"),
@@ -85,27 +79,29 @@ pub(super) async fn abort_project(
 )]
 pub(super) async fn abort_variant(
     State(state): State<ApiState>,
-    Path((name, branch, provider, model)): Path<(String, String, String, String)>,
+    Path(params): Path<VariantParams>,
     OwnerQuery(owner): OwnerQuery,
     Writer { caller, .. }: Writer<NoBody>,
 ) -> Result<Json<AbortResponse>, ApiError> {
     let missing = "No active generation for this variant";
-    let path = VariantPath::parse(&name, &branch, &provider, &model, missing)?;
+    let path = params.parse(missing)?;
     let mut conn = state.pool().acquire().await?;
     let active = access::get_active(&mut conn, &caller, &path, owner.as_deref()).await?;
     drop(conn);
-    abort(&state, &active).await?;
+    let key = &active.key;
+    // docsfy's name of a variant, in which a slash of the branch is written as in paths
+    let shown = format!("{}/{}/{}/{}/{}", key.owner, key.name, key.branch.to_segment(), key.provider, key.model);
+    abort(&state, &active, &shown).await?;
     Ok(Json(AbortResponse { aborted: active.key.to_string() }))
 }
 
-/// Asks for the end and waits for it.
-async fn abort(state: &ApiState, active: &ActiveGeneration) -> Result<(), ApiError> {
+/// Asks for the end and waits for it. `shown` is what a refusal calls it.
+async fn abort(state: &ApiState, active: &ActiveGeneration, shown: &str) -> Result<(), ApiError> {
     // heard from before the request on, so that the end cannot be missed
     let heard = state.listening().subscribe();
     let mut transaction = state.pool().begin().await?;
     let asked = request_abort(&mut transaction, active.variant_id, active.id).await?;
     transaction.commit().await?;
-    let key = &active.key;
     let ended = match asked {
         Some(GenerationState::Aborted) => Some(GenerationState::Aborted),
         Some(_) => wait_for_end(state, active, heard).await?,
@@ -114,13 +110,13 @@ async fn abort(state: &ApiState, active: &ActiveGeneration) -> Result<(), ApiErr
     };
     match ended {
         Some(GenerationState::Aborted) => {
-            tracing::info!(variant = %key, generation = %active.id, "aborted");
+            tracing::info!(variant = %active.key, generation = %active.id, "aborted");
             Ok(())
         }
         Some(_) => Err(ApiError::conflict(format!(
-            "Generation for '{key}' already finished. Refresh status and retry only if needed."
+            "Generation for '{shown}' already finished. Refresh status and retry only if needed."
         ))),
-        None => Err(ApiError::conflict(format!("Abort still in progress for '{key}'. Please retry shortly."))),
+        None => Err(ApiError::conflict(format!("Abort still in progress for '{shown}'. Please retry shortly."))),
     }
 }
 

@@ -5,12 +5,12 @@ use axum::{
     extract::State,
     response::{IntoResponse, Redirect, Response},
 };
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Map, Value};
 use shared::wire::{AuthResponse, ErrorResponse, LoginRequest, LogoutResponse};
 
 use crate::{
-    auth::{self, doors::Reader, gate, session},
+    auth::{self, Caller, client::ClientAddress, doors::Reader, gate, session},
     body::Body,
     error::{ApiError, refusal},
     state::ApiState,
@@ -27,17 +27,42 @@ use crate::{
         (status = 200, body = AuthResponse, headers(("set-cookie" = String, description = "`docsfy_session`"))),
         (status = 400, body = ErrorResponse, description = "No JSON object"),
         (status = 401, body = ErrorResponse, description = "Wrong name or key"),
+        (status = 429, body = ErrorResponse, description = "Too many wrong keys; `Retry-After` says how long to wait"),
     )
 )]
-pub(super) async fn create_session(State(state): State<ApiState>, body: Body) -> Result<Response, ApiError> {
+pub(super) async fn create_session(
+    State(state): State<ApiState>,
+    from: ClientAddress,
+    body: Body,
+) -> Result<Response, ApiError> {
     let fields = body.to_object()?;
     let (username, api_key) = (text_field(&fields, "username"), text_field(&fields, "api_key"));
-    let Some(caller) = auth::check_key(&state, &username, &api_key).await? else {
-        tracing::warn!(audit = true, username = %shown(&username), "login failed");
+    let Some((caller, cookie)) = log_in(&state, from, &username, &api_key).await? else {
         return Ok(refusal(StatusCode::UNAUTHORIZED, "Invalid username or password"));
     };
-    let cookie = session::start(&state, &caller).await?;
     Ok(([(header::SET_COOKIE, cookie)], Json(caller.to_response())).into_response())
+}
+
+/// Starts a session for a name with its key; gives the value of `Set-Cookie`.
+pub(super) async fn log_in(
+    state: &ApiState,
+    from: ClientAddress,
+    username: &str,
+    api_key: &str,
+) -> Result<Option<(Caller, HeaderValue)>, ApiError> {
+    let ClientAddress(address) = from;
+    let checked = auth::check_key(state, from, username, api_key).await;
+    if matches!(checked, Err(ApiError::TooManyTries(_))) {
+        tracing::warn!(audit = true, username = %shown(username), %address, "login refused after too many tries");
+    }
+    if let Some(entrant) = checked?
+        && let Some(cookie) = session::start(state, &entrant).await?
+    {
+        tracing::info!(audit = true, username = %entrant.caller.username, %address, "login");
+        return Ok(Some((entrant.caller, cookie)));
+    }
+    tracing::warn!(audit = true, username = %shown(username), %address, "login failed");
+    Ok(None)
 }
 
 /// Ends the session and takes the cookie away; always succeeds.
@@ -79,6 +104,6 @@ fn text_field(fields: &Map<String, Value>, name: &str) -> String {
 }
 
 /// What a log line repeats of a name that somebody typed.
-pub(super) fn shown(text: &str) -> String {
+fn shown(text: &str) -> String {
     text.chars().take(50).flat_map(char::escape_debug).collect()
 }

@@ -5,13 +5,20 @@ use axum::{
     extract::{Path, State},
     response::Response,
 };
+use futures_util::{StreamExt, TryStreamExt, stream};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use shared::{db::variants::VariantRow, wire::ErrorResponse};
+use shared::{
+    db::{
+        self,
+        variants::{Scope, VariantRow},
+    },
+    wire::ErrorResponse,
+};
 use sites::{archive::archive_site, key::SitePrefix};
 
 use super::file_answer::{ETag, is_known};
 use crate::{
-    access::{self, OwnerQuery, VariantPath},
+    access::{self, OwnerParams, OwnerQuery, VariantParams},
     auth::doors::Reader,
     error::ApiError,
     served,
@@ -52,13 +59,7 @@ pub(super) async fn download_project(
     get,
     path = "/api/projects/{name}/{branch}/{provider}/{model}/download",
     tag = "sites",
-    params(
-        ("name" = String, Path),
-        ("branch" = String, Path, description = "`/` is written `~2F`"),
-        ("provider" = String, Path),
-        ("model" = String, Path),
-        ("owner" = Option<String>, Query, description = "Whose variant; only admins are heard"),
-    ),
+    params(VariantParams, OwnerParams),
     responses(
         (status = 200, content_type = "application/gzip", description = "A `.tar.gz` with one folder"),
         (status = 304, description = "`If-None-Match` names it"),
@@ -71,11 +72,11 @@ pub(super) async fn download_project(
 pub(super) async fn download_variant(
     State(state): State<ApiState>,
     Reader(caller): Reader,
-    Path((name, branch, provider, model)): Path<(String, String, String, String)>,
+    Path(params): Path<VariantParams>,
     OwnerQuery(owner): OwnerQuery,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let path = VariantPath::parse(&name, &branch, &provider, &model, "Not found")?;
+    let path = params.parse("Not found")?;
     let mut conn = state.pool().acquire().await?;
     let row = access::get_variant(&mut conn, &caller, &path, owner.as_deref()).await?;
     drop(conn);
@@ -102,8 +103,13 @@ impl Archive {
             response
         } else {
             let packed = archive_site(state.sites(), prefix, &self.folder, time_of(prefix)).await?;
-            let packed = packed.ok_or_else(|| ApiError::not_found(self.missing.clone()))?;
-            let mut response = Response::new(Body::from_stream(packed));
+            let mut packed = packed.ok_or_else(|| ApiError::not_found(self.missing.clone()))?.boxed();
+            // read before the answer begins: a site that is being deleted is 404 and not a connection that breaks off
+            let first = match packed.try_next().await {
+                Ok(first) => first,
+                Err(error) => return Err(self.explain(state, row, error).await),
+            };
+            let mut response = Response::new(Body::from_stream(stream::iter(first.map(Ok)).chain(packed)));
             response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/gzip"));
             response.headers_mut().insert(header::CONTENT_DISPOSITION, self.disposition()?);
             response
@@ -111,6 +117,16 @@ impl Archive {
         response.headers_mut().insert(header::ETAG, etag.into_value());
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
         Ok(response)
+    }
+
+    /// Why a site could not be read to its end: because it was deleted, or by our fault.
+    async fn explain(&self, state: &ApiState, row: &VariantRow, error: std::io::Error) -> ApiError {
+        let look = async { db::variants::find(&mut *state.pool().acquire().await?, Scope::All, row.id).await };
+        match look.await {
+            Ok(None) => ApiError::not_found(self.missing.clone()),
+            Ok(Some(_)) => ApiError::Internal(error.into()),
+            Err(error) => error.into(),
+        }
     }
 
     fn disposition(&self) -> Result<HeaderValue, ApiError> {

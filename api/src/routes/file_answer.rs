@@ -16,14 +16,14 @@ const SITE_POLICY: HeaderValue = HeaderValue::from_static(
 
 /// An entity tag with its quotes.
 #[derive(Debug, Clone)]
-pub(super) struct ETag(HeaderValue);
+pub(crate) struct ETag(HeaderValue);
 
 impl ETag {
-    pub(super) fn new(text: &str) -> Result<Self, ApiError> {
+    pub(crate) fn new(text: &str) -> Result<Self, ApiError> {
         HeaderValue::from_str(text).map(Self).map_err(|error| ApiError::Internal(error.into()))
     }
 
-    pub(super) fn into_value(self) -> HeaderValue {
+    pub(crate) fn into_value(self) -> HeaderValue {
         self.0
     }
 
@@ -33,7 +33,7 @@ impl ETag {
 }
 
 /// Whether the reader has this version already. Weak tags count: the comparison is about the content.
-pub(super) fn is_known(headers: &HeaderMap, etag: &ETag) -> bool {
+pub(crate) fn is_known(headers: &HeaderMap, etag: &ETag) -> bool {
     headers
         .get_all(header::IF_NONE_MATCH)
         .iter()

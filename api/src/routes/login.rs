@@ -7,16 +7,16 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
-use http::{HeaderMap, StatusCode, Uri, header};
-use shared::{db, user::ADMIN};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use shared::db;
 use url::Url;
 
-use super::{auth::shown, start_page};
+use super::{auth::log_in, start_page};
 use crate::{
     access::query_value,
-    auth::{self, Caller, session, token},
+    auth::{self, Entrant, client::ClientAddress, session, token},
     body::Body,
-    error::ApiError,
+    error::{ApiError, when_to_try_again},
     state::ApiState,
 };
 
@@ -35,29 +35,41 @@ struct LoginPage<'a> {
     problem: &'a str,
 }
 
-async fn show_login(State(state): State<ApiState>, uri: Uri, headers: HeaderMap) -> Result<Response, ApiError> {
+async fn show_login(
+    State(state): State<ApiState>,
+    from: ClientAddress,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
     let next = local_target(&query_value(&uri, "next").unwrap_or_default());
-    if auth::authenticate(&state, &headers).await?.is_some() {
+    if auth::authenticate(&state, from, &headers).await?.is_some() {
         return Ok(Redirect::to(&next).into_response());
     }
-    page(StatusCode::OK, &next, ADMIN, "")
+    page(StatusCode::OK, &next, "", "")
 }
 
-async fn submit_login(State(state): State<ApiState>, body: Body) -> Result<Response, ApiError> {
+async fn submit_login(State(state): State<ApiState>, from: ClientAddress, body: Body) -> Result<Response, ApiError> {
     let field = |name: &str| {
         let found = url::form_urlencoded::parse(&body.bytes).find(|(key, _)| key == name);
         found.map(|(_, value)| value.into_owned()).unwrap_or_default()
     };
     let (username, next) = (field("username"), local_target(&field("next")));
-    let Some(caller) = auth::check_key(&state, &username, &field("api_key")).await? else {
-        tracing::warn!(audit = true, username = %shown(&username), "login failed");
-        return page(StatusCode::UNAUTHORIZED, &next, &username, "Wrong user name or key.");
-    };
-    enter(&state, &caller, &next).await
+    match log_in(&state, from, &username, &field("api_key")).await {
+        Ok(Some((_, cookie))) => Ok(enter(cookie, &next)),
+        Ok(None) => page(StatusCode::UNAUTHORIZED, &next, &username, "Wrong user name or key."),
+        Err(ApiError::TooManyTries(wait)) => {
+            let (seconds, sentence) = when_to_try_again(wait);
+            let mut response = page(StatusCode::TOO_MANY_REQUESTS, &next, &username, &sentence)?;
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+            Ok(response)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 async fn follow_login_link(
     State(state): State<ApiState>,
+    from: ClientAddress,
     Path(link): Path<String>,
     uri: Uri,
     headers: HeaderMap,
@@ -68,19 +80,19 @@ async fn follow_login_link(
     drop(conn);
     if let Some(username) = username
         && let Some(caller) = auth::caller_named(&state, &username).await?
+        && let Some(cookie) = session::start(&state, &Entrant::by_link(caller)).await?
     {
-        return enter(&state, &caller, &next).await;
+        return Ok(enter(cookie, &next));
     }
     // who follows a link again and is in already shall not be bothered
-    if auth::authenticate(&state, &headers).await?.is_some() {
+    if auth::authenticate(&state, from, &headers).await?.is_some() {
         return Ok(Redirect::to(&next).into_response());
     }
-    page(StatusCode::UNAUTHORIZED, &next, ADMIN, "This link was used already or is too old.")
+    page(StatusCode::UNAUTHORIZED, &next, "", "This link was used already or is too old.")
 }
 
-async fn enter(state: &ApiState, caller: &Caller, next: &str) -> Result<Response, ApiError> {
-    let cookie = session::start(state, caller).await?;
-    Ok(([(header::SET_COOKIE, cookie)], Redirect::to(next)).into_response())
+fn enter(cookie: HeaderValue, next: &str) -> Response {
+    ([(header::SET_COOKIE, cookie)], Redirect::to(next)).into_response()
 }
 
 fn page(status: StatusCode, next: &str, username: &str, problem: &str) -> Result<Response, ApiError> {

@@ -11,10 +11,16 @@ mod login;
 mod projects;
 mod generate;
 mod aborts;
+mod deletions;
 mod downloads;
 mod users;
+mod settings;
+mod keys;
+mod grants;
+mod websocket;
+mod event_streams;
 pub(crate) mod docs;
-mod file_answer;
+pub(crate) mod file_answer;
 mod start_page;
 
 use crate::{error::refusal, openapi, state::ApiState};
@@ -26,20 +32,31 @@ pub(crate) fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(system::get_ready))
         .routes(routes!(system::get_version))
         .routes(routes!(models::list_models))
+        .routes(routes!(models::refresh_models))
         .routes(routes!(auth::create_session))
         .routes(routes!(auth::delete_session))
         .routes(routes!(auth::get_caller))
+        .routes(routes!(keys::rotate_own_key))
         .routes(routes!(projects::get_status))
         .routes(routes!(projects::list_projects))
+        .routes(routes!(projects::get_cost))
         .routes(routes!(projects::get_project_of_generation))
-        .routes(routes!(projects::get_project))
-        .routes(routes!(projects::get_variant))
+        .routes(routes!(projects::get_project, deletions::delete_project))
+        .routes(routes!(projects::get_variant, deletions::delete_variant))
         .routes(routes!(generate::create_generation))
         .routes(routes!(aborts::abort_project))
         .routes(routes!(aborts::abort_variant))
         .routes(routes!(downloads::download_project))
         .routes(routes!(downloads::download_variant))
         .routes(routes!(users::create_user, users::list_users))
+        .routes(routes!(settings::get_settings, settings::change_settings))
+        .routes(routes!(users::delete_user))
+        .routes(routes!(keys::rotate_user_key))
+        .routes(routes!(grants::grant_access, grants::list_access))
+        .routes(routes!(grants::revoke_access))
+        .routes(routes!(event_streams::watch_variant))
+        .routes(routes!(event_streams::watch_generation))
+        .merge(websocket::routes().into())
         .merge(docs::routes().into())
         .merge(login::routes().into())
         .merge(start_page::routes().into())

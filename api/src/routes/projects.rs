@@ -1,24 +1,23 @@
 //! What exists, in which state.
 
-use std::collections::BTreeMap;
-
 use axum::{
     Json,
     extract::{Path, State},
+    response::Response,
 };
+use http::HeaderMap;
 use shared::{
-    db::{self, variants::VariantRow},
+    db,
     ids::GenerationId,
-    variant::Status,
-    wire::{ErrorResponse, Project, ProjectResponse, ProjectsResponse},
+    wire::{CostResponse, ErrorResponse, Project, ProjectResponse, ProjectsResponse},
 };
 
-use super::models;
 use crate::{
-    access::{self, OwnerQuery, VariantPath},
-    auth::{Caller, doors::Reader},
+    access::{self, OwnerParams, OwnerQuery, VariantParams},
+    auth::doors::Reader,
     error::ApiError,
     state::ApiState,
+    views::{self, Seen},
 };
 
 /// Lists every variant that the caller may see; the same as `/api/projects`.
@@ -26,10 +25,18 @@ use crate::{
     get,
     path = "/api/status",
     tag = "projects",
-    responses((status = 200, body = ProjectsResponse), (status = 401, body = ErrorResponse))
+    responses(
+        (status = 200, body = ProjectsResponse),
+        (status = 304, description = "`If-None-Match` names it"),
+        (status = 401, body = ErrorResponse),
+    )
 )]
-pub(super) async fn get_status(state: State<ApiState>, reader: Reader) -> Result<Json<ProjectsResponse>, ApiError> {
-    list_projects(state, reader).await
+pub(super) async fn get_status(
+    state: State<ApiState>,
+    reader: Reader,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    list_projects(state, reader, headers).await
 }
 
 /// Lists every variant that the caller may see, with known models and branches.
@@ -37,37 +44,35 @@ pub(super) async fn get_status(state: State<ApiState>, reader: Reader) -> Result
     get,
     path = "/api/projects",
     tag = "projects",
-    responses((status = 200, body = ProjectsResponse), (status = 401, body = ErrorResponse))
+    responses(
+        (status = 200, body = ProjectsResponse),
+        (status = 304, description = "`If-None-Match` names it"),
+        (status = 401, body = ErrorResponse),
+    )
 )]
 pub(super) async fn list_projects(
     State(state): State<ApiState>,
     Reader(caller): Reader,
-) -> Result<Json<ProjectsResponse>, ApiError> {
-    let mut conn = state.pool().acquire().await?;
-    let rows = db::variants::list(&mut conn, caller.reads()).await?;
-    let known = db::variants::list_known_models(&mut conn).await?;
-    let models = models::offered(&state, &known);
-    Ok(Json(ProjectsResponse {
-        known_branches: known_branches(&rows, &caller),
-        total_cost_usd: rows.iter().filter_map(|row| row.total_cost_usd).fold(0.0, |sum, cost| sum + cost),
-        projects: rows.into_iter().map(Project::from).collect(),
-        known_models: models.known_models,
-        available_models: models.available_models,
-    }))
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let view = state.views().current(&Seen::of(&caller)).await?;
+    views::answer(&view, &headers).await
 }
 
-/// Branches of ready variants: everybody's for admins, else the caller's own and not those of shared projects.
-fn known_branches(rows: &[VariantRow], caller: &Caller) -> BTreeMap<String, Vec<String>> {
-    let mut branches: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let own = |row: &&VariantRow| caller.is_admin() || row.owner == *caller.username;
-    for row in rows.iter().filter(|row| row.status == Status::Ready).filter(own) {
-        branches.entry(row.name.to_string()).or_default().push(row.branch.to_string());
-    }
-    for branches in branches.values_mut() {
-        branches.sort_unstable();
-        branches.dedup();
-    }
-    branches
+/// Gives what the newest generations cost: everybody's for admins, else of the caller's own variants.
+#[utoipa::path(
+    get,
+    path = "/api/cost",
+    tag = "projects",
+    responses((status = 200, body = CostResponse), (status = 401, body = ErrorResponse))
+)]
+pub(super) async fn get_cost(
+    State(state): State<ApiState>,
+    Reader(caller): Reader,
+) -> Result<Json<CostResponse>, ApiError> {
+    let mut conn = state.pool().acquire().await?;
+    let total_cost_usd = db::views::total_cost_usd(&mut conn, caller.owns()).await?;
+    Ok(Json(CostResponse { total_cost_usd }))
 }
 
 /// Gives the variant that a generation, the newest or a past one, is of.
@@ -136,13 +141,7 @@ pub(super) async fn get_project(
     get,
     path = "/api/projects/{name}/{branch}/{provider}/{model}",
     tag = "projects",
-    params(
-        ("name" = String, Path),
-        ("branch" = String, Path, description = "`/` is written `~2F`"),
-        ("provider" = String, Path),
-        ("model" = String, Path),
-        ("owner" = Option<String>, Query, description = "Whose variant; only admins are heard"),
-    ),
+    params(VariantParams, OwnerParams),
     responses(
         (status = 200, body = Project),
         (status = 400, body = ErrorResponse, description = "Nobody can have this name"),
@@ -154,10 +153,10 @@ pub(super) async fn get_project(
 pub(super) async fn get_variant(
     State(state): State<ApiState>,
     Reader(caller): Reader,
-    Path((name, branch, provider, model)): Path<(String, String, String, String)>,
+    Path(params): Path<VariantParams>,
     OwnerQuery(owner): OwnerQuery,
 ) -> Result<Json<Project>, ApiError> {
-    let path = VariantPath::parse(&name, &branch, &provider, &model, "Not found")?;
+    let path = params.parse("Not found")?;
     let mut conn = state.pool().acquire().await?;
     let row = access::get_variant(&mut conn, &caller, &path, owner.as_deref()).await?;
     Ok(Json(row.into()))

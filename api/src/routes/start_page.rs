@@ -9,13 +9,13 @@ use axum::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use shared::db::{
-    self,
-    variants::{Scope, VariantRow},
+use shared::{
+    db::{self, variants::VariantRow},
+    user::{ADMIN, Role},
 };
 
 use crate::{
-    auth::{self, Caller, gate},
+    auth::{self, Caller, client::ClientAddress, gate},
     error::ApiError,
     middleware::PAGE_POLICY,
     state::ApiState,
@@ -46,6 +46,9 @@ pub(super) fn html(template: &impl Template) -> Result<impl IntoResponse, ApiErr
 struct ProjectsPage<'a> {
     style: &'a str,
     username: Option<&'a str>,
+    /// Shown when it is not the usual one.
+    role: Option<&'static str>,
+    may_write: bool,
     projects: Vec<Shown>,
 }
 
@@ -59,12 +62,18 @@ struct Shown {
     stage: Option<&'static str>,
     error: Option<String>,
     docs: Option<String>,
+    /// Whether the address of its docs leads to somebody else's.
+    is_covered: bool,
     pages: i32,
     made: Option<String>,
 }
 
-async fn show_projects(State(state): State<ApiState>, headers: HeaderMap) -> Result<Response, ApiError> {
-    let known = auth::authenticate(&state, &headers).await?.map(|(caller, _)| caller);
+async fn show_projects(
+    State(state): State<ApiState>,
+    from: ClientAddress,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let known = auth::authenticate(&state, from, &headers).await?.map(|(caller, _)| caller);
     let is_open = state.docs_are_open() && gate::names_loopback(&headers);
     let caller = match &known {
         Some(caller) => caller.clone(),
@@ -74,18 +83,30 @@ async fn show_projects(State(state): State<ApiState>, headers: HeaderMap) -> Res
     let mut conn = state.pool().acquire().await?;
     let rows = db::variants::list(&mut conn, caller.reads()).await?;
     drop(conn);
-    let projects = rows.into_iter().map(|row| show(row, &caller)).collect();
+    let covered: Vec<bool> = rows.iter().map(|row| is_covered(row, &rows, &caller)).collect();
+    let projects = rows.into_iter().zip(covered).map(|(row, is_covered)| show(row, is_covered, &caller)).collect();
     let username = known.as_ref().map(|caller| &*caller.username);
-    Ok(html(&ProjectsPage { style: style_path(), username, projects })?.into_response())
+    let role = (caller.role != Role::User && &*caller.username != ADMIN).then(|| caller.role.as_str());
+    let may_write = caller.role.may_write();
+    Ok(html(&ProjectsPage { style: style_path(), username, role, may_write, projects })?.into_response())
 }
 
-fn show(row: VariantRow, caller: &Caller) -> Shown {
-    let is_foreign = caller.reads() == Scope::All && row.owner != *caller.username;
-    let docs = row.site_prefix.as_ref().map(|_| {
+/// Only admins can name an owner in an address. For others an address means the own variant, else the only shared one.
+fn is_covered(row: &VariantRow, rows: &[VariantRow], caller: &Caller) -> bool {
+    let address = |row: &VariantRow| (row.name.clone(), row.branch.clone(), row.ai_provider, row.ai_model.clone());
+    !caller.is_admin()
+        && row.owner != *caller.username
+        && rows.iter().any(|other| other.id != row.id && address(other) == address(row))
+}
+
+fn show(row: VariantRow, is_covered: bool, caller: &Caller) -> Shown {
+    let is_foreign = row.owner != *caller.username;
+    let docs = row.site_prefix.as_ref().filter(|_| !is_covered).map(|_| {
         let parts = [row.name.as_str(), &row.branch.to_segment(), row.ai_provider.as_str(), row.ai_model.as_str()];
         let path = parts.map(|part| utf8_percent_encode(part, SEGMENT).to_string()).join("/");
         let owner: String = url::form_urlencoded::byte_serialize(row.owner.as_bytes()).collect();
-        if is_foreign { format!("/docs/{path}/?owner={owner}") } else { format!("/docs/{path}/") }
+        let query = if is_foreign && caller.is_admin() { format!("?owner={owner}") } else { String::new() };
+        format!("/docs/{path}/{query}")
     });
     Shown {
         name: row.name.to_string(),
@@ -96,6 +117,7 @@ fn show(row: VariantRow, caller: &Caller) -> Shown {
         stage: row.current_stage.map(shared::stage::Stage::as_str),
         error: row.error_message,
         docs,
+        is_covered,
         pages: row.page_count,
         made: row.last_generated.map(|time| time.format("%Y-%m-%d %H:%M UTC").to_string()),
     }

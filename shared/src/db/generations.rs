@@ -23,6 +23,8 @@ pub struct NewGeneration {
     pub requested_by: String,
     /// Everything is made anew.
     pub force: bool,
+    /// The variant of another model whose pages are taken over goes when this one is ready.
+    pub replace: bool,
     /// Kind of repository, when the caller named one.
     pub repo_type: Option<RepoType>,
     /// Minutes one call of an AI command line may take.
@@ -61,8 +63,8 @@ pub async fn create(
 ) -> sqlx::Result<()> {
     sqlx::query!(
         r#"
-        INSERT INTO generations (id, variant_id, requested_by, force, repo_type, call_timeout_min)
-        VALUES ($1, $2, $3, $4, $5, $6)
+        INSERT INTO generations (id, variant_id, requested_by, force, replace, repo_type, call_timeout_min)
+        VALUES ($1, $2, $3, $4, $7, $5, $6)
         "#,
         id as GenerationId,
         variant_id,
@@ -70,6 +72,7 @@ pub async fn create(
         request.force,
         request.repo_type.map(RepoType::as_str),
         request.call_timeout_minutes,
+        request.replace,
     )
     .execute(conn)
     .await?;
@@ -93,7 +96,7 @@ pub async fn claim(
          WHERE g.id = $1 AND g.state = 'queued' AND g.cancel_requested_at IS NULL AND v.id = g.variant_id
         RETURNING g.fence, g.variant_id, v.owner, v.name AS "name: ProjectName", v.branch AS "branch: BranchName",
                v.ai_provider AS "provider: Provider", v.ai_model AS "model: ModelId", v.repo_url, g.requested_by,
-               g.force, g.repo_type AS "repo_type: RepoType", g.call_timeout_min, v.last_commit_sha, v.site_prefix,
+               g.force, g.replace, g.repo_type AS "repo_type: RepoType", g.call_timeout_min, v.last_commit_sha, v.site_prefix,
                to_char(g.started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS "started_date!"
         "#,
         id as GenerationId,
@@ -117,6 +120,7 @@ pub async fn claim(
         request: NewGeneration {
             requested_by: row.requested_by,
             force: row.force,
+            replace: row.replace,
             repo_type: row.repo_type,
             call_timeout_minutes: row.call_timeout_min,
         },
@@ -486,6 +490,47 @@ pub async fn find_served(conn: &mut PgConnection, variant: i64) -> sqlx::Result<
     .fetch_optional(conn)
     .await?;
     Ok(row.map(|row| (row.id, row.pages)))
+}
+
+/// A variant of another model whose pages a run may take over.
+#[derive(Debug, Clone)]
+pub struct Takeover {
+    /// Primary key of that variant.
+    pub variant_id: i64,
+    /// The generation that made its served site.
+    pub generation: GenerationId,
+    /// Source, as [`crate::source::RepoSource`] prints it.
+    pub repo_url: String,
+    /// Commit of the site.
+    pub commit: Option<String>,
+    /// Who wrote it, unless it was taken over itself.
+    pub provider: Provider,
+    /// With which model.
+    pub model: ModelId,
+}
+
+/// The newest ready variant of the same owner, name and branch, if its site is newer than the last good one of this variant.
+pub async fn find_takeover(conn: &mut PgConnection, variant: i64) -> sqlx::Result<Option<Takeover>> {
+    sqlx::query_as!(
+        Takeover,
+        r#"
+        SELECT other.id AS variant_id, g.id AS "generation: GenerationId", other.repo_url,
+               other.last_commit_sha AS commit, other.ai_provider AS "provider: Provider",
+               other.ai_model AS "model: ModelId"
+          FROM variants own
+          JOIN variants other ON other.owner = own.owner AND other.name = own.name AND other.branch = own.branch
+          JOIN generations g ON g.variant_id = other.id AND g.site_prefix = other.site_prefix
+         WHERE own.id = $1 AND other.id <> own.id AND other.status = 'ready'
+           -- what the built-in writer extracts costs nothing, and who asks for a model wants its words
+           AND own.ai_provider <> 'builtin' AND other.ai_provider <> 'builtin'
+           AND (own.last_generated IS NULL OR other.last_generated > own.last_generated)
+         ORDER BY other.last_generated DESC, other.id DESC
+         LIMIT 1
+        "#,
+        variant,
+    )
+    .fetch_optional(conn)
+    .await
 }
 
 /// The variant that a generation, the newest or a past one, is of.

@@ -17,6 +17,18 @@ pub async fn create(conn: &mut PgConnection, owner: &str, name: &ProjectName, us
     Ok(())
 }
 
+/// Keeps a project from being deleted until the transaction ends; false when this owner has none of this name.
+pub async fn hold_project(conn: &mut PgConnection, owner: &str, name: &ProjectName) -> sqlx::Result<bool> {
+    let found = sqlx::query_scalar!(
+        "SELECT id FROM variants WHERE owner = $1 AND name = $2 ORDER BY id LIMIT 1 FOR KEY SHARE",
+        owner,
+        name.as_str(),
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(found.is_some())
+}
+
 /// Takes the right back, if it was there.
 pub async fn delete(conn: &mut PgConnection, owner: &str, name: &str, username: &str) -> sqlx::Result<()> {
     sqlx::query!("DELETE FROM project_access WHERE owner = $1 AND name = $2 AND username = $3", owner, name, username)

@@ -16,6 +16,7 @@ use sqlx::{
 };
 
 pub mod variants;
+pub mod views;
 pub mod generations;
 pub mod aborts;
 pub mod recovery;
@@ -24,8 +25,13 @@ pub mod page_jobs;
 pub mod events;
 pub mod queue;
 pub mod access;
+pub mod login_tries;
 pub mod users;
 pub mod grants;
+pub mod deletions;
+pub mod settings;
+pub mod workers;
+pub mod imports;
 
 /// Why a worker's write did not happen.
 #[derive(Debug, thiserror::Error)]

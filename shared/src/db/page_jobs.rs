@@ -446,27 +446,3 @@ pub async fn next_due(conn: &mut PgConnection) -> sqlx::Result<Option<f64>> {
     .fetch_one(conn)
     .await
 }
-
-/// AI slots of all workers that live: more pages than that need not be admitted.
-pub async fn count_slots(conn: &mut PgConnection) -> sqlx::Result<i64> {
-    sqlx::query_scalar!(
-        r#"SELECT COALESCE(sum(ai_slots), 0) AS "slots!" FROM workers WHERE last_seen > now() - interval '30 seconds'"#
-    )
-    .fetch_one(conn)
-    .await
-}
-
-/// Says that a worker lives and how many AI slots it has.
-pub async fn report_slots(conn: &mut PgConnection, worker: &str, ai_slots: i32) -> sqlx::Result<()> {
-    sqlx::query!(
-        r#"
-        INSERT INTO workers (name, ai_slots) VALUES ($1, $2)
-        ON CONFLICT (name) DO UPDATE SET last_seen = now(), ai_slots = EXCLUDED.ai_slots
-        "#,
-        worker,
-        ai_slots,
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
-}

@@ -133,6 +133,33 @@ pub async fn reuse(
     Ok(rows.rows_affected())
 }
 
+/// Copies the checked pages of another variant's generation; gives their number.
+pub async fn take_over(
+    conn: &mut PgConnection,
+    generation: GenerationId,
+    fence: i64,
+    from: GenerationId,
+) -> Result<u64, WriteError> {
+    let rows = sqlx::query!(
+        r#"
+        WITH held AS (
+            SELECT id FROM generations WHERE id = $1 AND fence = $2 AND state = 'running' FOR UPDATE
+        )
+        INSERT INTO pages (generation_id, slug, position, input_hash, markdown, checked)
+        SELECT held.id, old.slug, old.position, old.input_hash, old.markdown, true
+          FROM held, pages old
+         WHERE old.generation_id = $3 AND old.markdown IS NOT NULL AND old.checked
+        ON CONFLICT (generation_id, slug) DO NOTHING
+        "#,
+        generation as GenerationId,
+        fence,
+        from as GenerationId,
+    )
+    .execute(conn)
+    .await?;
+    Ok(rows.rows_affected())
+}
+
 /// Keeps a page's text: its checkpoint. Deaths count from zero again.
 pub async fn save(
     conn: &mut PgConnection,

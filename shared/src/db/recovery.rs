@@ -31,7 +31,7 @@ pub async fn try_lock(conn: &mut PgConnection) -> sqlx::Result<bool> {
 /// Decides about every run whose lease has run out, and ends the queued ones that somebody asked to abort: nobody claims
 /// those any more.
 pub async fn reap_expired(conn: &mut PgConnection) -> sqlx::Result<Vec<Reaped>> {
-    let reaped = sqlx::query_as!(
+    let mut reaped = sqlx::query_as!(
         Reaped,
         r#"
         WITH expired AS (
@@ -76,6 +76,8 @@ pub async fn reap_expired(conn: &mut PgConnection) -> sqlx::Result<Vec<Reaped>> 
     )
     .fetch_all(&mut *conn)
     .await?;
+    // several variants are always locked in this order
+    reaped.sort_by_key(|run| run.variant_id);
     for ended in reaped.iter().filter(|run| run.state.is_terminal()) {
         sqlx::query!(
             r#"

@@ -55,9 +55,12 @@ pub struct Candidate {
     pub key_verifier: Option<String>,
     /// docsfy's HMAC.
     pub docsfy_key_hash: Option<Vec<u8>>,
+    /// Another number for every key that anybody was given.
+    pub key_version: i64,
 }
 
-/// The users whose key may be the one with this hash, this tag, or one of these hashes of docsfy.
+/// The users whose key may be the one with this hash, this tag, or one of these hashes of docsfy; those whose key takes
+/// long to compare come last.
 pub async fn list_candidates(
     conn: &mut PgConnection,
     hash: &[u8],
@@ -67,12 +70,12 @@ pub async fn list_candidates(
     sqlx::query_as!(
         Candidate,
         r#"
-        SELECT id, username, role AS "role: Role", key_hash, key_verifier, docsfy_key_hash
+        SELECT id, username, role AS "role: Role", key_hash, key_verifier, docsfy_key_hash, key_version
           FROM users
          WHERE key_hash = $1
             OR (key_tag = $2 AND key_verifier IS NOT NULL)
             OR docsfy_key_hash = ANY($3)
-         ORDER BY id
+         ORDER BY key_verifier IS NOT NULL, id
          LIMIT 100
         "#,
         hash,
@@ -88,7 +91,7 @@ pub async fn find_candidate(conn: &mut PgConnection, username: &str) -> sqlx::Re
     sqlx::query_as!(
         Candidate,
         r#"
-        SELECT id, username, role AS "role: Role", key_hash, key_verifier, docsfy_key_hash
+        SELECT id, username, role AS "role: Role", key_hash, key_verifier, docsfy_key_hash, key_version
           FROM users WHERE username = $1
         "#,
         username,
@@ -149,7 +152,9 @@ pub async fn set_key(conn: &mut PgConnection, username: &str, key: &KeptKey) -> 
     let key = KeyColumns::from(key);
     let rows = sqlx::query!(
         r#"
-        UPDATE users SET key_hash = $2, key_tag = $3, key_verifier = $4, docsfy_key_hash = $5 WHERE username = $1
+        UPDATE users
+           SET key_hash = $2, key_tag = $3, key_verifier = $4, docsfy_key_hash = $5, key_version = nextval('key_versions')
+         WHERE username = $1
         "#,
         username,
         key.hash,

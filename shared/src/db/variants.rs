@@ -1,6 +1,7 @@
 //! The table `variants`: what exists, in which state, and which site is served.
 
 use chrono::{DateTime, Utc};
+use futures_util::{TryStreamExt, stream::BoxStream};
 use sqlx::PgConnection;
 
 use crate::{
@@ -100,9 +101,39 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// Takes the variant for a new generation: makes the row, or turns it to `generating` unless it is so already.
-/// `None` when a generation is active. What the last run left (plan, page count, site) stays.
-pub async fn start(
+/// What has to be known of a variant before a new generation takes it.
+#[derive(Debug, Clone)]
+pub struct HeldVariant {
+    /// Primary key.
+    pub id: i64,
+    /// Public state.
+    pub status: Status,
+    /// Source, as [`crate::source::RepoSource`] prints it.
+    pub repo_url: String,
+}
+
+/// Keeps the variant as it is until the end of the transaction; `None` when there is none.
+pub async fn hold(conn: &mut PgConnection, key: &VariantKey) -> sqlx::Result<Option<HeldVariant>> {
+    sqlx::query_as!(
+        HeldVariant,
+        r#"
+        SELECT id, status AS "status: Status", repo_url
+          FROM variants
+         WHERE owner = $1 AND name = $2 AND branch = $3 AND ai_provider = $4 AND ai_model = $5
+           FOR UPDATE
+        "#,
+        key.owner,
+        key.name.as_str(),
+        key.branch.as_str(),
+        key.provider.as_str(),
+        key.model.as_str(),
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// Makes the row of a variant for its first generation; `None` when there is one by now.
+pub async fn create(
     conn: &mut PgConnection,
     key: &VariantKey,
     repo_url: &str,
@@ -113,11 +144,7 @@ pub async fn start(
         r#"
         INSERT INTO variants (owner, name, branch, ai_provider, ai_model, repo_url, repo_type, generation_id, status)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'generating')
-        ON CONFLICT (owner, name, branch, ai_provider, ai_model) DO UPDATE
-           SET status = 'generating', error_message = NULL, current_stage = NULL, total_cost_usd = NULL,
-               repo_url = EXCLUDED.repo_url, repo_type = COALESCE(EXCLUDED.repo_type, variants.repo_type),
-               generation_id = EXCLUDED.generation_id, updated_at = now()
-         WHERE variants.status <> 'generating'
+        ON CONFLICT (owner, name, branch, ai_provider, ai_model) DO NOTHING
         RETURNING id
         "#,
         key.owner,
@@ -133,9 +160,39 @@ pub async fn start(
     .await
 }
 
+/// Turns a variant that is held and idle to `generating`. What the last run left (plan, page count, site) stays.
+pub async fn start(
+    conn: &mut PgConnection,
+    id: i64,
+    repo_url: &str,
+    repo_type: Option<RepoType>,
+    generation: GenerationId,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"
+        UPDATE variants
+           SET status = 'generating', error_message = NULL, current_stage = NULL, total_cost_usd = NULL,
+               repo_url = $2, repo_type = COALESCE($3, repo_type), generation_id = $4, updated_at = now()
+         WHERE id = $1 AND status <> 'generating'
+        "#,
+        id,
+        repo_url,
+        repo_type.map(RepoType::as_str),
+        generation as GenerationId,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Every variant of a scope, the last changed first.
 pub async fn list(conn: &mut PgConnection, scope: Scope<'_>) -> sqlx::Result<Vec<VariantRow>> {
     select(conn, scope, Filter::default()).await
+}
+
+/// The same row by row, so that nobody has to hold them all.
+pub fn stream_all<'c>(conn: &'c mut PgConnection, scope: Scope<'_>) -> BoxStream<'c, sqlx::Result<VariantRow>> {
+    stream(conn, scope, &Filter::default())
 }
 
 /// Every variant of one project name, the last changed first.
@@ -176,6 +233,14 @@ struct Filter<'a> {
 }
 
 async fn select(conn: &mut PgConnection, scope: Scope<'_>, filter: Filter<'_>) -> sqlx::Result<Vec<VariantRow>> {
+    stream(conn, scope, &filter).try_collect().await
+}
+
+fn stream<'c>(
+    conn: &'c mut PgConnection,
+    scope: Scope<'_>,
+    filter: &Filter<'_>,
+) -> BoxStream<'c, sqlx::Result<VariantRow>> {
     sqlx::query_as!(
         VariantRow,
         r#"
@@ -206,8 +271,7 @@ async fn select(conn: &mut PgConnection, scope: Scope<'_>, filter: Filter<'_>) -
         filter.model.map(ModelId::as_str),
         scope.with_granted(),
     )
-    .fetch_all(conn)
-    .await
+    .fetch(conn)
 }
 
 /// The variants of a project whose served site is the newest; more than one when owners tie. A site stays served while a

@@ -10,7 +10,7 @@ use crate::{
     generation::State,
     ids::GenerationId,
     source::RepoSource,
-    variant::VariantKey,
+    variant::{Status, VariantKey},
 };
 
 /// "Somebody take this generation." Duplicates are harmless: only one claim succeeds.
@@ -31,19 +31,55 @@ impl Job for GenerateJob {
     }
 }
 
+/// What became of a request for a generation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Started {
+    /// It is queued.
+    Queued(GenerationId),
+    /// The variant is being generated already.
+    Busy,
+    /// The variant is of another repository, whose address this is, and the request does not force it.
+    OtherRepository(String),
+}
+
 /// Starts a generation as part of the caller's transaction: takes the variant, makes the generation's row, rings the bell.
-/// `None` when the variant is being generated already.
 pub async fn start_generation(
     conn: &mut PgConnection,
     key: &VariantKey,
     source: &RepoSource,
     request: &NewGeneration,
-) -> sqlx::Result<Option<GenerationId>> {
+) -> sqlx::Result<Started> {
     let id = GenerationId::new();
-    let started = db::variants::start(conn, key, &source.to_string(), request.repo_type, id).await?;
-    let Some(variant) = started else { return Ok(None) };
+    let repo_url = source.to_string();
+    let variant = loop {
+        let Some(held) = db::variants::hold(conn, key).await? else {
+            match db::variants::create(conn, key, &repo_url, request.repo_type, id).await? {
+                Some(variant) => break variant,
+                // somebody made it just now: it is there to be held
+                None => continue,
+            }
+        };
+        if held.status == Status::Generating {
+            return Ok(Started::Busy);
+        }
+        if !request.force && !is_same_repository(&held.repo_url, source).await {
+            return Ok(Started::OtherRepository(held.repo_url));
+        }
+        db::variants::start(conn, held.id, &repo_url, request.repo_type, id).await?;
+        break held.id;
+    };
     db::generations::create(conn, id, variant, request).await?;
     super::enqueue(conn, &GenerateJob { generation: id, fence: 0 }).await?;
     events::emit_state(conn, variant, id, State::Queued, None).await?;
-    Ok(Some(id))
+    Ok(Started::Queued(id))
+}
+
+/// Whether a stored address names the same repository; one that cannot be read any more stands in nobody's way.
+async fn is_same_repository(stored: &str, source: &RepoSource) -> bool {
+    let (Ok(stored), source) = (RepoSource::from_stored(stored), source.clone()) else { return true };
+    if stored == source {
+        return true;
+    }
+    let compared = tokio::task::spawn_blocking(move || stored.identity() == source.identity());
+    compared.await.unwrap_or_default()
 }

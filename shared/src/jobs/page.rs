@@ -28,7 +28,7 @@ impl Job for PageJob {
 /// Lets as many waiting pages start as there is room for, and rings for them, in the caller's transaction, which should end
 /// soon: admissions wait for each other.
 pub async fn admit_pages(conn: &mut PgConnection, limits: &[(Provider, i32)]) -> sqlx::Result<usize> {
-    let slots = db::page_jobs::count_slots(conn).await?;
+    let slots = db::workers::count_slots(conn).await?;
     let admitted = db::page_jobs::admit(conn, limits, slots).await?;
     for page in &admitted {
         let job = PageJob { generation: page.generation, slug: page.slug.clone(), fence: page.fence };

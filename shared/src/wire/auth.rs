@@ -8,8 +8,10 @@ use crate::user::Role;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct LoginRequest {
     /// User name.
+    #[schema(pattern = "^[^\\x00]*$")]
     pub username: String,
     /// The user's key.
+    #[schema(pattern = "^[^\\x00]*$")]
     pub api_key: String,
 }
 
@@ -29,4 +31,22 @@ pub struct AuthResponse {
 pub struct LogoutResponse {
     /// Always true.
     pub ok: bool,
+}
+
+/// The body of the routes that give a user another key; an empty one asks for a generated key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct RotateKeyRequest {
+    /// The key that is wanted: 16 to 256 visible ASCII characters. Generated when missing. `new_api_key` is the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = "^([!-~][ -~]{14,254}[!-~])?$")]
+    pub new_key: Option<String>,
+}
+
+/// The only copy of a user's new key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct RotateKeyResponse {
+    /// User name.
+    pub username: String,
+    /// The key; it is not shown again.
+    pub new_api_key: String,
 }

@@ -30,11 +30,15 @@ pub struct GenerateRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 1440)]
     pub ai_cli_timeout: Option<u32>,
-    /// Makes everything anew.
+    /// Makes everything anew, also from another repository than before.
+    #[schema(required = false, default = false)]
     pub force: bool,
+    /// When the pages of another model's variant are taken over, deletes that variant in the end.
+    #[schema(required = false, default = false)]
+    pub replace: bool,
     /// Branch or tag; `main` when missing.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, default = "main")]
+    #[schema(value_type = String, required = false, default = "main")]
     pub branch: Option<BranchName>,
     /// Kind of repository; found out when missing.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -64,4 +68,11 @@ pub struct GenerateResponse {
 pub struct AbortResponse {
     /// `name`, or `name/branch/provider/model`, as it was asked for.
     pub aborted: String,
+}
+
+/// It is gone, with its site.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct DeleteResponse {
+    /// `name`, or `name/branch/provider/model`, as it was asked for.
+    pub deleted: String,
 }

@@ -11,14 +11,21 @@ mod generate;
 mod models;
 mod auth;
 mod users;
+mod settings;
+mod grants;
 mod system;
+mod watch;
 
-pub use auth::{AuthResponse, LoginRequest, LogoutResponse};
-pub use generate::{AbortResponse, GenerateRequest, GenerateResponse};
-pub use models::{AvailableModel, ModelsResponse};
+pub use auth::{AuthResponse, LoginRequest, LogoutResponse, RotateKeyRequest, RotateKeyResponse};
+pub use generate::{AbortResponse, DeleteResponse, GenerateRequest, GenerateResponse};
+pub use grants::{AccessResponse, GrantRequest, GrantResponse, RevokeResponse};
+pub use models::{AvailableModel, ModelsResponse, ProviderStatus};
+pub(crate) use project::to_the_second;
 pub use project::{Project, ProjectResponse, ProjectsResponse};
+pub use settings::{ChangeSettingsRequest, DoneResponse, Settings, SettingsChange, SettingsResponse};
 pub use system::{Check, HealthResponse, ReadyResponse, VersionResponse};
-pub use users::{CreateUserRequest, CreateUserResponse, User, UsersResponse};
+pub use users::{CreateUserRequest, CreateUserResponse, DeleteUserResponse, User, UsersResponse};
+pub use watch::{CostResponse, EventFrame};
 
 /// Every error except those of a request body that does not fit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -41,7 +48,7 @@ pub struct ValidationProblem {
     #[serde(rename = "type")]
     pub kind: String,
     /// Where it is: `body`, then a field's name or a position.
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<Place>)]
     pub loc: Vec<Value>,
     /// A sentence for people.
     pub msg: String,
@@ -50,4 +57,14 @@ pub struct ValidationProblem {
     /// Values that the sentence mentions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ctx: Option<Value>,
+}
+
+/// A part of the way to a problem.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(untagged)]
+pub enum Place {
+    /// `body`, or a field's name.
+    Name(String),
+    /// A position in a text.
+    Position(usize),
 }

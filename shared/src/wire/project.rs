@@ -102,7 +102,8 @@ impl From<VariantRow> for Project {
     }
 }
 
-pub(super) fn to_the_second(time: DateTime<Utc>) -> String {
+/// A time as docsfy writes it.
+pub(crate) fn to_the_second(time: DateTime<Utc>) -> String {
     time.format("%Y-%m-%d %H:%M:%S").to_string()
 }
 
@@ -112,8 +113,10 @@ pub struct ProjectsResponse {
     /// The variants, the last changed first.
     pub projects: Vec<Project>,
     /// Models of ready variants, by provider.
+    #[schema(value_type = BTreeMap<String, Vec<String>>)]
     pub known_models: KnownModels,
     /// Models to choose from, by provider.
+    #[schema(value_type = BTreeMap<String, Vec<super::AvailableModel>>)]
     pub available_models: super::models::AvailableModels,
     /// Branches of ready variants, by project name.
     pub known_branches: BTreeMap<String, Vec<String>>,

@@ -10,9 +10,11 @@ use super::project::to_the_second;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct CreateUserRequest {
     /// 2 to 50 letters, digits, `.`, `_`, `-`; not `admin`.
+    #[schema(pattern = "^[a-zA-Z0-9][a-zA-Z0-9._-]{1,49}$")]
     pub username: String,
     /// `user` when missing.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Role, required = false)]
     pub role: Option<Role>,
 }
 
@@ -32,6 +34,13 @@ pub struct CreateUserResponse {
 pub struct UsersResponse {
     /// The newest first.
     pub users: Vec<User>,
+}
+
+/// The user is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct DeleteUserResponse {
+    /// User name.
+    pub deleted: String,
 }
 
 /// A user, without the key.

@@ -45,7 +45,7 @@ pub struct SiteInfo {
     pub branch: BranchName,
     /// The commit everything was written from.
     pub commit: CommitSha,
-    /// Date of the commit, `YYYY-MM-DD`.
+    /// Date of the commit, `YYYY-MM-DD`; empty when it is not known.
     pub commit_date: String,
     /// Date of the generation, `YYYY-MM-DD`.
     pub generated_date: String,

@@ -22,7 +22,7 @@ pub(crate) async fn write(run: &Run, pages: &[NewPageJob]) -> Result<(), StageEr
     let config = &run.worker.config;
     // heard from before the request on, so that no end can be missed
     let mut heard = config.listening.subscribe();
-    let window = i32::try_from(config.writers.max_concurrent_pages).unwrap_or(i32::MAX);
+    let window = i32::try_from(run.concurrent_pages).unwrap_or(i32::MAX);
     let mut transaction = config.pool.begin().await?;
     db::page_jobs::ask(&mut transaction, id, fence, run.claimed.key.provider, window, pages).await?;
     transaction.commit().await?;

@@ -39,7 +39,7 @@ pub(crate) async fn write_pages(
 async fn write_here(run: &Run, writer: &dyn Writer, plan: &Plan, pages: Vec<PlannedPage>) -> Result<(), StageError> {
     let mut writing = stream::iter(pages)
         .map(|page| write_page(run, writer, plan, page).boxed())
-        .buffer_unordered(run.worker.config.writers.max_concurrent_pages as usize);
+        .buffer_unordered(run.concurrent_pages);
     while let Some(result) = writing.next().await {
         result?;
     }

@@ -9,6 +9,7 @@ mod validating;
 mod cross_linking;
 mod rendering;
 mod up_to_date;
+mod taking_over;
 
 use std::sync::Arc;
 
@@ -75,6 +76,10 @@ pub(crate) async fn generate(worker: &Arc<Worker>, claimed: &Claimed, stop: &Sto
     if up_to_date::is_served(&run, &pinned.commit) {
         return up_to_date::finish(&run, &pinned.commit).await;
     }
+    if let Some((taken, plan)) = taking_over::take_over(&run, &pinned).boxed().await? {
+        let pages = run.unless_stopped(cross_linking::link_pages(&run, &plan).boxed()).await??;
+        return rendering::publish_site(&run, &pinned, plan, pages, Some(&taken)).await;
+    }
     let checkout = cloning::open_checkout(&run, &pinned).boxed().await?;
     let writer = run.open_writer(&checkout).boxed().await?;
     let plan = run.stage(Stage::Planning, planning::plan_pages(&run, &checkout, &*writer).boxed()).await?;
@@ -82,5 +87,5 @@ pub(crate) async fn generate(worker: &Arc<Worker>, claimed: &Claimed, stop: &Sto
     run.stage(Stage::GeneratingPages, generating::write_pages(&run, &pinned, &*writer, &plan).boxed()).await?;
     run.stage(Stage::Validating, validating::check_pages(&run, &*writer, &plan).boxed()).await?;
     let pages = run.stage(Stage::CrossLinking, cross_linking::link_pages(&run, &plan).boxed()).await?;
-    rendering::publish_site(&run, &pinned, plan, pages).await
+    rendering::publish_site(&run, &pinned, plan, pages, None).await
 }

@@ -41,6 +41,8 @@ pub(crate) struct Run {
     pub(crate) source: RepoSource,
     /// Temporary tree of this run alone; removed when the run ends.
     pub(crate) work_dir: Arc<WorkDir>,
+    /// Pages that are written at the same time.
+    pub(crate) concurrent_pages: usize,
     /// The clone, when this life of the run made it.
     pub(crate) checkout: Mutex<Option<Checkout>>,
     stop: StopSign,
@@ -55,7 +57,9 @@ impl Run {
             .await
             .map_err(anyhow::Error::from)?
             .context("cannot make the temporary folder of the run")?;
+        let defaults = db::settings::read_defaults(&mut *worker.config.pool.acquire().await?).await?;
         Ok(Self {
+            concurrent_pages: defaults.max_concurrent_pages as usize,
             worker: Arc::clone(worker),
             claimed: claimed.clone(),
             source,
@@ -183,7 +187,8 @@ impl Run {
         Ok(db::generations::add_cost(&mut connection, self.claimed.id, self.claimed.fence, cost_usd).await?)
     }
 
-    async fn checkpoint<T: DeserializeOwned>(&self, stage: Stage) -> Result<Option<T>, StageError> {
+    /// What a stage produced in an earlier life of this run.
+    pub(crate) async fn checkpoint<T: DeserializeOwned>(&self, stage: Stage) -> Result<Option<T>, StageError> {
         let mut connection = self.worker.config.pool.acquire().await?;
         let Some(kept) = db::generations::find_checkpoint(&mut connection, self.claimed.id, stage).await? else {
             return Ok(None);

@@ -21,6 +21,11 @@ pub(crate) async fn check_pages(run: &Run, writer: &dyn Writer, plan: &Plan) -> 
     let revised = list_revised(run).await?;
     let mut failing = check_unchecked(run, plan).await?;
     check_twice_failed(&failing, &revised)?;
+    mark_checked(
+        run,
+        &failing.iter().map(|page| page.slug.clone()).filter(|slug| revised.contains(slug)).collect::<Vec<_>>(),
+    )
+    .await?;
     failing.retain(|page| !revised.contains(&page.slug));
     if failing.is_empty() {
         return Ok(());
@@ -35,7 +40,13 @@ pub(crate) async fn check_pages(run: &Run, writer: &dyn Writer, plan: &Plan) -> 
     }
     let failing = check_unchecked(run, plan).await?;
     let revised: Vec<PageSlug> = failing.iter().map(|page| page.slug.clone()).collect();
-    check_twice_failed(&failing, &revised)
+    check_twice_failed(&failing, &revised)?;
+    mark_checked(run, &revised).await
+}
+
+async fn mark_checked(run: &Run, slugs: &[PageSlug]) -> Result<(), StageError> {
+    let mut connection = run.worker.config.pool.acquire().await?;
+    Ok(db::pages::mark_checked(&mut connection, run.claimed.id, run.claimed.fence, slugs).await?)
 }
 
 /// A page that does not pass.

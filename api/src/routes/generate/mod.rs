@@ -4,13 +4,15 @@ use axum::{Json, extract::State};
 use http::StatusCode;
 use shared::{
     address::{AddressError, resolve_public},
-    db::generations::NewGeneration,
-    jobs::start_generation,
+    db::{self, generations::NewGeneration},
+    jobs::{Started, start_generation},
     names::ModelId,
     provider::{BUILTIN_MODEL, Provider},
     source::{RepoSource, check_local_repository},
+    user::ADMIN,
     variant::{Status, VariantKey},
     wire::{ErrorResponse, GenerateRequest, GenerateResponse, ValidationErrorResponse},
+    writer_defaults::WriterDefaults,
 };
 use tracing::Span;
 
@@ -35,7 +37,7 @@ use validation::ValidRequest;
         (status = 400, body = ErrorResponse, description = "The repository cannot be used, or no model is known"),
         (status = 401, body = ErrorResponse),
         (status = 403, body = ErrorResponse, description = "Read-only caller, or a path from somebody who is no admin"),
-        (status = 409, body = ErrorResponse, description = "The variant is being generated already"),
+        (status = 409, body = ErrorResponse, description = "The variant is being generated already, or is of another repository"),
         (status = 422, body = ValidationErrorResponse),
     )
 )]
@@ -44,18 +46,31 @@ pub(super) async fn create_generation(
     Writer { caller, body: request }: Writer<ValidRequest>,
 ) -> Result<(StatusCode, Json<GenerateResponse>), ApiError> {
     check_source(&state, &caller, &request.source).await?;
-    let (provider, model) = choose_writer(&state, request.provider, request.model)?;
+    let defaults = db::settings::read_defaults(&mut *state.pool().acquire().await?).await?;
+    let (provider, model) = choose_writer(&defaults, request.provider, request.model)?;
     let name = request.source.project_name().map_err(|error| ApiError::bad_request(error.0))?;
     let key = VariantKey { owner: caller.username.to_string(), name, branch: request.branch, provider, model };
     let new = NewGeneration {
         requested_by: caller.username.to_string(),
         force: request.force,
+        replace: request.replace,
         repo_type: request.repo_type,
-        call_timeout_minutes: request.call_timeout_minutes.unwrap_or_else(|| default_timeout(&state)),
+        call_timeout_minutes: match request.call_timeout_minutes {
+            Some(minutes) => minutes,
+            None => i32::try_from(defaults.call_timeout_minutes).unwrap_or(i32::MAX),
+        },
     };
     let mut transaction = state.pool().begin().await?;
-    let Some(generation) = start_generation(&mut transaction, &key, &request.source, &new).await? else {
-        return Err(ApiError::conflict(format!("Variant '{key}' is already being generated")));
+    // a user who is deleted just now leaves nothing behind
+    if *caller.username != *ADMIN && !db::deletions::hold_owner(&mut transaction, &caller.username).await? {
+        return Err(ApiError::unauthorized());
+    }
+    let generation = match start_generation(&mut transaction, &key, &request.source, &new).await? {
+        Started::Queued(generation) => generation,
+        Started::Busy => return Err(ApiError::conflict(format!("Variant '{key}' is already being generated"))),
+        Started::OtherRepository(first) => {
+            return Err(ApiError::conflict(other_repository(&key, &first, &request.source)));
+        }
     };
     transaction.commit().await?;
     Span::current().record(shared::telemetry::GENERATION_ID, tracing::field::display(generation));
@@ -68,6 +83,14 @@ pub(super) async fn create_generation(
         repo_type: new.repo_type,
     };
     Ok((StatusCode::ACCEPTED, Json(response)))
+}
+
+/// Projects are told apart by the last part of their address only, so two repositories can meet in one variant.
+fn other_repository(key: &VariantKey, first: &str, second: &RepoSource) -> String {
+    format!(
+        "Variant '{key}' was made from another repository: '{first}'. Send 'force': true to make it from '{second}' \
+         instead, or delete it first."
+    )
 }
 
 /// Whether this caller may have this repository read. The worker resolves the host once more when it fetches.
@@ -90,28 +113,18 @@ async fn check_source(state: &ApiState, caller: &Caller, source: &RepoSource) ->
     }
 }
 
-/// Fills in the defaults. The default model belongs to the default provider, and docmill's own writer has just one.
+/// Fills in the defaults.
 fn choose_writer(
-    state: &ApiState,
+    defaults: &WriterDefaults,
     provider: Option<Provider>,
     model: Option<ModelId>,
 ) -> Result<(Provider, ModelId), ApiError> {
-    let settings = state.writer();
-    let provider = provider.unwrap_or(settings.ai_provider);
-    let default = if provider == settings.ai_provider {
-        Some(settings.ai_model.clone())
-    } else if provider == Provider::Builtin {
-        BUILTIN_MODEL.parse().ok()
-    } else {
-        None
-    };
-    let model = model.or(default).ok_or_else(|| ApiError::bad_request("AI model must be specified."))?;
+    let provider = provider.unwrap_or(defaults.provider);
+    let model = model
+        .or_else(|| defaults.model_of(provider))
+        .ok_or_else(|| ApiError::bad_request("AI model must be specified."))?;
     if provider == Provider::Builtin && model.as_str() != BUILTIN_MODEL {
         return Err(ApiError::bad_request(format!("Provider 'builtin' has one model: '{BUILTIN_MODEL}'")));
     }
     Ok((provider, model))
-}
-
-fn default_timeout(state: &ApiState) -> i32 {
-    i32::try_from(state.writer().ai_cli_timeout).unwrap_or(i32::MAX)
 }

@@ -26,6 +26,7 @@ pub(crate) struct ValidRequest {
     pub(super) model: Option<ModelId>,
     pub(super) call_timeout_minutes: Option<i32>,
     pub(super) force: bool,
+    pub(super) replace: bool,
     pub(super) branch: BranchName,
     pub(super) repo_type: Option<RepoType>,
 }
@@ -117,6 +118,7 @@ fn read_request(object: &Map<String, Value>) -> Result<ValidRequest, Vec<Validat
     let model = model.and_then(|text| fields.parsed("ai_model", text, |text| text.parse().map_err(name_sentence)));
     let call_timeout_minutes = fields.count("ai_cli_timeout", MAX_TIMEOUT_MINUTES);
     let force = fields.flag("force");
+    let replace = fields.flag("replace");
     let branch = fields.required_text("branch").unwrap_or(DEFAULT_BRANCH);
     let branch = fields.parsed("branch", branch, |text| text.parse().map_err(name_sentence));
     let repo_type = fields.choice("repo_type", &REPO_TYPES.map(|kind| (kind.as_str(), kind)));
@@ -129,7 +131,7 @@ fn read_request(object: &Map<String, Value>) -> Result<ValidRequest, Vec<Validat
         (Some(_), Some(_)) => return Err(vec![of_whole(object, "Provide either 'repo_url' or 'repo_path', not both")]),
         (None, None) => return Err(vec![of_whole(object, "Either 'repo_url' or 'repo_path' must be provided")]),
     };
-    Ok(ValidRequest { source, provider, model, call_timeout_minutes, force, branch, repo_type })
+    Ok(ValidRequest { source, provider, model, call_timeout_minutes, force, replace, branch, repo_type })
 }
 
 const REPO_TYPES: [RepoType; 4] = [RepoType::App, RepoType::Tests, RepoType::Library, RepoType::Framework];

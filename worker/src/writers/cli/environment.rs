@@ -55,6 +55,12 @@ impl Environment {
         names.filter_map(|name| Some(((*name).to_owned(), self.value(name)?.into()))).collect()
     }
 
+    /// Whether there is a key or token of the provider.
+    pub(super) fn has_key(&self, provider: Provider) -> bool {
+        let is_key = |name: &&&str| name.ends_with("_KEY") || name.ends_with("_TOKEN");
+        own_variables(provider).iter().filter(is_key).any(|name| self.value(name).is_some())
+    }
+
     /// Every value that must not be shown to anyone.
     pub(super) fn secrets(&self) -> Vec<String> {
         let is_secret = |name: &str, value: &str| {

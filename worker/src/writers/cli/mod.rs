@@ -60,6 +60,11 @@ impl CliSettings {
     pub(crate) fn check_installed(&self, provider: Provider) -> Result<(), WriterError> {
         self.environment.program(provider).map(drop)
     }
+
+    /// Whether the worker has a key to give the provider.
+    pub(crate) fn has_key(&self, provider: Provider) -> bool {
+        self.environment.has_key(provider)
+    }
 }
 
 /// A writer that asks an AI command line, one process per call.

@@ -25,7 +25,7 @@ fn the_smallest_request_has_docsfys_defaults() {
     let request = valid(&json!({ "repo_url": "https://github.com/acme/demo.git", "project_name": "ignored" }));
     assert_eq!(request.source.project_name().unwrap().as_str(), "demo");
     assert_eq!(request.branch.as_str(), "main");
-    assert!(!request.force);
+    assert!(!request.force && !request.replace);
     assert_eq!((request.provider, request.model, request.repo_type), (None, None, None));
     assert_eq!(request.call_timeout_minutes, None);
 }
@@ -36,9 +36,11 @@ fn values_are_read_leniently() {
         [json!(true), json!("true"), json!("YES"), json!("on"), json!(1), json!("1"), json!(1.0), json!("y")]
     {
         assert!(valid(&with("force", spelling.clone())).force, "{spelling}");
+        assert!(valid(&with("replace", spelling.clone())).replace, "{spelling}");
     }
     for spelling in [json!(false), json!("No"), json!("f"), json!(0), json!("off")] {
         assert!(!valid(&with("force", spelling.clone())).force, "{spelling}");
+        assert!(!valid(&with("replace", spelling.clone())).replace, "{spelling}");
     }
     for spelling in [json!(5), json!("5"), json!(5.0), json!(" 5 "), json!("+5")] {
         assert_eq!(valid(&with("ai_cli_timeout", spelling.clone())).call_timeout_minutes, Some(5), "{spelling}");
@@ -90,6 +92,7 @@ fn every_kind_of_misfit_has_docsfys_name() {
         ("force", json!("maybe"), "bool_parsing", "Input should be a valid boolean, unable to interpret input"),
         ("force", json!(2), "bool_parsing", "Input should be a valid boolean, unable to interpret input"),
         ("force", Value::Null, "bool_type", "Input should be a valid boolean"),
+        ("replace", json!("maybe"), "bool_parsing", "Input should be a valid boolean, unable to interpret input"),
         ("force", json!({}), "bool_type", "Input should be a valid boolean"),
         (
             "ai_cli_timeout",
