@@ -270,9 +270,17 @@ pub async fn finish(conn: &mut PgConnection, page: &HeldPage, markdown: &str) ->
         page.fence,
         markdown,
     )
+    .execute(&mut *conn)
+    .await?;
+    one_row(rows.rows_affected())?;
+    // progress: deaths of coordinators count from zero again
+    sqlx::query!(
+        "UPDATE generations SET crash_count = 0 WHERE id = $1 AND crash_count > 0",
+        page.generation as GenerationId
+    )
     .execute(conn)
     .await?;
-    one_row(rows.rows_affected())
+    Ok(())
 }
 
 /// Puts a page back: after a failure that may pass (`failed_try`), or untouched at shutdown.
