@@ -18,6 +18,10 @@ pub const CANCEL_CHANNEL: &str = "docmill_cancel";
 /// [`AccessChange`].
 pub const ACCESS_CHANNEL: &str = "docmill_access";
 
+/// The channel on which the coordinator of a run hears that one of its pages is done or failed; the payload is the
+/// generation's id.
+pub const PAGES_CHANNEL: &str = "docmill_pages";
+
 /// The channel between workers and those who want to know what they can run; the payload is [`LOOK`] or [`LOOKED`].
 pub const WORKERS_CHANNEL: &str = "docmill_workers";
 
@@ -136,6 +140,11 @@ pub async fn announce_access(conn: &mut PgConnection, change: &AccessChange) -> 
     db::events::notify(conn, ACCESS_CHANNEL, &payload).await
 }
 
+/// Tells the coordinator of a run that one of its pages is done or failed, when the transaction commits.
+pub async fn announce_page(conn: &mut PgConnection, generation: GenerationId) -> sqlx::Result<()> {
+    db::events::notify(conn, PAGES_CHANNEL, &generation.to_string()).await
+}
+
 /// Something that was heard.
 #[derive(Debug, Clone)]
 pub enum Heard {
@@ -174,7 +183,7 @@ impl Listening {
 
 async fn open(pool: &PgPool) -> sqlx::Result<PgListener> {
     let mut listener = PgListener::connect_with(pool).await?;
-    let ours = [db::events::CHANNEL, CANCEL_CHANNEL, ACCESS_CHANNEL, WORKERS_CHANNEL];
+    let ours = [db::events::CHANNEL, CANCEL_CHANNEL, ACCESS_CHANNEL, WORKERS_CHANNEL, PAGES_CHANNEL];
     listener.listen_all(ours.into_iter().chain([db::queue::TASK_CHANNEL])).await?;
     Ok(listener)
 }
