@@ -54,21 +54,21 @@ async fn only_a_user_and_a_project_that_exist_are_brought_together() {
         (r#"{"username":"bob","owner":"admin"}"#, 404, "User 'bob' not found"),
         (r#"{"username":"admin","owner":"admin"}"#, 404, "User 'admin' not found"),
         (r#"{"username":"alice","owner":"bob"}"#, 404, "Project 'demo' not found for owner 'bob'"),
-        (r#"{"username":"alice","owner":"\u0000"}"#, 400, "Request body contains a NUL character"),
+        (r#"{"username":"alice","owner":"\u0000"}"#, 404, "Project 'demo' not found for owner '?'"),
     ] {
         assert_eq!(refusal(grant("demo", body)).await, (status, sentence.into()), "{body}");
     }
     let body = r#"{"username":"alice","owner":"admin"}"#;
     assert_eq!(refusal(grant("-x", body)).await, (404, "Project '-x' not found for owner 'admin'".into()));
-    for path in ["/api/admin/projects/-x/access", "/api/admin/projects/nope/access"] {
+    for path in ["/api/admin/projects/-x/access", "/api/admin/projects/nope/access", "/api/admin/projects/%0A/access"] {
         assert_eq!(refusal(api.get(path)).await, (400, "Project owner is required".into()));
         assert_eq!(refusal(api.get(&format!("{path}?owner="))).await.0, 400);
-        for owner in ["admin", "nobody", "a%20b"] {
+        for owner in ["admin", "%0A", "a%20b"] {
             let (status, body) = answer(api.get(&format!("{path}?owner={owner}"))).await;
             assert_eq!((status, &body["users"]), (200, &json!([])), "{path} {owner}");
         }
-        let revoke = |query: &str| api.ask(Method::DELETE, &format!("{path}/nobody{query}")).bearer_auth(ADMIN_KEY);
+        let revoke = |query: &str| api.ask(Method::DELETE, &format!("{path}/%0A{query}")).bearer_auth(ADMIN_KEY);
         assert_eq!(refusal(revoke("")).await, (400, "Project owner is required".into()));
-        assert_eq!(answer(revoke("?owner=nobody")).await.0, 200);
+        assert_eq!(answer(revoke("?owner=%0A")).await.0, 200);
     }
 }
