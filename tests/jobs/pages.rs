@@ -96,7 +96,7 @@ async fn admissions_at_the_same_time_do_not_exceed_the_limits() {
     ask(&mut conn, "demo", Provider::Claude, 50, 50).await;
     let admissions = (0..10).map(|_| {
         let pool = pool.clone();
-        tokio::spawn(async move { admit(&mut *pool.acquire().await.unwrap(), &[(Provider::Claude, 7)], 100).await })
+        tokio::spawn(async move { admit(&mut pool.acquire().await.unwrap(), &[(Provider::Claude, 7)], 100).await })
     });
     let admitted = futures_util::future::join_all(admissions).await;
     assert_eq!(admitted.into_iter().map(|admitted| admitted.unwrap().len()).sum::<usize>(), 7);
