@@ -31,10 +31,15 @@ pub(crate) struct Runs {
 
 /// A run's entry in the list; leaving scope ends it.
 pub(crate) struct RunEntry {
-    /// Told to stop through this.
-    pub(crate) stop: StopSign,
-    _entry: Entry<GenerationId>,
+    entry: Entry<GenerationId>,
     _place: OwnedSemaphorePermit,
+}
+
+impl RunEntry {
+    /// The run is told to stop through this. Not a field: whoever takes it must keep the rest, too.
+    pub(crate) fn stop(&self) -> &StopSign {
+        &self.entry.stop
+    }
 }
 
 impl Runs {
@@ -47,8 +52,7 @@ impl Runs {
     /// claimed, so that no claimed run can be missed by an abort or by a shutdown.
     pub(crate) async fn enter(&self, id: GenerationId) -> Option<RunEntry> {
         let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
-        let entry = self.held.enter(id)?;
-        Some(RunEntry { stop: entry.stop.clone(), _entry: entry, _place: place })
+        Some(RunEntry { entry: self.held.enter(id)?, _place: place })
     }
 
     /// How many runs there are.
@@ -87,11 +91,12 @@ pub(crate) async fn run_generation(worker: Arc<Worker>, id: GenerationId, entry:
     let fence = claimed.fence;
     let span = tracing::info_span!("run", generation.id = %id, variant = %claimed.key, fence);
     let work = async {
-        let lease = lease::keep(Arc::clone(&worker), id, fence, entry.stop.clone());
-        let outcome = AssertUnwindSafe(pipeline::generate(&worker, &claimed, &entry.stop).boxed()).catch_unwind().await;
+        let lease = lease::keep(Arc::clone(&worker), id, fence, entry.stop().clone());
+        let outcome =
+            AssertUnwindSafe(pipeline::generate(&worker, &claimed, entry.stop()).boxed()).catch_unwind().await;
         let outcome = outcome.unwrap_or_else(|_| Err(pipeline::StageError::internal("the run panicked")));
         worker.workplaces.close(id);
-        let ended = write_end(&worker, &claimed, &entry.stop, outcome).await;
+        let ended = write_end(&worker, &claimed, entry.stop(), outcome).await;
         drop(lease);
         if let Err(error) = ended {
             // the lease runs out and the reaper decides
@@ -212,7 +217,7 @@ mod tests {
         drop(old);
         assert_eq!(runs.count(), 1);
         runs.stop(id, StopReason::Aborted);
-        assert_eq!(new.stop.reason(), Some(StopReason::Aborted));
+        assert_eq!(new.stop().reason(), Some(StopReason::Aborted));
     }
 
     #[tokio::test]
@@ -225,8 +230,8 @@ mod tests {
             tokio::spawn(async move { runs.enter(GenerationId::new()).await.is_some() })
         };
         let ends_when_told = tokio::spawn(async move {
-            entry.stop.token().cancelled().await;
-            entry.stop.reason()
+            entry.stop().token().cancelled().await;
+            entry.stop().reason()
         });
         runs.drain(Duration::ZERO, Duration::from_secs(10)).await;
         assert_eq!(ends_when_told.await.unwrap(), Some(StopReason::Shutdown));
