@@ -68,9 +68,17 @@ impl Body {
 
     fn to_object_or(&self, malformed: &str) -> Result<Map<String, Value>, ApiError> {
         match serde_json::from_slice(&self.bytes) {
+            Ok(Value::Object(object)) if object.values().any(holds_nul) => {
+                Err(ApiError::bad_request("Request body contains a NUL character"))
+            }
             Ok(Value::Object(object)) => Ok(object),
             Ok(_) => Err(ApiError::bad_request("Request body must be a JSON object")),
             Err(_) => Err(ApiError::bad_request(malformed)),
         }
     }
+}
+
+/// Postgres keeps no NUL in a text, and no name or key has one.
+fn holds_nul(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.contains('\0'))
 }

@@ -123,8 +123,9 @@ fn is_passing(error: &sqlx::Error) -> bool {
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
         sqlx::Error::Database(error) => {
             let code = error.code().unwrap_or_default();
-            // classes: connection, resources, operator intervention (a statement timeout too); 55P03: a lock timeout
-            ["08", "53", "57"].iter().any(|class| code.starts_with(class)) || code == "55P03"
+            // classes: connection, rollback (a deadlock), resources, operator intervention (a statement timeout too); 55P03:
+            // a lock timeout
+            ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class)) || code == "55P03"
         }
         _ => false,
     }

@@ -50,7 +50,7 @@ pub(crate) async fn get_builds(
     if let Some(builds) = state.served().get(&key) {
         return Ok(builds);
     }
-    // an answer that was asked for before a pointer moved must not outlive the forgetting by more than its own second
+    // an answer that was asked for before a pointer moved is not remembered once that was heard
     let asked = Instant::now();
     let mut conn = state.pool().acquire().await?;
     let row = match wanted {

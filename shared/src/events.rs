@@ -18,6 +18,10 @@ pub const CANCEL_CHANNEL: &str = "docmill_cancel";
 /// [`AccessChange`].
 pub const ACCESS_CHANNEL: &str = "docmill_access";
 
+/// The channel on which the coordinator of a run hears that one of its pages is done or failed; the payload is the
+/// generation's id.
+pub const PAGES_CHANNEL: &str = "docmill_pages";
+
 /// The channel between workers and those who want to know what they can run; the payload is [`LOOK`] or [`LOOKED`].
 pub const WORKERS_CHANNEL: &str = "docmill_workers";
 
@@ -119,7 +123,7 @@ pub async fn announce_cancel(conn: &mut PgConnection, generation: GenerationId) 
 pub enum AccessChange {
     /// A user's key, role, sessions, grants or existence.
     User(String),
-    /// The variants of a project: one was deleted, or what it cost became known.
+    /// The variants of a project: one was deleted or imported.
     Project {
         /// Owner of the variants.
         owner: String,
@@ -134,6 +138,11 @@ pub enum AccessChange {
 pub async fn announce_access(conn: &mut PgConnection, change: &AccessChange) -> sqlx::Result<()> {
     let payload = serde_json::to_string(change).map_err(|error| sqlx::Error::Encode(error.into()))?;
     db::events::notify(conn, ACCESS_CHANNEL, &payload).await
+}
+
+/// Tells the coordinator of a run that one of its pages is done or failed, when the transaction commits.
+pub async fn announce_page(conn: &mut PgConnection, generation: GenerationId) -> sqlx::Result<()> {
+    db::events::notify(conn, PAGES_CHANNEL, &generation.to_string()).await
 }
 
 /// Something that was heard.
@@ -174,7 +183,7 @@ impl Listening {
 
 async fn open(pool: &PgPool) -> sqlx::Result<PgListener> {
     let mut listener = PgListener::connect_with(pool).await?;
-    let ours = [db::events::CHANNEL, CANCEL_CHANNEL, ACCESS_CHANNEL, WORKERS_CHANNEL];
+    let ours = [db::events::CHANNEL, CANCEL_CHANNEL, ACCESS_CHANNEL, WORKERS_CHANNEL, PAGES_CHANNEL];
     listener.listen_all(ours.into_iter().chain([db::queue::TASK_CHANNEL])).await?;
     Ok(listener)
 }

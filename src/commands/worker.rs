@@ -35,6 +35,31 @@ pub(crate) struct WorkSettings {
     #[arg(long, env = "WORKER_AI_SLOTS", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1000),
           value_name = "COUNT")]
     pub(crate) worker_ai_slots: u16,
+    /// Calls of a provider at the same time, over all workers, such as `claude=16,gemini=8`; others have no limit
+    #[arg(long, env = "PROVIDER_LIMITS", default_value = "", value_name = "PROVIDER=COUNT,...")]
+    pub(crate) provider_limits: ProviderLimits,
+}
+
+/// Most calls at the same time, by provider.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct ProviderLimits(pub(crate) Vec<(Provider, i32)>);
+
+impl std::str::FromStr for ProviderLimits {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut limits = Vec::new();
+        for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+            let (provider, most) =
+                entry.split_once('=').ok_or_else(|| format!("`{entry}` is not of the form `claude=16`"))?;
+            let provider: Provider = provider.trim().parse().map_err(|_| {
+                format!("`{}` is no provider; use {}", provider.trim(), Provider::ALL.map(Provider::as_str).join(", "))
+            })?;
+            let most = most.trim().parse().ok().filter(|most| (1..=10_000).contains(most));
+            limits.push((provider, most.ok_or_else(|| format!("the limit in `{entry}` must be 1 to 10000"))?));
+        }
+        Ok(Self(limits))
+    }
 }
 
 /// Settings of `docmill worker`.
@@ -110,6 +135,7 @@ pub(crate) fn worker_config(
         timing: settings.timing.clone(),
         generations: settings.worker_generations.into(),
         ai_slots: settings.worker_ai_slots.into(),
+        provider_limits: settings.provider_limits.0.clone(),
         // this very program, also when its file was replaced by a newer one meanwhile
         program: "/proc/self/exe".into(),
         variables: variables(),

@@ -2,6 +2,7 @@
 
 mod killed;
 mod ended;
+mod pages;
 mod database;
 mod taking_over;
 

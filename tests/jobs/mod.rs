@@ -1,6 +1,7 @@
 //! The queue and the rules of generations: enqueue, claim, abort, recovery.
 
 mod queue;
+mod pages;
 mod generations;
 mod aborts;
 mod recovery;

@@ -131,3 +131,13 @@ async fn what_is_older_than_the_own_site_or_failed_is_not_taken_over() {
     let cursor = world.generate(&repository, &variant("adder", Provider::Cursor), false).await;
     assert_eq!(cursor.status, Status::Error);
 }
+
+#[tokio::test]
+async fn the_built_in_writer_neither_gives_its_pages_nor_takes_others() {
+    let world = World::start().await;
+    let repository = Repository::library("adder");
+    let extracted = world.generate(&repository, &variant("adder", Provider::Builtin), false).await;
+    let written = world.generate(&repository, &variant("adder", Provider::Claude), false).await;
+    assert_eq!((written.status, written.current_stage), (Status::Ready, None), "who asks for a model gets its words");
+    assert_ne!(written.plan_json, extracted.plan_json);
+}

@@ -54,7 +54,7 @@ async fn only_a_user_and_a_project_that_exist_are_brought_together() {
         (r#"{"username":"bob","owner":"admin"}"#, 404, "User 'bob' not found"),
         (r#"{"username":"admin","owner":"admin"}"#, 404, "User 'admin' not found"),
         (r#"{"username":"alice","owner":"bob"}"#, 404, "Project 'demo' not found for owner 'bob'"),
-        (r#"{"username":"alice","owner":"\u0000"}"#, 404, "Project 'demo' not found for owner '?'"),
+        (r#"{"username":"alice","owner":"\u0000"}"#, 400, "Request body contains a NUL character"),
     ] {
         assert_eq!(refusal(grant("demo", body)).await, (status, sentence.into()), "{body}");
     }

@@ -73,3 +73,25 @@ async fn every_generation_of_a_variant_leads_to_it() {
         assert_eq!(refused, (400, "Invalid generation ID format".into()), "{bad}");
     }
 }
+
+#[tokio::test]
+async fn a_generation_leads_those_to_its_variant_who_may_read_it() {
+    let world = World::without_worker().await;
+    let api = Api::start(&world).await;
+    let key = variant_of("alice", "demo");
+    let id = publish_site(&world, &key, &[("index.html", "1")]).await.generation();
+    let path = format!("/api/projects/by-id/{id}");
+    let missing = (404, "Generation ID not found".to_owned());
+    let (alice, bob) = (api.create_user("alice", "user").await, api.create_user("bob", "viewer").await);
+    let ask = |key: &str| api.ask(reqwest::Method::GET, &path).bearer_auth(key);
+    assert_eq!(answer(ask(&alice)).await.1["owner"], "alice");
+    assert_eq!(refusal(ask(&bob)).await, missing);
+    let mut conn = world.pool.acquire().await.unwrap();
+    shared::db::grants::create(&mut conn, "alice", &key.name, "bob").await.unwrap();
+    assert_eq!(answer(ask(&bob)).await.1["generation_id"], id.to_string());
+    let deleted = api.ask(reqwest::Method::DELETE, "/api/projects/demo/main/builtin/extract").bearer_auth(&alice);
+    assert_eq!(answer(deleted).await.0, 200);
+    for key in [&alice, &bob, super::ADMIN_KEY] {
+        assert_eq!(refusal(ask(key)).await, missing);
+    }
+}

@@ -120,6 +120,14 @@ async fn who_lost_the_right_to_watch_is_let_go() {
     announce(&world, AccessChange::User("bob".into())).await;
     assert_eq!(rotated.close_code().await, 1008);
 
+    // the other process hears of a logout
+    let cookie = brisk.log_in().await;
+    let mut watching = Client::try_open(&api, "", &[("cookie", &cookie)]).await.unwrap();
+    assert_eq!(watching.next().await["type"], "sync");
+    let logout = brisk.ask(Method::POST, "/api/auth/logout").header("cookie", &cookie).send().await.unwrap();
+    assert_eq!(logout.status(), 200);
+    assert_eq!(watching.close_code().await, 1008);
+
     // nothing is announced of a session that runs out
     let cookie = brisk.log_in().await;
     let mut session = Client::try_open(&brisk, "", &[("cookie", &cookie)]).await.unwrap();

@@ -110,6 +110,7 @@ impl World {
             timing: short_timing(),
             generations: 32,
             ai_slots: 10,
+            provider_limits: Vec::new(),
             program: env!("CARGO_BIN_EXE_docmill").into(),
             variables: self.variables(),
         }

@@ -65,6 +65,7 @@ pub(crate) async fn deliver_cancels(worker: Arc<Worker>, runs_ended: Cancellatio
             Ok(Heard::Notification { channel, payload }) if *channel == *CANCEL_CHANNEL => {
                 if let Ok(id) = payload.parse() {
                     worker.runs.stop(id, StopReason::Aborted);
+                    worker.pages.stop_run(id);
                 }
             }
             Ok(Heard::Notification { .. }) => {}

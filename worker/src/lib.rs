@@ -6,6 +6,8 @@ mod runner;
 mod jobs;
 mod runs;
 mod lease;
+mod pages;
+mod workplaces;
 mod reaper;
 mod presence;
 mod deleted_sites;
@@ -21,6 +23,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use anyhow::Context;
 use shared::{
     events::Listening,
+    provider::Provider,
     settings::{CloneLimits, GitSettings, Sandbox, TimingSettings, WriterSettings},
 };
 use sites::store::SiteStore;
@@ -53,6 +56,8 @@ pub struct WorkerConfig {
     pub generations: usize,
     /// AI command lines this process runs at the same time.
     pub ai_slots: usize,
+    /// Most calls at the same time of a provider, over all workers; a provider that is missing has no limit.
+    pub provider_limits: Vec<(Provider, i32)>,
     /// This program, which parses foreign source in a child process of its own.
     pub program: PathBuf,
     /// The environment from which AI command lines get what is theirs (keys, base URLs), and nothing else.
@@ -72,6 +77,8 @@ pub(crate) struct Worker {
     /// Unique for this start of the process.
     name: String,
     runs: runs::Runs,
+    pages: pages::Pages,
+    workplaces: workplaces::Workplaces,
     clis: CliSettings,
     /// One for each AI command line that may run.
     ai_slots: Semaphore,
@@ -96,7 +103,16 @@ pub async fn run(config: WorkerConfig, shutdown: CancellationToken) -> anyhow::R
     let shutdown = shutdown.child_token();
     let name = runner::unique_name("worker");
     let ai_slots = Semaphore::new(config.ai_slots);
-    let worker = Arc::new(Worker { name, config, runs, clis, ai_slots, shutdown: shutdown.clone() });
+    let worker = Arc::new(Worker {
+        name,
+        config,
+        runs,
+        pages: pages::Pages::default(),
+        workplaces: workplaces::Workplaces::default(),
+        clis,
+        ai_slots,
+        shutdown: shutdown.clone(),
+    });
     sweep_dead_runs(&worker).await?;
 
     let runs_ended = CancellationToken::new();
@@ -104,6 +120,7 @@ pub async fn run(config: WorkerConfig, shutdown: CancellationToken) -> anyhow::R
     parts.spawn(presence::show_until(worker.clone(), shutdown.clone()));
     parts.spawn(reaper::reap_until(worker.clone(), shutdown.clone()));
     parts.spawn(lease::deliver_cancels(worker.clone(), runs_ended.clone()));
+    parts.spawn(pages::keep_leases(worker.clone(), runs_ended.clone()));
     jobs::start_queues(&worker, &shutdown, &mut parts);
     tracing::info!(worker.name = %worker.name, "worker started");
 
@@ -116,7 +133,7 @@ pub async fn run(config: WorkerConfig, shutdown: CancellationToken) -> anyhow::R
     };
     shutdown.cancel();
     tracing::info!(runs = worker.runs.count(), "worker stops taking work");
-    worker.runs.drain(DRAIN, STOPPING).await;
+    tokio::join!(worker.runs.drain(DRAIN, STOPPING), worker.pages.drain(DRAIN, STOPPING));
     runs_ended.cancel();
     let all_ended = async { while parts.join_next().await.is_some() {} };
     if tokio::time::timeout(CLOSING, all_ended).await.is_err() {
@@ -148,7 +165,7 @@ async fn sweep_dead_runs(worker: &Arc<Worker>) -> anyhow::Result<()> {
     tokio::task::spawn_blocking(sweep_leftovers).await?;
     let work_dir = worker.config.work_dir.clone();
     // a folder that a living process works in is locked by it
-    let removed = tokio::task::spawn_blocking(move || workdir::sweep(&work_dir, |_, _| false)).await??;
+    let removed = tokio::task::spawn_blocking(move || workdir::sweep(&work_dir)).await??;
     if removed > 0 {
         tracing::info!(workdir.removed = removed, "removed temporary trees of dead processes");
     }

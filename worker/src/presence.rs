@@ -25,6 +25,7 @@ pub(crate) async fn show_until(worker: Arc<Worker>, shutdown: CancellationToken)
         host: host_name(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         providers: ProviderStates::new(),
+        ai_slots: i32::try_from(worker.config.ai_slots).unwrap_or(i32::MAX),
     };
     let mut looks = true;
     loop {

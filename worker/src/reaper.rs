@@ -23,6 +23,9 @@ pub(crate) async fn reap_until(worker: Arc<Worker>, shutdown: CancellationToken)
     let every = Duration::from_millis(worker.config.timing.reaper_ms);
     let mut look = 0_u32;
     loop {
+        if let Err(error) = close_workplaces(&worker).await {
+            tracing::warn!(error = format!("{error:#}"), "cannot ask which runs are over");
+        }
         if let Err(error) = reap(&worker, look).await {
             tracing::warn!(error = format!("{error:#}"), "the reaper could not look");
         }
@@ -54,6 +57,7 @@ async fn reap(worker: &Worker, look: u32) -> anyhow::Result<()> {
         if run.state == State::Queued {
             jobs::enqueue(&mut transaction, &GenerateJob { generation: run.id, fence: run.fence }).await?;
         } else {
+            jobs::take_back_pages(&mut transaction, run.id).await?;
             events::emit_state(&mut transaction, run.variant_id, run.id, run.state, run.message.as_deref()).await?;
         }
     }
@@ -63,7 +67,25 @@ async fn reap(worker: &Worker, look: u32) -> anyhow::Result<()> {
             jobs::enqueue(&mut transaction, &GenerateJob { generation, fence }).await?;
         }
     }
+    let pages = db::page_jobs::reap(&mut transaction).await?;
+    if pages > 0 {
+        tracing::warn!(pages, "pages lost their worker or their task");
+    }
+    jobs::admit_pages(&mut transaction, &worker.config.provider_limits).await?;
     transaction.commit().await?;
+    Ok(())
+}
+
+/// Forgets the workplaces of runs that are over.
+async fn close_workplaces(worker: &Worker) -> anyhow::Result<()> {
+    let open = worker.workplaces.list();
+    if open.is_empty() {
+        return Ok(());
+    }
+    let mut connection = worker.config.pool.acquire().await?;
+    for generation in db::recovery::list_over(&mut connection, &open).await? {
+        worker.workplaces.close(generation);
+    }
     Ok(())
 }
 

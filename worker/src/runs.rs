@@ -171,6 +171,7 @@ pub(crate) async fn run_generation(worker: Arc<Worker>, id: GenerationId, entry:
         let lease = lease::keep(Arc::clone(&worker), id, fence, entry.stop.clone());
         let outcome = AssertUnwindSafe(pipeline::generate(&worker, &claimed, &entry.stop).boxed()).catch_unwind().await;
         let outcome = outcome.unwrap_or_else(|_| Err(pipeline::StageError::internal("the run panicked")));
+        worker.workplaces.close(id);
         let ended = write_end(&worker, &claimed, &entry.stop, outcome).await;
         drop(lease);
         if let Err(error) = ended {
@@ -245,6 +246,7 @@ async fn end_unfinished(
     message: &str,
 ) -> Result<(), WriteError> {
     db::generations::end_unfinished(connection, claimed.id, claimed.fence, state, message).await?;
+    jobs::take_back_pages(connection, claimed.id).await?;
     events::emit_state(connection, claimed.variant_id, claimed.id, state, Some(message)).await?;
     Ok(())
 }
@@ -272,6 +274,7 @@ async fn announce(
         let job = GenerateJob { generation: claimed.id, fence: claimed.fence };
         jobs::enqueue_after(connection, &job, pause).await?;
     } else {
+        jobs::take_back_pages(connection, claimed.id).await?;
         events::emit_state(connection, claimed.variant_id, claimed.id, state, message.as_deref()).await?;
     }
     Ok(())

@@ -24,8 +24,12 @@ impl WorkDir {
     /// Makes `<base>/<generation>-<fence>/`, and `base` too. What an earlier process left under the same name goes
     /// first; that one is still at work there is an error. Blocks.
     pub(crate) fn create(base: &Path, generation: GenerationId, fence: i64) -> io::Result<Self> {
+        Self::create_named(base, &format!("{generation}-{fence}"))
+    }
+
+    fn create_named(base: &Path, name: &str) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(base)?;
-        let path = base.join(format!("{generation}-{fence}"));
+        let path = base.join(name);
         let make = || DirBuilder::new().mode(0o700).create(&path);
         match make() {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -37,6 +41,11 @@ impl WorkDir {
         }
         let lock = lock(&path)?.ok_or(io::ErrorKind::ResourceBusy)?;
         Ok(Self { path, lock: Some(lock) })
+    }
+
+    /// Makes a folder for writing pages of a run that another process may coordinate: `<base>/<generation>-p<process>`.
+    pub(crate) fn create_for_pages(base: &Path, generation: GenerationId) -> io::Result<Self> {
+        Self::create_named(base, &format!("{generation}-p{}", std::process::id()))
     }
 
     /// The folder.
@@ -62,9 +71,8 @@ impl Drop for WorkDir {
     }
 }
 
-/// Removes folders that nobody works in: neither locked by a process of this host, nor live for the caller, who asks
-/// the database. Returns how many. Anything with another name stays. Blocks.
-pub(crate) fn sweep(base: &Path, is_live: impl Fn(GenerationId, i64) -> bool) -> io::Result<usize> {
+/// Removes folders that no process of this host has locked. Returns how many. Anything with another name stays. Blocks.
+pub(crate) fn sweep(base: &Path) -> io::Result<usize> {
     let entries = match fs::read_dir(base) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
         entries => entries?,
@@ -72,10 +80,7 @@ pub(crate) fn sweep(base: &Path, is_live: impl Fn(GenerationId, i64) -> bool) ->
     let mut removed = 0;
     for entry in entries {
         let entry = entry?;
-        let Some((generation, fence)) = entry.file_name().to_str().and_then(owner) else {
-            continue;
-        };
-        if is_live(generation, fence) || !entry.file_type()?.is_dir() {
+        if !entry.file_name().to_str().is_some_and(is_of_a_run) || !entry.file_type()?.is_dir() {
             continue;
         }
         // the lock is kept until the folder is gone
@@ -95,9 +100,11 @@ pub(crate) fn sweep(base: &Path, is_live: impl Fn(GenerationId, i64) -> bool) ->
     Ok(removed)
 }
 
-fn owner(name: &str) -> Option<(GenerationId, i64)> {
-    let (generation, fence) = name.rsplit_once('-')?;
-    Some((generation.parse().ok()?, fence.parse().ok()?))
+/// Whether a name is `<generation>-<fence>` or `<generation>-p<process>`.
+fn is_of_a_run(name: &str) -> bool {
+    name.rsplit_once('-').is_some_and(|(generation, owner)| {
+        generation.parse::<GenerationId>().is_ok() && owner.strip_prefix('p').unwrap_or(owner).parse::<i64>().is_ok()
+    })
 }
 
 /// The lock on a folder; `None` when somebody else has it.
@@ -172,23 +179,25 @@ mod tests {
     #[test]
     fn leftovers_are_swept_and_nothing_else() {
         let base = tempfile::tempdir().unwrap();
-        let (dead, claimed, ours) = (GenerationId::new(), GenerationId::new(), GenerationId::new());
+        let (dead, ours) = (GenerationId::new(), GenerationId::new());
         let locked = WorkDir::create(base.path(), ours, 1).unwrap();
+        let for_pages = WorkDir::create_for_pages(base.path(), ours).unwrap();
         // what a killed process leaves: folders without a lock
-        for name in [format!("{dead}-1"), format!("{dead}-2"), format!("{claimed}-7"), "other".into()] {
+        for name in [format!("{dead}-1"), format!("{dead}-p2"), "other".into(), "other-7".into()] {
             fs::create_dir(base.path().join(&name)).unwrap();
             fs::write(base.path().join(name).join("file"), "x").unwrap();
         }
-        let removed = sweep(base.path(), |generation, fence| generation == claimed && fence == 7).unwrap();
+        let removed = sweep(base.path()).unwrap();
         assert_eq!(removed, 2);
         let mut left: Vec<_> =
             fs::read_dir(base.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
         left.sort();
-        let mut expected = vec![format!("{claimed}-7"), format!("{ours}-1"), "other".into()];
+        let process = std::process::id();
+        let mut expected = vec![format!("{ours}-p{process}"), format!("{ours}-1"), "other".into(), "other-7".into()];
         expected.sort();
         assert_eq!(left, expected);
-        assert!(locked.path().exists());
-        assert_eq!(sweep(&base.path().join("nothing"), |_, _| false).unwrap(), 0);
+        assert!(locked.path().exists() && for_pages.path().exists());
+        assert_eq!(sweep(&base.path().join("nothing")).unwrap(), 0);
     }
 
     #[test]

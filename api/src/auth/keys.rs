@@ -196,10 +196,16 @@ pub(crate) fn new_key() -> String {
     key + &checksum
 }
 
-/// Whether a text has the shape of a generated key but not its checksum. docsfy's own keys are shorter.
+/// Whether a text has the shape of the keys that are generated here. docsfy's own are shorter, so none of them has it.
+pub(crate) fn is_of_our_shape(text: &str) -> bool {
+    text.strip_prefix(PREFIX).is_some_and(|rest| {
+        rest.len() == RANDOM_CHARS + CHECKSUM_CHARS && rest.bytes().all(|byte| BASE62.contains(&byte))
+    })
+}
+
+/// Whether a text has our shape but not the checksum.
 fn is_mistyped(text: &str) -> bool {
-    let Some(rest) = text.strip_prefix(PREFIX) else { return false };
-    if rest.len() != RANDOM_CHARS + CHECKSUM_CHARS || !rest.bytes().all(|byte| BASE62.contains(&byte)) {
+    if !is_of_our_shape(text) {
         return false;
     }
     let (body, sum) = text.split_at(text.len() - CHECKSUM_CHARS);

@@ -55,7 +55,7 @@ pub(crate) async fn find(state: &ApiState, token: &str) -> Result<Option<Caller>
     Ok(found.map(|(username, role)| Caller { username: username.into(), role }))
 }
 
-/// Ends the session of this request, if there is one.
+/// Ends the session of this request, if there is one, and what is watched with it in any process.
 pub(crate) async fn end(state: &ApiState, headers: &HeaderMap) -> Result<(), ApiError> {
     let Some(token) = token_of(headers) else {
         return Ok(());

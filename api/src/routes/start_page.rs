@@ -1,5 +1,7 @@
 //! The page that a browser sees first: the projects with links to their docs. Plain HTML, works without JavaScript.
 
+use std::collections::HashMap;
+
 use askama::Template;
 use axum::{
     Router,
@@ -11,6 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use shared::{
     db::{self, variants::VariantRow},
+    provider::Provider,
     user::{ADMIN, Role},
 };
 
@@ -83,7 +86,7 @@ async fn show_projects(
     let mut conn = state.pool().acquire().await?;
     let rows = db::variants::list(&mut conn, caller.reads()).await?;
     drop(conn);
-    let covered: Vec<bool> = rows.iter().map(|row| is_covered(row, &rows, &caller)).collect();
+    let covered = find_covered(&rows, &caller);
     let projects = rows.into_iter().zip(covered).map(|(row, is_covered)| show(row, is_covered, &caller)).collect();
     let username = known.as_ref().map(|caller| &*caller.username);
     let role = (caller.role != Role::User && &*caller.username != ADMIN).then(|| caller.role.as_str());
@@ -91,12 +94,19 @@ async fn show_projects(
     Ok(html(&ProjectsPage { style: style_path(), username, role, may_write, projects })?.into_response())
 }
 
-/// Only admins can name an owner in an address. For others an address means the own variant, else the only shared one.
-fn is_covered(row: &VariantRow, rows: &[VariantRow], caller: &Caller) -> bool {
-    let address = |row: &VariantRow| (row.name.clone(), row.branch.clone(), row.ai_provider, row.ai_model.clone());
-    !caller.is_admin()
-        && row.owner != *caller.username
-        && rows.iter().any(|other| other.id != row.id && address(other) == address(row))
+/// Which rows no address leads to. Only admins can name an owner in an address; for others an address means the own variant,
+/// else the only shared one.
+fn find_covered(rows: &[VariantRow], caller: &Caller) -> Vec<bool> {
+    fn address(row: &VariantRow) -> (&str, &str, Provider, &str) {
+        (row.name.as_str(), row.branch.as_str(), row.ai_provider, row.ai_model.as_str())
+    }
+    let mut owners = HashMap::new();
+    for row in rows {
+        *owners.entry(address(row)).or_insert(0) += 1;
+    }
+    let is_covered =
+        |row: &VariantRow| !caller.is_admin() && row.owner != *caller.username && owners[&address(row)] > 1;
+    rows.iter().map(is_covered).collect()
 }
 
 fn show(row: VariantRow, is_covered: bool, caller: &Caller) -> Shown {

@@ -1,6 +1,6 @@
 //! One WebSocket: what happens to variants as soon as it happens, and a complete `sync` when the view has changed.
 //!
-//! A `sync` comes at the beginning and after the end of a generation, a deletion, a grant, a cost: at most one a second, only
+//! A `sync` comes at the beginning and after the end of a generation, a deletion, a grant: at most one a second, only
 //! when the view of this reader has changed, and for large views so seldom that it is 1 MB/s at most. Its bytes are shared
 //! by all sockets of one view and sent in fragments, so that a socket holds little of its own. A peer that does not keep up
 //! is let go, never waited for without end.

@@ -130,6 +130,65 @@ pub async fn claim(
     }))
 }
 
+/// What a page's writer must know of its generation.
+#[derive(Debug, Clone)]
+pub struct PageWork {
+    /// Primary key of the variant.
+    pub variant_id: i64,
+    /// The variant.
+    pub key: VariantKey,
+    /// Source, as [`crate::source::RepoSource`] prints it.
+    pub repo_url: String,
+    /// Minutes one call of an AI command line may take.
+    pub call_timeout_minutes: i32,
+}
+
+/// What a page's writer must know of its generation; `None` when it is gone.
+pub async fn find_page_work(conn: &mut PgConnection, id: GenerationId) -> sqlx::Result<Option<PageWork>> {
+    let row = sqlx::query!(
+        r#"
+        SELECT g.variant_id, v.owner, v.name AS "name: ProjectName", v.branch AS "branch: BranchName",
+               v.ai_provider AS "provider: Provider", v.ai_model AS "model: ModelId", v.repo_url, g.call_timeout_min
+          FROM generations g JOIN variants v ON v.id = g.variant_id
+         WHERE g.id = $1
+        "#,
+        id as GenerationId,
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(|row| PageWork {
+        variant_id: row.variant_id,
+        key: VariantKey {
+            owner: row.owner,
+            name: row.name,
+            branch: row.branch,
+            provider: row.provider,
+            model: row.model,
+        },
+        repo_url: row.repo_url,
+        call_timeout_minutes: row.call_timeout_min,
+    }))
+}
+
+/// Adds what a page's call cost, in US dollars, whoever coordinates its run by now.
+pub async fn add_page_cost(conn: &mut PgConnection, id: GenerationId, cost_usd: f64) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"
+        WITH run AS (
+            UPDATE generations SET cost_usd = COALESCE(cost_usd, 0) + $2 WHERE id = $1 RETURNING id, variant_id, cost_usd
+        )
+        UPDATE variants v SET total_cost_usd = run.cost_usd
+          FROM run
+         WHERE v.id = run.variant_id AND v.generation_id = run.id
+        "#,
+        id as GenerationId,
+        cost_usd,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Extends the lease. Says whether a person asked to abort the run.
 pub async fn renew(conn: &mut PgConnection, id: GenerationId, fence: i64, lease: Duration) -> Result<bool, WriteError> {
     sqlx::query_scalar!(
@@ -462,6 +521,8 @@ pub async fn find_takeover(conn: &mut PgConnection, variant: i64) -> sqlx::Resul
           JOIN variants other ON other.owner = own.owner AND other.name = own.name AND other.branch = own.branch
           JOIN generations g ON g.variant_id = other.id AND g.site_prefix = other.site_prefix
          WHERE own.id = $1 AND other.id <> own.id AND other.status = 'ready'
+           -- what the built-in writer extracts costs nothing, and who asks for a model wants its words
+           AND own.ai_provider <> 'builtin' AND other.ai_provider <> 'builtin'
            AND (own.last_generated IS NULL OR other.last_generated > own.last_generated)
          ORDER BY other.last_generated DESC, other.id DESC
          LIMIT 1

@@ -21,6 +21,7 @@ pub mod generations;
 pub mod aborts;
 pub mod recovery;
 pub mod pages;
+pub mod page_jobs;
 pub mod events;
 pub mod queue;
 pub mod access;

@@ -73,6 +73,20 @@ pub async fn list(conn: &mut PgConnection, generation: GenerationId) -> sqlx::Re
     .await
 }
 
+/// The text of a page, once written.
+pub async fn find_markdown(
+    conn: &mut PgConnection,
+    generation: GenerationId,
+    slug: &PageSlug,
+) -> sqlx::Result<Option<String>> {
+    let found = sqlx::query_scalar!(
+        "SELECT markdown FROM pages WHERE generation_id = $1 AND slug = $2",
+        generation as GenerationId,
+        slug.as_str(),
+    );
+    Ok(found.fetch_optional(conn).await?.flatten())
+}
+
 /// Takes over the texts that earlier runs of the same variant wrote for the same commit from the same inputs, checked or
 /// not (decisions.md 9). With `force` only those of the failed or aborted run that came right before. Gives the count.
 pub async fn reuse(

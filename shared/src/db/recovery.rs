@@ -42,19 +42,28 @@ pub async fn reap_expired(conn: &mut PgConnection) -> sqlx::Result<Vec<Reaped>> 
              LIMIT 500
                FOR UPDATE SKIP LOCKED
         ),
-        decided AS (
-            SELECT g.id,
-                   CASE WHEN g.cancel_requested_at IS NOT NULL THEN 'aborted'
-                        WHEN g.crash_count + 1 >= $1 THEN 'error'
-                        ELSE 'queued' END AS next,
-                   CASE WHEN g.cancel_requested_at IS NOT NULL THEN $2
-                        WHEN g.crash_count + 1 >= $1
-                        THEN 'The worker died ' || (g.crash_count + 1) || ' times in stage '
-                             || COALESCE(g.stage, 'cloning') || ' without finishing anything in between' END AS message
+        -- a worker that died while it wrote pages of this run died of them, not of coordinating it (decisions.md 5)
+        counted AS (
+            SELECT g.id, g.cancel_requested_at, g.stage,
+                   g.crash_count + CASE WHEN EXISTS (
+                       SELECT 1 FROM page_jobs p
+                        WHERE p.generation_id = g.id AND p.worker = g.worker
+                          AND (p.state = 'running' OR p.deaths > 0)) THEN 0 ELSE 1 END AS crashes
               FROM generations g JOIN expired USING (id)
+        ),
+        decided AS (
+            SELECT id, crashes,
+                   CASE WHEN cancel_requested_at IS NOT NULL THEN 'aborted'
+                        WHEN crashes >= $1 THEN 'error'
+                        ELSE 'queued' END AS next,
+                   CASE WHEN cancel_requested_at IS NOT NULL THEN $2
+                        WHEN crashes >= $1
+                        THEN 'The worker died ' || crashes || ' times in stage '
+                             || COALESCE(stage, 'cloning') || ' without finishing anything in between' END AS message
+              FROM counted
         )
         UPDATE generations g
-           SET state = decided.next, crash_count = g.crash_count + 1, worker = NULL, lease_until = NULL,
+           SET state = decided.next, crash_count = decided.crashes, worker = NULL, lease_until = NULL,
                finished_at = CASE decided.next WHEN 'queued' THEN NULL ELSE now() END,
                error_message = decided.message
           FROM decided
@@ -156,6 +165,22 @@ pub async fn list_abandoned_sites(
 pub async fn forget_site(conn: &mut PgConnection, id: GenerationId) -> sqlx::Result<()> {
     sqlx::query!("UPDATE generations SET site_prefix = NULL WHERE id = $1", id as GenerationId).execute(conn).await?;
     Ok(())
+}
+
+/// Which of these generations nobody works for any more.
+pub async fn list_over(conn: &mut PgConnection, ids: &[GenerationId]) -> sqlx::Result<Vec<GenerationId>> {
+    let ids: Vec<uuid::Uuid> = ids.iter().map(|id| id.0).collect();
+    sqlx::query_scalar!(
+        r#"
+        SELECT asked.id AS "id!: GenerationId"
+          FROM unnest($1::uuid[]) AS asked (id)
+         WHERE NOT EXISTS (
+             SELECT 1 FROM generations g WHERE g.id = asked.id AND g.state IN ('queued', 'running'))
+        "#,
+        &ids,
+    )
+    .fetch_all(conn)
+    .await
 }
 
 /// Which of these generations are still active; the files of the others can go.

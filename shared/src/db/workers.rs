@@ -35,14 +35,16 @@ pub struct WorkerRow {
     pub version: String,
     /// What it can run.
     pub providers: ProviderStates,
+    /// AI command lines that it runs at the same time.
+    pub ai_slots: i32,
 }
 
 /// Says that a worker lives and what it can run; `looked` when that was found out just now.
 pub async fn save(conn: &mut PgConnection, worker: &WorkerRow, looked: bool) -> sqlx::Result<()> {
     sqlx::query!(
         r#"
-        INSERT INTO workers (name, host, version, providers, looked_at)
-        VALUES ($1, $2, $3, $4, clock_timestamp())
+        INSERT INTO workers (name, host, version, providers, ai_slots, looked_at)
+        VALUES ($1, $2, $3, $4, $6, clock_timestamp())
         ON CONFLICT (name) DO UPDATE
            SET providers = EXCLUDED.providers, last_seen = now(),
                looked_at = CASE WHEN $5 THEN EXCLUDED.looked_at ELSE workers.looked_at END
@@ -52,6 +54,7 @@ pub async fn save(conn: &mut PgConnection, worker: &WorkerRow, looked: bool) -> 
         worker.version,
         Json(&worker.providers) as Json<&ProviderStates>,
         looked,
+        worker.ai_slots,
     )
     .execute(&mut *conn)
     .await?;
@@ -101,6 +104,15 @@ pub async fn count_not_looked(conn: &mut PgConnection, since: DateTime<Utc>) -> 
          WHERE last_seen > now() - interval '30 seconds' AND looked_at < $1
         "#,
         since,
+    )
+    .fetch_one(conn)
+    .await
+}
+
+/// AI slots of all workers that live: more pages than that need not be admitted.
+pub async fn count_slots(conn: &mut PgConnection) -> sqlx::Result<i64> {
+    sqlx::query_scalar!(
+        r#"SELECT COALESCE(sum(ai_slots), 0) AS "slots!" FROM workers WHERE last_seen > now() - interval '30 seconds'"#
     )
     .fetch_one(conn)
     .await

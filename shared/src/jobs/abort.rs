@@ -33,6 +33,9 @@ pub async fn request_abort(
         Some(State::Aborted) => {
             let prefix = format!("{generation}:");
             db::queue::remove_waiting(conn, GenerateJob::QUEUE, &prefix).await?;
+            super::take_back_pages(conn, generation).await?;
+            // a run that waited for a new coordinator may have pages that are being written
+            events::announce_cancel(conn, generation).await?;
             events::emit_state(conn, variant, generation, State::Aborted, Some(db::aborts::ABORTED_BY_USER)).await?;
         }
         Some(_) => {

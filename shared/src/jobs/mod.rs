@@ -11,9 +11,11 @@ use crate::db;
 
 mod generate;
 mod abort;
+mod page;
 
 pub use abort::{AbortJob, request_abort};
 pub use generate::{GenerateJob, Started, start_generation};
+pub use page::{PageJob, admit_pages, take_back_pages};
 
 /// A kind of job. Payloads are tolerant: unknown fields are ignored, new fields have defaults, so that old and new
 /// processes understand each other.
@@ -36,5 +38,12 @@ pub async fn enqueue<J: Job>(conn: &mut PgConnection, job: &J) -> sqlx::Result<(
 pub async fn enqueue_after<J: Job>(conn: &mut PgConnection, job: &J, pause: Duration) -> sqlx::Result<()> {
     let payload = serde_json::to_value(job).map_err(|error| sqlx::Error::Encode(error.into()))?;
     let due = db::queue::Due { priority: J::PRIORITY, pause };
+    db::queue::push(conn, J::QUEUE, &payload, &job.idempotency_key(), due).await
+}
+
+/// The same for a job whose row says how urgent it is.
+async fn enqueue_with<J: Job>(conn: &mut PgConnection, job: &J, priority: i32) -> sqlx::Result<()> {
+    let payload = serde_json::to_value(job).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    let due = db::queue::Due { priority, pause: Duration::ZERO };
     db::queue::push(conn, J::QUEUE, &payload, &job.idempotency_key(), due).await
 }

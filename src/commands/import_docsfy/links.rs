@@ -6,6 +6,9 @@ use shared::names::PageSlug;
 
 use super::plan::ImportedPlan;
 
+/// Longest text or target of a link that is looked at, in bytes; so a page of nothing but brackets takes no longer than another.
+const MAX_PART_BYTES: usize = 2048;
+
 /// Where links lead now.
 pub(super) struct Links {
     /// The file of each page that is there, by the name it had; nothing for a page that is left out.
@@ -50,23 +53,29 @@ impl Links {
         let mut rest = line;
         while let Some((before, after)) = rest.split_once("](") {
             repaired.push_str(before);
-            let target = &after[..after.find([')', ' ']).unwrap_or(after.len())];
+            let near = &after[..after.floor_char_boundary(MAX_PART_BYTES)];
+            let target = &near[..near.find([')', ' ']).unwrap_or(near.len())];
             let (path, fragment) = target.split_at(target.find('#').unwrap_or(target.len()));
-            let after_link = after.find(')').map(|end| &after[end + 1..]);
-            rest = match (self.resolve(path), text_start(&repaired), after_link) {
-                (Resolved::Same, ..) | (Resolved::Missing, None, _) | (Resolved::Missing, _, None) => {
-                    repaired.push_str("](");
-                    after
+            let after_link = near.find(')').map(|end| &after[end + 1..]);
+            let resolved = self.resolve(path);
+            let cut_out = match &resolved {
+                Resolved::Missing => text_start(&repaired).zip(after_link),
+                _ => None,
+            };
+            rest = match (resolved, cut_out) {
+                (_, Some((start, after_link))) => {
+                    repaired.remove(start);
+                    after_link
                 }
-                (Resolved::Renamed(file), ..) => {
+                (Resolved::Renamed(file), _) => {
                     repaired.push_str("](");
                     repaired.push_str(&file);
                     repaired.push_str(fragment);
                     &after[target.len()..]
                 }
-                (Resolved::Missing, Some(start), Some(after_link)) => {
-                    repaired.remove(start);
-                    after_link
+                (Resolved::Same | Resolved::Missing, None) => {
+                    repaired.push_str("](");
+                    after
                 }
             };
         }
@@ -104,7 +113,7 @@ enum Resolved {
 /// Where the `[` stands that opens the text of a link whose `]` comes next; nothing for an image.
 fn text_start(before: &str) -> Option<usize> {
     let mut open = 0;
-    for (at, c) in before.char_indices().rev() {
+    for (at, c) in before.char_indices().rev().take(MAX_PART_BYTES) {
         match c {
             ']' => open += 1,
             '[' if open == 0 => return (!before[..at].ends_with('!')).then_some(at),
@@ -139,6 +148,18 @@ mod tests {
             ("```\n[a](Set_Up.html)\n```\n", "```\n[a](Set_Up.html)\n```\n"),
         ] {
             assert_eq!(links.repair(text), right);
+        }
+    }
+
+    #[test]
+    fn no_part_of_a_link_is_looked_at_further_than_a_limit() {
+        let plan = super::super::plan::of_files(&["a".to_owned()], "demo").unwrap();
+        let links = Links::new(&plan, std::iter::empty(), false);
+        let [fitting, long] = [MAX_PART_BYTES - 10, MAX_PART_BYTES].map(|length| "ü".repeat(length / 2));
+        assert_eq!(links.repair(&format!("[x]({fitting}.html)")), "x");
+        let same = [format!("[x]({long}.html)"), format!("[{long}{long}](a.html)"), "](a.html".repeat(1 << 14)];
+        for text in same {
+            assert_eq!(links.repair(&text), text);
         }
     }
 }

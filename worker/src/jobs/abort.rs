@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use shared::{
     db, events,
     generation::State,
-    jobs::{AbortJob, GenerateJob, Job},
+    jobs::{AbortJob, GenerateJob, Job, take_back_pages},
 };
 
 use crate::{Worker, runner::Work};
@@ -30,6 +30,7 @@ impl Work for AbortJob {
             let state = db::generations::find_state(&mut transaction, self.generation).await?;
             let over = state.is_none_or(|(state, _)| state.is_terminal());
             if over {
+                take_back_pages(&mut transaction, self.generation).await?;
                 db::queue::remove_waiting(&mut transaction, GenerateJob::QUEUE, &format!("{}:", self.generation))
                     .await?;
             }

@@ -2,10 +2,11 @@
 
 mod generate;
 mod abort;
+pub(crate) mod page;
 
 use std::sync::Arc;
 
-use shared::jobs::{AbortJob, GenerateJob};
+use shared::jobs::{AbortJob, GenerateJob, PageJob};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -14,5 +15,6 @@ use crate::{Worker, runner::run_queue};
 /// Starts a queue worker for every kind.
 pub(crate) fn start_queues(worker: &Arc<Worker>, shutdown: &CancellationToken, queues: &mut JoinSet<()>) {
     queues.spawn(run_queue::<GenerateJob>(worker.clone(), shutdown.clone()));
+    queues.spawn(run_queue::<PageJob>(worker.clone(), shutdown.clone()));
     queues.spawn(run_queue::<AbortJob>(worker.clone(), shutdown.clone()));
 }

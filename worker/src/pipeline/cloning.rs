@@ -1,15 +1,24 @@
 //! Stage `cloning`: the repository is fetched once, its commit pinned, and a pack of exactly that commit kept in the store.
 //! Every later life of the run, on whatever host, reads the pack and never the remote again (decisions.md 6).
 
+use std::path::Path;
+
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use shared::{db, names::CommitSha};
-
+use shared::{
+    db,
+    ids::GenerationId,
+    names::{BranchName, CommitSha},
+};
 use sites::store::StoreError;
+use tokio_util::sync::CancellationToken;
 
 use super::{StageError, run::Run};
-use crate::git::{self, Checkout};
+use crate::{
+    Worker,
+    git::{self, Checkout},
+};
 
 /// The commit a run is about.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -51,17 +60,28 @@ pub(crate) async fn open_checkout(run: &Run, pinned: &Pinned) -> Result<Checkout
     if let Some(checkout) = run.checkout.lock().await.take() {
         return Ok(checkout);
     }
+    let (id, branch) = (run.claimed.id, &run.claimed.key.branch);
+    restore_checkout(&run.worker, id, branch, pinned, run.work_dir.path(), run.cancel()).await
+}
+
+/// The pinned commit of a run, from the store, unpacked into `folder`.
+pub(crate) async fn restore_checkout(
+    worker: &Worker,
+    generation: GenerationId,
+    branch: &BranchName,
+    pinned: &Pinned,
+    folder: &Path,
+    cancel: &CancellationToken,
+) -> Result<Checkout, StageError> {
     let name = pack_name(&pinned.commit);
-    let pack = run.work_dir.path().join(&name);
-    let store = &run.worker.config.store;
-    if !store.get_commit(run.claimed.id, &name, &pack).await.context("cannot read the pinned commit")? {
+    let pack = folder.join(&name);
+    let config = &worker.config;
+    if !config.store.get_commit(generation, &name, &pack).await.context("cannot read the pinned commit")? {
         return Err(StageError::Fail(
             "the pinned commit is not in SITES_DIR; workers on several hosts must share that folder".into(),
         ));
     }
-    let branch = &run.claimed.key.branch;
-    let limits = run.clone_limits();
-    let restored = git::restore_commit(&pack, run.work_dir.path(), &pinned.commit, branch, limits, run.cancel()).await;
+    let restored = git::restore_commit(&pack, folder, &pinned.commit, branch, &config.clone_limits, cancel).await;
     let checkout = restored.map_err(git_failure)?;
     remove(&pack).await;
     Ok(checkout)

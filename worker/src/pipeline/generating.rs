@@ -5,19 +5,21 @@ use std::collections::HashMap;
 use futures_util::{FutureExt, StreamExt, stream};
 use sha2::{Digest, Sha256};
 use shared::{
-    db::{self, pages::NewPage},
+    db::{self, page_jobs::NewPageJob, pages::NewPage},
     events::{self, PageProgress},
     names::PageSlug,
     plan::{Plan, PlannedPage},
+    provider::Provider,
     stage::Stage,
 };
 
 use sqlx::{Connection, PgConnection};
 
-use super::{StageError, cloning::Pinned, run::Run};
-use crate::writers::{Writer, WriterError, retrying};
+use super::{StageError, cloning::Pinned, fleet, run::Run};
+use crate::writers::Writer;
 
-/// Writes the pages that neither an earlier life of this run nor an earlier run at the same inputs has written.
+/// Has the pages written that neither an earlier life of this run nor an earlier run at the same inputs has written: by any
+/// worker of the fleet, or right here when no model is needed.
 pub(crate) async fn write_pages(
     run: &Run,
     pinned: &Pinned,
@@ -25,25 +27,23 @@ pub(crate) async fn write_pages(
     plan: &Plan,
 ) -> Result<(), StageError> {
     let missing = prepare_rows(run, pinned, writer, plan).await?;
-    let mut writing = stream::iter(missing)
+    if run.claimed.key.provider == Provider::Builtin {
+        return write_here(run, writer, plan, missing).await;
+    }
+    let jobs: Vec<NewPageJob> =
+        missing.into_iter().map(|page| NewPageJob { slug: page.slug, findings: None }).collect();
+    fleet::write(run, &jobs).await
+}
+
+/// A page takes milliseconds; sending it around would take longer.
+async fn write_here(run: &Run, writer: &dyn Writer, plan: &Plan, pages: Vec<PlannedPage>) -> Result<(), StageError> {
+    let mut writing = stream::iter(pages)
         .map(|page| write_page(run, writer, plan, page).boxed())
         .buffer_unordered(run.concurrent_pages);
-    let mut failures = Vec::new();
     while let Some(result) = writing.next().await {
-        match result? {
-            Ok(()) => {}
-            Err((slug, error)) if error.failure.concerns_all_pages() => return Err(page_failure(&slug, &error)),
-            // the other pages are finished and kept for the next try
-            Err(failure) => failures.push(failure),
-        }
+        result?;
     }
-    match failures.as_slice() {
-        [] => Ok(()),
-        [(slug, error)] => Err(page_failure(slug, error)),
-        [(slug, error), others @ ..] => {
-            Err(StageError::Fail(format!("page `{slug}` and {} more could not be written: {error}", others.len())))
-        }
-    }
+    Ok(())
 }
 
 /// Keeps a page's text and says so.
@@ -133,24 +133,9 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-type PageFailure = (PageSlug, WriterError);
-
-async fn write_page(
-    run: &Run,
-    writer: &dyn Writer,
-    plan: &Plan,
-    page: PlannedPage,
-) -> Result<Result<(), PageFailure>, StageError> {
-    let context = run.call_context();
-    let written = match retrying(&context, || run.call(writer.write_page(&context, plan, &page))).await {
-        Ok(written) => written,
-        Err(error) => return Ok(Err((page.slug.clone(), error))),
-    };
-    save_page(run, Stage::GeneratingPages, &page.slug, &written.value, plan.pages().count()).await?;
-    run.settle(written.usage).await?;
-    Ok(Ok(()))
-}
-
-fn page_failure(slug: &PageSlug, error: &WriterError) -> StageError {
-    StageError::Fail(format!("page `{slug}` could not be written: {error}"))
+async fn write_page(run: &Run, writer: &dyn Writer, plan: &Plan, page: PlannedPage) -> Result<(), StageError> {
+    let written = writer.write_page(&run.call_context(), plan, &page).await;
+    let written =
+        written.map_err(|error| StageError::Fail(format!("page `{}` could not be written: {error}", page.slug)))?;
+    save_page(run, Stage::GeneratingPages, &page.slug, &written.value, plan.pages().count()).await
 }

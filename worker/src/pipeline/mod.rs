@@ -4,6 +4,7 @@ mod run;
 mod cloning;
 mod planning;
 mod generating;
+mod fleet;
 mod validating;
 mod cross_linking;
 mod rendering;
@@ -19,7 +20,11 @@ use shared::{
 };
 
 use self::run::Run;
-pub(crate) use self::validating::rules::is_thin;
+pub(crate) use self::{
+    cloning::{Pinned, restore_checkout},
+    run::persist,
+    validating::rules::is_thin,
+};
 use crate::{Worker, runs::StopSign};
 
 /// Why a run does not reach its end.
@@ -78,6 +83,7 @@ pub(crate) async fn generate(worker: &Arc<Worker>, claimed: &Claimed, stop: &Sto
     let checkout = cloning::open_checkout(&run, &pinned).boxed().await?;
     let writer = run.open_writer(&checkout).boxed().await?;
     let plan = run.stage(Stage::Planning, planning::plan_pages(&run, &checkout, &*writer).boxed()).await?;
+    run.bring_workplace(&plan, &writer);
     run.stage(Stage::GeneratingPages, generating::write_pages(&run, &pinned, &*writer, &plan).boxed()).await?;
     run.stage(Stage::Validating, validating::check_pages(&run, &*writer, &plan).boxed()).await?;
     let pages = run.stage(Stage::CrossLinking, cross_linking::link_pages(&run, &plan).boxed()).await?;

@@ -6,8 +6,12 @@ use anyhow::Context;
 use futures_util::{FutureExt, future::BoxFuture};
 use serde::{Serialize, de::DeserializeOwned};
 use shared::{
-    db::{self, generations::Claimed},
+    db::{
+        self,
+        generations::{Claimed, PageWork},
+    },
     events,
+    plan::Plan,
     provider::Provider,
     settings::CloneLimits,
     source::RepoSource,
@@ -23,6 +27,7 @@ use crate::{
     git::Checkout,
     runs::StopSign,
     workdir::WorkDir,
+    workplaces::Workplace,
     writers::{self, CallContext, Usage, Writer},
 };
 
@@ -35,7 +40,7 @@ pub(crate) struct Run {
     /// Where the repository comes from.
     pub(crate) source: RepoSource,
     /// Temporary tree of this run alone; removed when the run ends.
-    pub(crate) work_dir: WorkDir,
+    pub(crate) work_dir: Arc<WorkDir>,
     /// Pages that are written at the same time.
     pub(crate) concurrent_pages: usize,
     /// The clone, when this life of the run made it.
@@ -58,17 +63,30 @@ impl Run {
             worker: Arc::clone(worker),
             claimed: claimed.clone(),
             source,
-            work_dir,
+            work_dir: Arc::new(work_dir),
             checkout: Mutex::default(),
             stop: stop.clone(),
         })
     }
 
     /// Opens the writer that the variant asks for.
-    pub(crate) async fn open_writer(&self, checkout: &Checkout) -> Result<Box<dyn Writer>, StageError> {
+    pub(crate) async fn open_writer(&self, checkout: &Checkout) -> Result<Arc<dyn Writer>, StageError> {
         let repo_url = self.source.web_links(&checkout.commit).map(|links| links.repository);
         let opened = writers::open(&self.worker, &self.claimed.key, checkout, repo_url, self.work_dir.path());
-        self.unless_stopped(opened).await?.map_err(|error| StageError::Fail(error.message))
+        let opened = self.unless_stopped(opened).await?.map_err(|error| StageError::Fail(error.message))?;
+        Ok(opened.into())
+    }
+
+    /// Lets pages of this run that this process is to write use what the run has already.
+    pub(crate) fn bring_workplace(&self, plan: &Plan, writer: &Arc<dyn Writer>) {
+        let work = PageWork {
+            variant_id: self.claimed.variant_id,
+            key: self.claimed.key.clone(),
+            repo_url: self.claimed.repo_url.clone(),
+            call_timeout_minutes: self.claimed.request.call_timeout_minutes,
+        };
+        let place = Workplace::new(work, plan.clone(), Arc::clone(writer), Arc::clone(&self.work_dir));
+        self.worker.workplaces.bring(self.claimed.id, place);
     }
 
     /// Does a stage's work unless an earlier life of this run did it: shows the stage, announces it, opens a span, stops when
@@ -120,15 +138,7 @@ impl Run {
         &self,
         write: impl Fn() -> BoxFuture<'a, Result<(), StageError>>,
     ) -> Result<(), StageError> {
-        loop {
-            match write().await {
-                Err(StageError::Internal(error)) if is_out_of_reach(&error) => {
-                    tracing::warn!(error = format!("{error:#}"), "cannot keep a result yet, trying again");
-                    self.unless_stopped(tokio::time::sleep(Duration::from_millis(500))).await?;
-                }
-                written => return written,
-            }
-        }
+        persist(self.stop.token(), write).await
     }
 
     /// Makes a call of a writer. An AI command line is a large process: a host runs only so many at a time, whoever asks.
@@ -190,6 +200,25 @@ impl Run {
                 tracing::warn!(stage = stage.as_str(), %error, "a checkpoint cannot be read, doing the stage again");
                 Ok(None)
             }
+        }
+    }
+}
+
+/// Does a write again as long as the database is out of reach, until told to stop.
+pub(crate) async fn persist<'a>(
+    stop: &CancellationToken,
+    write: impl Fn() -> BoxFuture<'a, Result<(), StageError>>,
+) -> Result<(), StageError> {
+    loop {
+        match write().await {
+            Err(StageError::Internal(error)) if is_out_of_reach(&error) => {
+                tracing::warn!(error = format!("{error:#}"), "cannot keep a result yet, trying again");
+                tokio::select! {
+                    () = tokio::time::sleep(Duration::from_millis(500)) => {}
+                    () = stop.cancelled() => return Err(StageError::Stopped),
+                }
+            }
+            written => return written,
         }
     }
 }

@@ -3,32 +3,44 @@
 
 pub(crate) mod rules;
 
-use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
-use shared::{db, names::PageSlug, plan::Plan, provider::Provider, stage::Stage};
+use shared::{
+    db::{self, page_jobs::NewPageJob},
+    names::PageSlug,
+    plan::Plan,
+    provider::Provider,
+    stage::Stage,
+};
 
 use self::rules::{Finding, check_page};
-use super::{StageError, generating::save_page, run::Run};
-use crate::writers::{Writer, retrying};
+use super::{StageError, fleet, generating::save_page, run::Run};
+use crate::writers::Writer;
 
-/// Checks all pages and has the failing ones written once more.
+/// Checks all pages and has the failing ones written once more. Links that still lead nowhere then are left to
+/// cross-linking, everything else ends the run.
 pub(crate) async fn check_pages(run: &Run, writer: &dyn Writer, plan: &Plan) -> Result<(), StageError> {
-    let by_model = run.claimed.key.provider != Provider::Builtin;
-    let mut connection = run.worker.config.pool.acquire().await?;
-    let rows = db::pages::list(&mut connection, run.claimed.id).await?;
-    drop(connection);
-    let mut good = Vec::new();
-    let mut failing = Vec::new();
-    for row in rows.into_iter().filter(|row| !row.checked) {
-        let markdown = row.markdown.ok_or(StageError::internal("a page was not written"))?;
-        let findings = check_page(&markdown, plan, by_model);
-        if findings.is_empty() { good.push(row.slug) } else { failing.push((row.slug, markdown, findings)) }
+    let revised = list_revised(run).await?;
+    let mut failing = check_unchecked(run, plan).await?;
+    check_twice_failed(&failing, &revised)?;
+    mark_checked(
+        run,
+        &failing.iter().map(|page| page.slug.clone()).filter(|slug| revised.contains(slug)).collect::<Vec<_>>(),
+    )
+    .await?;
+    failing.retain(|page| !revised.contains(&page.slug));
+    if failing.is_empty() {
+        return Ok(());
     }
-    mark_checked(run, &good).await?;
-    let revised: Vec<PageSlug> = stream::iter(failing)
-        .map(|(slug, markdown, findings)| revise(run, writer, plan, slug, markdown, findings).boxed())
-        .buffer_unordered(run.concurrent_pages)
-        .try_collect()
-        .await?;
+    if run.claimed.key.provider == Provider::Builtin {
+        for page in &failing {
+            revise_here(run, writer, plan, page).await?;
+        }
+    } else {
+        let jobs: Result<Vec<NewPageJob>, StageError> = failing.iter().map(FailingPage::to_job).collect();
+        fleet::write(run, &jobs?).await?;
+    }
+    let failing = check_unchecked(run, plan).await?;
+    let revised: Vec<PageSlug> = failing.iter().map(|page| page.slug.clone()).collect();
+    check_twice_failed(&failing, &revised)?;
     mark_checked(run, &revised).await
 }
 
@@ -37,28 +49,68 @@ async fn mark_checked(run: &Run, slugs: &[PageSlug]) -> Result<(), StageError> {
     Ok(db::pages::mark_checked(&mut connection, run.claimed.id, run.claimed.fence, slugs).await?)
 }
 
-/// Has a page written once more. Links that still lead nowhere are left to cross-linking, everything else ends the run.
-async fn revise(
-    run: &Run,
-    writer: &dyn Writer,
-    plan: &Plan,
+/// A page that does not pass.
+struct FailingPage {
     slug: PageSlug,
     markdown: String,
     findings: Vec<Finding>,
-) -> Result<PageSlug, StageError> {
-    let page = plan.page(&slug).ok_or(StageError::internal("a page is not in the plan"))?;
-    let sentences: Vec<String> = findings.iter().map(|finding| finding.message.clone()).collect();
-    tracing::info!(page = %slug, findings = sentences.len(), "page goes back to its writer");
-    let context = run.call_context();
-    let written = retrying(&context, || run.call(writer.revise_page(&context, plan, page, &markdown, &sentences)))
+}
+
+impl FailingPage {
+    fn sentences(&self) -> Vec<String> {
+        self.findings.iter().map(|finding| finding.message.clone()).collect()
+    }
+
+    fn to_job(&self) -> Result<NewPageJob, StageError> {
+        tracing::info!(page = %self.slug, findings = self.findings.len(), "page goes back to its writer");
+        let findings = serde_json::to_value(self.sentences()).map_err(anyhow::Error::from)?;
+        Ok(NewPageJob { slug: self.slug.clone(), findings: Some(findings) })
+    }
+}
+
+/// The pages that were written once more, in an earlier life of the run too.
+async fn list_revised(run: &Run) -> Result<Vec<PageSlug>, StageError> {
+    let mut connection = run.worker.config.pool.acquire().await?;
+    Ok(db::page_jobs::list_revised(&mut connection, run.claimed.id).await?)
+}
+
+/// Checks the pages that have not passed yet, and gives those that do not now.
+async fn check_unchecked(run: &Run, plan: &Plan) -> Result<Vec<FailingPage>, StageError> {
+    let by_model = run.claimed.key.provider != Provider::Builtin;
+    let mut connection = run.worker.config.pool.acquire().await?;
+    let rows = db::pages::list(&mut connection, run.claimed.id).await?;
+    let mut good = Vec::new();
+    let mut failing = Vec::new();
+    for row in rows.into_iter().filter(|row| !row.checked) {
+        let markdown = row.markdown.ok_or(StageError::internal("a page was not written"))?;
+        let findings = check_page(&markdown, plan, by_model);
+        if findings.is_empty() {
+            good.push(row.slug);
+        } else {
+            failing.push(FailingPage { slug: row.slug, markdown, findings });
+        }
+    }
+    db::pages::mark_checked(&mut connection, run.claimed.id, run.claimed.fence, &good).await?;
+    Ok(failing)
+}
+
+/// Nothing that failed twice is published.
+fn check_twice_failed(failing: &[FailingPage], revised: &[PageSlug]) -> Result<(), StageError> {
+    for page in failing.iter().filter(|page| revised.contains(&page.slug)) {
+        if let Some(finding) = page.findings.iter().find(|finding| !finding.repairable) {
+            let (slug, message) = (&page.slug, &finding.message);
+            return Err(StageError::Fail(format!("page `{slug}` failed its checks twice: {message}")));
+        }
+    }
+    Ok(())
+}
+
+async fn revise_here(run: &Run, writer: &dyn Writer, plan: &Plan, page: &FailingPage) -> Result<(), StageError> {
+    let slug = &page.slug;
+    let planned = plan.page(slug).ok_or(StageError::internal("a page is not in the plan"))?;
+    let written = writer
+        .revise_page(&run.call_context(), plan, planned, &page.markdown, &page.sentences())
         .await
         .map_err(|error| StageError::Fail(format!("page `{slug}` could not be written again: {error}")))?;
-    run.settle(written.usage).await?;
-    let by_model = run.claimed.key.provider != Provider::Builtin;
-    let left = check_page(&written.value, plan, by_model);
-    save_page(run, Stage::Validating, &slug, &written.value, plan.pages().count()).await?;
-    match left.iter().find(|finding| !finding.repairable) {
-        Some(finding) => Err(StageError::Fail(format!("page `{slug}` failed its checks twice: {}", finding.message))),
-        None => Ok(slug),
-    }
+    save_page(run, Stage::Validating, slug, &written.value, plan.pages().count()).await
 }

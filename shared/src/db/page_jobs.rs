@@ -1,0 +1,456 @@
+//! The table `page_jobs`: which pages are to be written, who may start now, and who is at it.
+//!
+//! A row waits, is admitted (its task is in the queue), runs under a lease and a fence of its own, and ends `done` or
+//! `failed`. One statement under a lock admits (decisions.md 8): round robin over generations, each with a window, each provider
+//! with a limit. The coordinator of a generation may change meanwhile; its pages go on.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use sqlx::PgConnection;
+
+use super::{WriteError, generations::interval, one_row};
+use crate::{ids::GenerationId, names::PageSlug, provider::Provider};
+
+/// Deaths of workers at a page after which it is written alone.
+pub const SUSPECT_AFTER: i32 = 2;
+/// Deaths of workers at a page that end it: those that made it suspect, and three while it ran alone.
+pub const MAX_DEATHS: i32 = 5;
+
+/// A page that may start: its task is to be pushed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admitted {
+    /// Its generation.
+    pub generation: GenerationId,
+    /// The page.
+    pub slug: PageSlug,
+    /// Its fence; names the task.
+    pub fence: i64,
+    /// Higher goes first.
+    pub priority: i32,
+}
+
+/// The right to write a page.
+#[derive(Debug, Clone)]
+pub struct ClaimedPage {
+    /// Its generation.
+    pub generation: GenerationId,
+    /// The page.
+    pub slug: PageSlug,
+    /// Names this claim in every write.
+    pub fence: i64,
+    /// What was wrong with the text there is; `None` when it is written anew.
+    pub findings: Option<Value>,
+    /// Calls that failed before this one.
+    pub tries: i32,
+    /// Workers died at it: it is written alone.
+    pub suspect: bool,
+}
+
+/// How far the pages of a generation are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Waiting, admitted or running.
+    pub open: i64,
+    /// Failed.
+    pub failed: i64,
+    /// Failed in a way that all others would fail, too.
+    pub hopeless: bool,
+}
+
+/// A page that could not be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedPage {
+    /// The page.
+    pub slug: PageSlug,
+    /// Why, for people.
+    pub failure: String,
+    /// Every other page would fail the same way.
+    pub concerns_all: bool,
+}
+
+/// A page that is to be written.
+#[derive(Debug, Clone)]
+pub struct NewPageJob {
+    /// The page.
+    pub slug: PageSlug,
+    /// What is wrong with the text there is; `None` to write it anew.
+    pub findings: Option<Value>,
+}
+
+/// Asks for pages to be written, as part of the stage of a coordinator that holds its generation. A page whose job is open
+/// stays as it is, so that a new coordinator changes nothing; one that ended is asked for again.
+pub async fn ask(
+    conn: &mut PgConnection,
+    generation: GenerationId,
+    fence: i64,
+    provider: Provider,
+    window: i32,
+    pages: &[NewPageJob],
+) -> Result<(), WriteError> {
+    let slugs: Vec<String> = pages.iter().map(|page| page.slug.to_string()).collect();
+    let findings: Vec<Value> = pages.iter().map(|page| page.findings.clone().unwrap_or(Value::Null)).collect();
+    let held = sqlx::query_scalar!(
+        r#"
+        WITH held AS (
+            UPDATE generations SET page_window = $4 WHERE id = $1 AND fence = $2 AND state = 'running' RETURNING id
+        ),
+        asked AS (
+            INSERT INTO page_jobs (generation_id, slug, position, provider, findings)
+            SELECT held.id, new.slug, new.position, $3, NULLIF(new.findings, 'null'::jsonb)
+              FROM held, unnest($5::text[], $6::jsonb[]) WITH ORDINALITY AS new (slug, findings, position)
+            ON CONFLICT (generation_id, slug) DO UPDATE
+               SET state = 'waiting', findings = EXCLUDED.findings, due_at = now(), tries = 0, deaths = 0,
+                   failure = NULL, concerns_all = false
+             WHERE page_jobs.state IN ('done', 'failed')
+        )
+        SELECT count(*) AS "held!" FROM held
+        "#,
+        generation as GenerationId,
+        fence,
+        provider.as_str(),
+        window,
+        &slugs,
+        &findings,
+    )
+    .fetch_one(conn)
+    .await?;
+    one_row(held.unsigned_abs())
+}
+
+/// Admits pages: as many as free slots, windows and the limits of providers allow, one generation after the other, the most
+/// urgent first. To be called after every change that may let a page start; the caller pushes the tasks in the same
+/// transaction. `limits` are (provider, most pages in flight over the whole cluster), `slots` the AI slots of all workers.
+pub async fn admit(conn: &mut PgConnection, limits: &[(Provider, i32)], slots: i64) -> sqlx::Result<Vec<Admitted>> {
+    // one at a time: two that count at once would both see the same free places
+    sqlx::query!("SELECT pg_advisory_xact_lock(733002)").fetch_one(&mut *conn).await?;
+    let (providers, most): (Vec<String>, Vec<i32>) =
+        limits.iter().map(|(provider, most)| (provider.to_string(), *most)).unzip();
+    sqlx::query_as!(
+        Admitted,
+        r#"
+        WITH in_flight AS (
+            SELECT generation_id, provider, count(*) AS pages
+              FROM page_jobs WHERE state IN ('admitted', 'running')
+             GROUP BY generation_id, provider
+        ),
+        -- a page's turn: after how many pages of its own run, those in flight included
+        candidates AS (
+            SELECT p.generation_id, p.slug, p.provider, g.priority, g.created_at,
+                   row_number() OVER (PARTITION BY p.generation_id ORDER BY p.tries, p.position)
+                       + COALESCE(f.pages, 0) AS turn, g.page_window
+              FROM page_jobs p
+              JOIN generations g ON g.id = p.generation_id
+              LEFT JOIN in_flight f ON f.generation_id = p.generation_id
+             WHERE p.state = 'waiting' AND p.due_at <= now()
+               AND g.state IN ('queued', 'running') AND g.cancel_requested_at IS NULL
+               AND NOT EXISTS (SELECT 1 FROM pauses
+                                WHERE pauses.provider IN (p.provider, '') AND (until IS NULL OR until > now()))
+        ),
+        ranked AS (
+            SELECT c.*,
+                   row_number() OVER (PARTITION BY c.provider ORDER BY c.priority DESC, c.turn, c.created_at)
+                       + COALESCE((SELECT sum(pages) FROM in_flight f WHERE f.provider = c.provider), 0) AS of_provider,
+                   row_number() OVER (ORDER BY c.priority DESC, c.turn, c.created_at)
+                       + COALESCE((SELECT sum(pages) FROM in_flight), 0) AS of_all
+              FROM candidates c
+             WHERE c.turn <= c.page_window
+        )
+        UPDATE page_jobs p SET state = 'admitted'
+          FROM ranked
+         WHERE p.generation_id = ranked.generation_id AND p.slug = ranked.slug
+           AND ranked.of_all <= $3::bigint
+           AND ranked.of_provider <= COALESCE(
+               (SELECT most FROM unnest($1::text[], $2::int[]) AS limits (provider, most)
+                 WHERE limits.provider = p.provider), 2147483647)
+        RETURNING p.generation_id AS "generation: GenerationId", p.slug AS "slug: PageSlug", p.fence,
+                  ranked.priority AS "priority!"
+        "#,
+        &providers,
+        &most,
+        slots,
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Takes an admitted page. `None` when there is nothing to take: somebody has it, it was taken back, or its run is over.
+pub async fn claim(
+    conn: &mut PgConnection,
+    generation: GenerationId,
+    slug: &PageSlug,
+    fence: i64,
+    worker: &str,
+    lease: Duration,
+) -> sqlx::Result<Option<ClaimedPage>> {
+    sqlx::query_as!(
+        ClaimedPage,
+        r#"
+        UPDATE page_jobs p
+           SET state = 'running', fence = p.fence + 1, worker = $4, lease_until = now() + $5::interval
+          FROM generations g
+         WHERE p.generation_id = $1 AND p.slug = $2 AND p.fence = $3 AND p.state = 'admitted'
+           AND g.id = p.generation_id AND g.state IN ('queued', 'running') AND g.cancel_requested_at IS NULL
+        RETURNING p.generation_id AS "generation: GenerationId", p.slug AS "slug: PageSlug", p.fence, p.findings, p.tries,
+                  p.deaths >= $6 AS "suspect!"
+        "#,
+        generation as GenerationId,
+        slug.as_str(),
+        fence,
+        worker,
+        interval(lease),
+        SUSPECT_AFTER,
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// A held page, as renewals name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldPage {
+    /// Its generation.
+    pub generation: GenerationId,
+    /// The page.
+    pub slug: PageSlug,
+    /// The fence of the claim.
+    pub fence: i64,
+}
+
+/// Extends the leases of all pages that a process holds, in one statement. Gives those it still holds; a page that is missing
+/// was taken over, or its run ended or is to be aborted.
+pub async fn renew(conn: &mut PgConnection, held: &[HeldPage], lease: Duration) -> sqlx::Result<Vec<HeldPage>> {
+    let generations: Vec<uuid::Uuid> = held.iter().map(|page| page.generation.0).collect();
+    let slugs: Vec<String> = held.iter().map(|page| page.slug.to_string()).collect();
+    let fences: Vec<i64> = held.iter().map(|page| page.fence).collect();
+    sqlx::query_as!(
+        HeldPage,
+        r#"
+        UPDATE page_jobs p
+           SET lease_until = now() + $4::interval
+          FROM unnest($1::uuid[], $2::text[], $3::bigint[]) AS held (generation_id, slug, fence), generations g
+         WHERE p.generation_id = held.generation_id AND p.slug = held.slug AND p.fence = held.fence
+           AND p.state = 'running' AND g.id = p.generation_id AND g.state IN ('queued', 'running')
+           AND g.cancel_requested_at IS NULL
+        RETURNING p.generation_id AS "generation: GenerationId", p.slug AS "slug: PageSlug", p.fence
+        "#,
+        &generations,
+        &slugs,
+        &fences,
+        interval(lease),
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Keeps a page's text and ends its job. Fails with `Lost` when the page was taken over or its run is over. A run that waits
+/// for a new coordinator is not over: what was paid for is kept.
+pub async fn finish(conn: &mut PgConnection, page: &HeldPage, markdown: &str) -> Result<(), WriteError> {
+    let rows = sqlx::query!(
+        r#"
+        WITH run AS (
+            -- a shared lock: pages are kept side by side, and none is kept while the run ends
+            SELECT id FROM generations
+             WHERE id = $1 AND state IN ('queued', 'running') AND cancel_requested_at IS NULL
+               FOR SHARE
+        ),
+        held AS (
+            UPDATE page_jobs p
+               SET state = 'done', worker = NULL, lease_until = NULL, deaths = 0, failure = NULL
+              FROM run
+             WHERE p.generation_id = run.id AND p.slug = $2 AND p.fence = $3 AND p.state = 'running'
+            RETURNING p.generation_id, p.slug
+        )
+        UPDATE pages
+           SET markdown = $4, checked = false, attempts = attempts + 1, updated_at = now()
+          FROM held
+         WHERE pages.generation_id = held.generation_id AND pages.slug = held.slug
+        "#,
+        page.generation as GenerationId,
+        page.slug.as_str(),
+        page.fence,
+        markdown,
+    )
+    .execute(&mut *conn)
+    .await?;
+    one_row(rows.rows_affected())?;
+    // progress: deaths of coordinators count from zero again
+    sqlx::query!(
+        "UPDATE generations SET crash_count = 0 WHERE id = $1 AND crash_count > 0",
+        page.generation as GenerationId
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Puts a page back: after a failure that may pass (`failed_try`), or untouched at shutdown.
+pub async fn put_back(
+    conn: &mut PgConnection,
+    page: &HeldPage,
+    pause: Duration,
+    failed_try: bool,
+) -> Result<(), WriteError> {
+    let rows = sqlx::query!(
+        r#"
+        UPDATE page_jobs
+           SET state = 'waiting', worker = NULL, lease_until = NULL, due_at = now() + $4::interval,
+               tries = tries + CASE WHEN $5 THEN 1 ELSE 0 END
+         WHERE generation_id = $1 AND slug = $2 AND fence = $3 AND state = 'running'
+        "#,
+        page.generation as GenerationId,
+        page.slug.as_str(),
+        page.fence,
+        interval(pause),
+        failed_try,
+    )
+    .execute(conn)
+    .await?;
+    one_row(rows.rows_affected())
+}
+
+/// Gives a page up.
+pub async fn fail(
+    conn: &mut PgConnection,
+    page: &HeldPage,
+    failure: &str,
+    concerns_all: bool,
+) -> Result<(), WriteError> {
+    let rows = sqlx::query!(
+        r#"
+        UPDATE page_jobs
+           SET state = 'failed', worker = NULL, lease_until = NULL, failure = $4, concerns_all = $5
+         WHERE generation_id = $1 AND slug = $2 AND fence = $3 AND state = 'running'
+        "#,
+        page.generation as GenerationId,
+        page.slug.as_str(),
+        page.fence,
+        failure,
+        concerns_all,
+    )
+    .execute(conn)
+    .await?;
+    one_row(rows.rows_affected())
+}
+
+/// How far the pages of a generation are.
+pub async fn progress(conn: &mut PgConnection, generation: GenerationId) -> sqlx::Result<Progress> {
+    sqlx::query_as!(
+        Progress,
+        r#"
+        SELECT count(*) FILTER (WHERE state IN ('waiting', 'admitted', 'running')) AS "open!",
+               count(*) FILTER (WHERE state = 'failed') AS "failed!",
+               COALESCE(bool_or(concerns_all), false) AS "hopeless!"
+          FROM page_jobs WHERE generation_id = $1
+        "#,
+        generation as GenerationId,
+    )
+    .fetch_one(conn)
+    .await
+}
+
+/// The pages of a generation that could not be written, those that concern all others first.
+pub async fn list_failed(conn: &mut PgConnection, generation: GenerationId) -> sqlx::Result<Vec<FailedPage>> {
+    sqlx::query_as!(
+        FailedPage,
+        r#"
+        SELECT slug AS "slug: PageSlug", COALESCE(failure, '') AS "failure!", concerns_all
+          FROM page_jobs WHERE generation_id = $1 AND state = 'failed'
+         ORDER BY concerns_all DESC, position
+        "#,
+        generation as GenerationId,
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// The pages of a generation that were written once more after a check.
+pub async fn list_revised(conn: &mut PgConnection, generation: GenerationId) -> sqlx::Result<Vec<PageSlug>> {
+    sqlx::query_scalar!(
+        r#"
+        SELECT slug AS "slug: PageSlug" FROM page_jobs
+         WHERE generation_id = $1 AND state = 'done' AND findings IS NOT NULL
+        "#,
+        generation as GenerationId,
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Takes back the pages of a generation that nobody works on, when its run ends.
+pub async fn take_back(conn: &mut PgConnection, generation: GenerationId) -> sqlx::Result<()> {
+    sqlx::query!(
+        "DELETE FROM page_jobs WHERE generation_id = $1 AND state IN ('waiting', 'admitted')",
+        generation as GenerationId,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Decides about pages whose worker is gone: they wait again, alone from the second death on, and fail at the last. The row
+/// still names the worker then, so that its death is not counted against the run as well ([`super::recovery`]). Also puts back admitted pages without a task. Gives the number of both.
+pub async fn reap(conn: &mut PgConnection) -> sqlx::Result<u64> {
+    let dead = sqlx::query!(
+        r#"
+        UPDATE page_jobs
+           SET state = CASE WHEN deaths + 1 >= $1 THEN 'failed' ELSE 'waiting' END,
+               failure = CASE WHEN deaths + 1 >= $1 THEN 'the worker died ' || (deaths + 1) || ' times at it' END,
+               deaths = deaths + 1, lease_until = NULL, due_at = now()
+         WHERE state = 'running' AND lease_until < now()
+        "#,
+        MAX_DEATHS,
+    )
+    .execute(&mut *conn)
+    .await?
+    .rows_affected();
+    let unrung = sqlx::query!(
+        r#"
+        UPDATE page_jobs p SET state = 'waiting'
+         WHERE p.state = 'admitted'
+           AND NOT EXISTS (
+               SELECT 1 FROM apalis.jobs j
+                WHERE j.job_type = 'page' AND j.idempotency_key = p.generation_id || ':' || p.slug || ':' || p.fence
+                  AND j.status IN ('Pending', 'Queued', 'Running'))
+        "#
+    )
+    .execute(conn)
+    .await?
+    .rows_affected();
+    Ok(dead + unrung)
+}
+
+/// Nothing of a provider starts for a while.
+pub async fn pause_provider(
+    conn: &mut PgConnection,
+    provider: Provider,
+    pause: Duration,
+    message: &str,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"
+        INSERT INTO pauses (provider, reason, until, message) VALUES ($1, 'rate_limit', now() + $2::interval, $3)
+        ON CONFLICT (provider, reason) DO UPDATE
+           SET until = GREATEST(pauses.until, EXCLUDED.until), message = EXCLUDED.message
+        "#,
+        provider.as_str(),
+        interval(pause),
+        message,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Seconds until the next waiting page is due or a pause ends; `None` when nothing waits for the clock.
+pub async fn next_due(conn: &mut PgConnection) -> sqlx::Result<Option<f64>> {
+    sqlx::query_scalar!(
+        r#"
+        SELECT EXTRACT(EPOCH FROM min(GREATEST(p.due_at, COALESCE(pauses.until, p.due_at))) - now())::float8
+          FROM page_jobs p
+          LEFT JOIN pauses ON pauses.provider = p.provider AND pauses.reason = 'rate_limit'
+         WHERE p.state = 'waiting'
+        "#
+    )
+    .fetch_one(conn)
+    .await
+}

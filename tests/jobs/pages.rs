@@ -1,0 +1,193 @@
+//! Page jobs: who may start, in which order; one claim; what becomes of pages whose worker is gone.
+
+use std::time::Duration;
+
+use shared::{
+    db::{
+        self, WriteError,
+        page_jobs::{self, Admitted, ClaimedPage, HeldPage, NewPageJob},
+    },
+    ids::GenerationId,
+    jobs::{PageJob, Started, admit_pages, request_abort, start_generation, take_back_pages},
+    names::PageSlug,
+    provider::Provider,
+    source::RepoSource,
+    variant::VariantKey,
+};
+use sqlx::PgConnection;
+
+use super::generations::{LEASE, key, pool};
+use crate::support::world::new_generation;
+
+fn slug(number: usize) -> PageSlug {
+    format!("page-{number}").parse().unwrap()
+}
+
+/// A running generation that asks for so many pages.
+async fn ask(conn: &mut PgConnection, name: &str, provider: Provider, pages: usize, window: i32) -> GenerationId {
+    let key = VariantKey { name: name.parse().unwrap(), provider, model: "opus".parse().unwrap(), ..key() };
+    let source = RepoSource::LocalPath("/tmp/demo".into());
+    let started = start_generation(conn, &key, &source, &new_generation(&key)).await.unwrap();
+    let Started::Queued(id) = started else { panic!("{started:?}") };
+    let claimed = db::generations::claim(conn, id, "coordinator", LEASE).await.unwrap().unwrap();
+    let slugs: Vec<PageSlug> = (1..=pages).map(slug).collect();
+    let rows: Vec<_> =
+        slugs.iter().map(|slug| db::pages::NewPage { slug: slug.clone(), input_hash: "x".into() }).collect();
+    db::pages::create_all(conn, id, claimed.fence, &rows).await.unwrap();
+    let jobs: Vec<_> = slugs.into_iter().map(|slug| NewPageJob { slug, findings: None }).collect();
+    page_jobs::ask(conn, id, claimed.fence, provider, window, &jobs).await.unwrap();
+    id
+}
+
+async fn admit(conn: &mut PgConnection, limits: &[(Provider, i32)], slots: i64) -> Vec<Admitted> {
+    let mut transaction = sqlx::Connection::begin(conn).await.unwrap();
+    let admitted = page_jobs::admit(&mut transaction, limits, slots).await.unwrap();
+    transaction.commit().await.unwrap();
+    admitted
+}
+
+async fn claim(conn: &mut PgConnection, page: &Admitted, worker: &str, lease: Duration) -> Option<ClaimedPage> {
+    page_jobs::claim(conn, page.generation, &page.slug, page.fence, worker, lease).await.unwrap()
+}
+
+fn held(page: &ClaimedPage) -> HeldPage {
+    HeldPage { generation: page.generation, slug: page.slug.clone(), fence: page.fence }
+}
+
+fn count(admitted: &[Admitted], id: GenerationId) -> usize {
+    admitted.iter().filter(|page| page.generation == id).count()
+}
+
+#[tokio::test]
+async fn a_small_generation_gets_its_share_beside_a_large_one_at_once() {
+    let pool = pool().await;
+    let mut conn = pool.acquire().await.unwrap();
+    let large = ask(&mut conn, "large", Provider::Claude, 500, 10).await;
+    let first = admit(&mut conn, &[], 8).await;
+    assert_eq!((first.len(), count(&first, large)), (8, 8), "alone it may use everything");
+    let small = ask(&mut conn, "small", Provider::Claude, 10, 10).await;
+    assert_eq!(admit(&mut conn, &[], 8).await.len(), 0, "nothing is free");
+    // each slot that comes free goes to the one that has fewer in flight
+    let mut shares = Vec::new();
+    for page in &first[..6] {
+        let claimed = claim(&mut conn, page, "worker", LEASE).await.unwrap();
+        page_jobs::finish(&mut conn, &held(&claimed), "text").await.unwrap();
+        shares.extend(admit(&mut conn, &[], 8).await);
+    }
+    assert_eq!((count(&shares, small), count(&shares, large)), (4, 2), "{shares:?}");
+}
+
+#[tokio::test]
+async fn windows_and_limits_of_providers_hold_over_the_whole_cluster() {
+    let pool = pool().await;
+    let mut conn = pool.acquire().await.unwrap();
+    let narrow = ask(&mut conn, "narrow", Provider::Claude, 10, 2).await;
+    let wide = ask(&mut conn, "wide", Provider::Claude, 10, 10).await;
+    let other = ask(&mut conn, "other", Provider::Gemini, 10, 10).await;
+    let admitted = admit(&mut conn, &[(Provider::Claude, 5)], 100).await;
+    assert_eq!((count(&admitted, narrow), count(&admitted, wide), count(&admitted, other)), (2, 3, 10));
+    assert_eq!(admit(&mut conn, &[(Provider::Claude, 5)], 100).await, []);
+}
+
+#[tokio::test]
+async fn admissions_at_the_same_time_do_not_exceed_the_limits() {
+    let pool = pool().await;
+    let mut conn = pool.acquire().await.unwrap();
+    ask(&mut conn, "demo", Provider::Claude, 50, 50).await;
+    let admissions = (0..10).map(|_| {
+        let pool = pool.clone();
+        tokio::spawn(async move { admit(&mut pool.acquire().await.unwrap(), &[(Provider::Claude, 7)], 100).await })
+    });
+    let admitted = futures_util::future::join_all(admissions).await;
+    assert_eq!(admitted.into_iter().map(|admitted| admitted.unwrap().len()).sum::<usize>(), 7);
+}
+
+#[tokio::test]
+async fn a_paused_provider_starts_nothing_and_others_go_on() {
+    let pool = pool().await;
+    let mut conn = pool.acquire().await.unwrap();
+    ask(&mut conn, "paused", Provider::Claude, 3, 10).await;
+    let other = ask(&mut conn, "other", Provider::Gemini, 3, 10).await;
+    page_jobs::pause_provider(&mut conn, Provider::Claude, Duration::from_mins(5), "too many requests").await.unwrap();
+    let admitted = admit(&mut conn, &[], 100).await;
+    assert_eq!((admitted.len(), count(&admitted, other)), (3, 3));
+    sqlx::query("UPDATE pauses SET until = now() - interval '1 second'").execute(&mut *conn).await.unwrap();
+    assert_eq!(admit(&mut conn, &[], 100).await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_page_is_claimed_once_and_only_its_holder_writes_it() {
+    let pool = pool().await;
+    let mut conn = pool.acquire().await.unwrap();
+    ask(&mut conn, "demo", Provider::Claude, 1, 10).await;
+    let page = admit(&mut conn, &[], 100).await.pop().unwrap();
+    let first = claim(&mut conn, &page, "first", Duration::ZERO).await.unwrap();
+    assert!(claim(&mut conn, &page, "second", LEASE).await.is_none());
+    // the first one's lease ran out
+    page_jobs::reap(&mut conn).await.unwrap();
+    let again = admit(&mut conn, &[], 100).await.pop().unwrap();
+    let second = claim(&mut conn, &again, "second", LEASE).await.unwrap();
+    assert!(second.fence > first.fence);
+    assert_eq!(page_jobs::renew(&mut conn, &[held(&first), held(&second)], LEASE).await.unwrap(), [held(&second)]);
+    assert!(matches!(page_jobs::finish(&mut conn, &held(&first), "old").await, Err(WriteError::Lost)));
+    assert!(matches!(page_jobs::fail(&mut conn, &held(&first), "no", false).await, Err(WriteError::Lost)));
+    page_jobs::finish(&mut conn, &held(&second), "new").await.unwrap();
+    let text = db::pages::find_markdown(&mut conn, page.generation, &page.slug).await.unwrap();
+    assert_eq!(text.as_deref(), Some("new"));
+}
+
+#[tokio::test]
+async fn a_page_is_kept_while_its_run_waits_for_a_new_coordinator_and_lost_when_the_run_is_over() {
+    let pool = pool().await;
+    let mut conn = pool.acquire().await.unwrap();
+    let id = ask(&mut conn, "demo", Provider::Claude, 2, 10).await;
+    let admitted = admit(&mut conn, &[], 100).await;
+    let one = claim(&mut conn, &admitted[0], "worker", LEASE).await.unwrap();
+    let two = claim(&mut conn, &admitted[1], "worker", LEASE).await.unwrap();
+    sqlx::query("UPDATE generations SET lease_until = now() - interval '1 second'").execute(&mut *conn).await.unwrap();
+    assert_eq!(db::recovery::reap_expired(&mut conn).await.unwrap().len(), 1);
+    page_jobs::finish(&mut conn, &held(&one), "paid for").await.unwrap();
+    let variant = db::generations::find_variant_id(&mut conn, id).await.unwrap().unwrap();
+    request_abort(&mut conn, variant, id).await.unwrap();
+    assert!(matches!(page_jobs::finish(&mut conn, &held(&two), "too late").await, Err(WriteError::Lost)));
+    assert_eq!(page_jobs::renew(&mut conn, &[held(&two)], LEASE).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn deaths_are_counted_against_the_page_and_not_against_its_run() {
+    let pool = pool().await;
+    let mut conn = pool.acquire().await.unwrap();
+    let id = ask(&mut conn, "demo", Provider::Claude, 1, 10).await;
+    for death in 1..=page_jobs::MAX_DEATHS {
+        let page = admit(&mut conn, &[], 100).await.pop().unwrap();
+        let claimed = claim(&mut conn, &page, "coordinator", Duration::ZERO).await.unwrap();
+        assert_eq!(claimed.suspect, death > page_jobs::SUSPECT_AFTER, "{death}");
+        sqlx::query("UPDATE generations SET lease_until = now() - interval '1 second'")
+            .execute(&mut *conn)
+            .await
+            .unwrap();
+        let reaped = db::recovery::reap_expired(&mut conn).await.unwrap();
+        assert_eq!(reaped[0].state, shared::generation::State::Queued, "{reaped:?}");
+        page_jobs::reap(&mut conn).await.unwrap();
+        db::generations::claim(&mut conn, id, "coordinator", LEASE).await.unwrap().unwrap();
+    }
+    let failed = page_jobs::list_failed(&mut conn, id).await.unwrap();
+    assert_eq!(failed[0].failure, "the worker died 5 times at it");
+    let crashes: i32 = sqlx::query_scalar("SELECT crash_count FROM generations").fetch_one(&mut *conn).await.unwrap();
+    assert_eq!(crashes, 0);
+}
+
+#[tokio::test]
+async fn an_admitted_page_has_one_task_and_loses_it_when_its_run_ends() {
+    let pool = pool().await;
+    let mut conn = pool.acquire().await.unwrap();
+    let id = ask(&mut conn, "demo", Provider::Claude, 3, 10).await;
+    sqlx::query("INSERT INTO workers (name, ai_slots) VALUES ('w', 2)").execute(&mut *conn).await.unwrap();
+    assert_eq!(admit_pages(&mut conn, &[]).await.unwrap(), 2, "as many as there are slots");
+    let queue = <PageJob as shared::jobs::Job>::QUEUE;
+    assert_eq!(db::queue::count_waiting(&mut conn, queue).await.unwrap(), 2);
+    assert_eq!(page_jobs::reap(&mut conn).await.unwrap(), 0, "their tasks are there");
+    take_back_pages(&mut conn, id).await.unwrap();
+    assert_eq!(db::queue::count_waiting(&mut conn, queue).await.unwrap(), 0);
+    assert_eq!(page_jobs::progress(&mut conn, id).await.unwrap().open, 0);
+}

@@ -1,0 +1,247 @@
+//! Takes an admitted page, writes it, keeps it, and lets the next one start.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures_util::FutureExt;
+use shared::{
+    db::{
+        self, WriteError,
+        page_jobs::{ClaimedPage, HeldPage},
+    },
+    events::{self, PageProgress},
+    jobs::{PageJob, admit_pages},
+    stage::Stage,
+};
+use sqlx::Connection;
+use tokio::sync::SemaphorePermit;
+use tracing::Instrument;
+
+use crate::{
+    Worker,
+    pages::PageEntry,
+    pipeline::{StageError, persist},
+    runner::Work,
+    runs::StopReason,
+    workplaces::Workplace,
+    writers::{CallContext, Failure, WriterError, Written},
+};
+
+/// Calls for one page that may fail before the page does.
+const MAX_TRIES: i32 = 3;
+/// Pause before the second try; each further one waits four times as long.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// Pause of a provider that says "too many requests" without saying for how long.
+const RATE_LIMIT_PAUSE: Duration = Duration::from_secs(15);
+/// Longest pause, whatever a provider asks for.
+const MAX_PAUSE: Duration = Duration::from_mins(10);
+
+impl Work for PageJob {
+    /// Only the waiting is bounded by this; a page is bounded by its lease and by the time limit of its call.
+    const TIMEOUT: Duration = Duration::from_hours(168);
+
+    fn concurrency(worker: &Worker) -> usize {
+        worker.config.ai_slots
+    }
+
+    async fn work(self, worker: Arc<Worker>) -> anyhow::Result<()> {
+        if worker.pages.is_closed() {
+            return Ok(());
+        }
+        // claim and call outlive this handler (decisions.md 4)
+        tokio::spawn(write_page(worker, self)).await?
+    }
+}
+
+async fn write_page(worker: Arc<Worker>, job: PageJob) -> anyhow::Result<()> {
+    // before the claim, so that a lease begins when the work does; never closed
+    let slot = worker.ai_slots.acquire().await?;
+    let lease = Duration::from_millis(worker.config.timing.lease_ms);
+    let mut conn = worker.config.pool.acquire().await?;
+    let claimed = db::page_jobs::claim(&mut conn, job.generation, &job.slug, job.fence, &worker.name, lease).await?;
+    drop(conn);
+    let Some(claimed) = claimed else { return Ok(()) };
+    let page = HeldPage { generation: claimed.generation, slug: claimed.slug.clone(), fence: claimed.fence };
+    let entry = worker.pages.enter(page.clone());
+    let span =
+        tracing::info_span!("page", generation.id = %page.generation, page = %page.slug, page.fence = page.fence);
+    let work = async {
+        let slots = alone_if_suspect(&worker, &claimed, slot).await?;
+        let outcome = AssertUnwindSafe(call_writer(&worker, &claimed, &entry).boxed()).catch_unwind().await;
+        drop(slots);
+        let outcome = outcome.unwrap_or_else(|_| Err(StageError::internal("writing the page panicked")));
+        end_page(&worker, &page, &claimed, &entry, outcome).await
+    };
+    work.instrument(span).await
+}
+
+/// A page at which workers died is written while nothing else runs here, so that no other page is suspected for its fault.
+async fn alone_if_suspect<'a>(
+    worker: &'a Worker,
+    claimed: &ClaimedPage,
+    slot: SemaphorePermit<'a>,
+) -> anyhow::Result<SemaphorePermit<'a>> {
+    if !claimed.suspect {
+        return Ok(slot);
+    }
+    drop(slot);
+    Ok(worker.ai_slots.acquire_many(u32::try_from(worker.config.ai_slots)?).await?)
+}
+
+type Called = (Arc<Workplace>, Result<Written<String>, WriterError>);
+
+async fn call_writer(worker: &Worker, claimed: &ClaimedPage, entry: &PageEntry) -> Result<Called, StageError> {
+    let stop = entry.stop.token();
+    let call = async {
+        let place = worker.workplaces.open(worker, claimed.generation, stop).await?;
+        let page = place.plan.page(&claimed.slug).ok_or(StageError::internal("a page is not in the plan"))?;
+        let context = CallContext { cancel: stop.clone(), call_timeout: place.call_timeout() };
+        let findings: Option<Vec<String>> =
+            claimed.findings.clone().and_then(|value| serde_json::from_value(value).ok());
+        let written = match findings {
+            None => place.writer.write_page(&context, &place.plan, page).await,
+            Some(findings) => {
+                let mut conn = worker.config.pool.acquire().await?;
+                let previous = db::pages::find_markdown(&mut conn, claimed.generation, &claimed.slug).await?;
+                drop(conn);
+                let previous = previous.unwrap_or_default();
+                place.writer.revise_page(&context, &place.plan, page, &previous, &findings).await
+            }
+        };
+        Ok((place, written))
+    };
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => Err(StageError::Stopped),
+        called = call => called,
+    }
+}
+
+/// Writes down what became of a page, and lets the next one start.
+async fn end_page(
+    worker: &Arc<Worker>,
+    page: &HeldPage,
+    claimed: &ClaimedPage,
+    entry: &PageEntry,
+    outcome: Result<Called, StageError>,
+) -> anyhow::Result<()> {
+    let stop = &entry.stop;
+    let ended = match (stop.reason(), outcome) {
+        (_, Ok((place, Ok(written)))) => {
+            persist(stop.token(), || keep(worker, page, claimed, &place, &written).boxed()).await
+        }
+        (Some(StopReason::Shutdown), _) => put_back(worker, page, Duration::ZERO, false).await,
+        // nobody wants it any more, or somebody else writes it
+        (Some(StopReason::Aborted | StopReason::Lost), _) | (None, Err(StageError::Stopped)) => return Ok(()),
+        (None, Ok((place, Err(error)))) => settle_failure(worker, page, claimed, &place, error).await,
+        (None, Err(StageError::Fail(message))) => fail(worker, page, &message, true).await,
+        (None, Err(StageError::Internal(error))) => {
+            tracing::error!(error = format!("{error:#}"), "the page could not be written here");
+            give_up_or_retry(worker, page, claimed, "a fault of the server; its log says more").await
+        }
+    };
+    match ended {
+        Ok(()) => {}
+        Err(StageError::Stopped) => tracing::warn!("the page is not ours any more, nothing written"),
+        Err(StageError::Internal(error)) => return Err(error),
+        Err(StageError::Fail(message)) => anyhow::bail!(message),
+    }
+    admit(worker).await
+}
+
+/// Keeps the text, the cost and the progress.
+async fn keep(
+    worker: &Worker,
+    page: &HeldPage,
+    claimed: &ClaimedPage,
+    place: &Workplace,
+    written: &Written<String>,
+) -> Result<(), StageError> {
+    let mut conn = worker.config.pool.acquire().await?;
+    match db::page_jobs::finish(&mut conn, page, &written.value).await {
+        Ok(()) => {}
+        Err(WriteError::Lost) => return Err(StageError::Stopped),
+        Err(WriteError::Database(error)) => return Err(error.into()),
+    }
+    if let Some(cost) = written.usage.cost_usd {
+        db::generations::add_page_cost(&mut conn, page.generation, cost).await?;
+    }
+    let stage = if claimed.findings.is_some() { Stage::Validating } else { Stage::GeneratingPages };
+    let mut transaction = conn.begin().await?;
+    let page_count = db::pages::show_count(&mut transaction, page.generation).await?;
+    let progress = PageProgress { page_count, pages_total: place.plan.pages().count(), page: Some(page.slug.as_str()) };
+    events::emit_page(&mut transaction, place.work.variant_id, page.generation, stage, progress).await?;
+    events::announce_page(&mut transaction, page.generation).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// A call failed: the page waits, its provider pauses, or the page is given up.
+async fn settle_failure(
+    worker: &Arc<Worker>,
+    page: &HeldPage,
+    claimed: &ClaimedPage,
+    place: &Workplace,
+    error: WriterError,
+) -> Result<(), StageError> {
+    tracing::warn!(%error, tries = claimed.tries + 1, "a call failed");
+    if let Failure::RateLimited { retry_after } = error.failure {
+        let pause = jittered(retry_after.unwrap_or(RATE_LIMIT_PAUSE).min(MAX_PAUSE));
+        let mut conn = worker.config.pool.acquire().await?;
+        db::page_jobs::pause_provider(&mut conn, place.work.key.provider, pause, &error.message).await?;
+        drop(conn);
+        return put_back(worker, page, pause, false).await;
+    }
+    if error.failure.is_retryable() {
+        return give_up_or_retry(worker, page, claimed, &error.message).await;
+    }
+    fail(worker, page, &error.message, error.failure.concerns_all_pages()).await
+}
+
+async fn give_up_or_retry(
+    worker: &Arc<Worker>,
+    page: &HeldPage,
+    claimed: &ClaimedPage,
+    message: &str,
+) -> Result<(), StageError> {
+    if claimed.tries + 1 >= MAX_TRIES {
+        return fail(worker, page, message, false).await;
+    }
+    let pause = FIRST_PAUSE * 4_u32.pow(u32::try_from(claimed.tries).unwrap_or(0));
+    put_back(worker, page, jittered(pause), true).await
+}
+
+async fn put_back(worker: &Arc<Worker>, page: &HeldPage, pause: Duration, failed_try: bool) -> Result<(), StageError> {
+    let mut conn = worker.config.pool.acquire().await?;
+    db::page_jobs::put_back(&mut conn, page, pause, failed_try).await?;
+    if !pause.is_zero() {
+        // if this process is gone by then, the reaper of another admits
+        let worker = Arc::clone(worker);
+        tokio::spawn(async move {
+            tokio::time::sleep(pause).await;
+            if let Err(error) = admit(&worker).await {
+                tracing::warn!(error = format!("{error:#}"), "cannot admit pages; the reaper will");
+            }
+        });
+    }
+    Ok(())
+}
+
+async fn fail(worker: &Worker, page: &HeldPage, message: &str, concerns_all: bool) -> Result<(), StageError> {
+    let mut transaction = worker.config.pool.begin().await?;
+    db::page_jobs::fail(&mut transaction, page, message, concerns_all).await?;
+    // its coordinator hears of it by this
+    events::announce_page(&mut transaction, page.generation).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// Lets waiting pages start.
+pub(crate) async fn admit(worker: &Worker) -> anyhow::Result<()> {
+    let mut transaction = worker.config.pool.begin().await?;
+    admit_pages(&mut transaction, &worker.config.provider_limits).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// Up to a third longer, so that pages that failed together do not come back together.
+fn jittered(pause: Duration) -> Duration {
+    pause.mul_f64(1.0 + rand::random::<f64>() / 3.0)
+}
