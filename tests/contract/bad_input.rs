@@ -203,7 +203,7 @@ pub(super) async fn nul_is_refused_wherever_it_stands(cx: Cx) {
     }
     let nul = |fields: Value| fields.to_string();
     let login = nul(json!({"username": cx.fresh("nul\0"), "api_key": "x\0"}));
-    cx.answers(cx.ask(Method::POST, "/api/auth/login").body(login), 400).await;
+    cx.refused(cx.ask(Method::POST, "/api/auth/login").body(login), 400, "Request body contains a NUL character").await;
     let form = cx.ask(Method::POST, "/login").body("username=a%00b&api_key=x%00&next=%00");
     let form = cx.send(form.header("content-type", "application/x-www-form-urlencoded")).await;
     cx.holds("form", matches!(form.status, 400 | 401), &form.text());

@@ -15,7 +15,7 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
     Worker,
-    runs::{StopReason, StopSign},
+    held::{StopReason, StopSign},
 };
 
 /// Longest one renewal may take.
@@ -65,7 +65,7 @@ pub(crate) async fn deliver_cancels(worker: Arc<Worker>, runs_ended: Cancellatio
             Ok(Heard::Notification { channel, payload }) if *channel == *CANCEL_CHANNEL => {
                 if let Ok(id) = payload.parse() {
                     worker.runs.stop(id, StopReason::Aborted);
-                    worker.pages.stop_run(id);
+                    worker.pages.stop_where(StopReason::Aborted, |page| page.generation == id);
                 }
             }
             Ok(Heard::Notification { .. }) => {}

@@ -4,6 +4,7 @@
 
 mod runner;
 mod jobs;
+mod held;
 mod runs;
 mod lease;
 mod pages;
@@ -133,7 +134,10 @@ pub async fn run(config: WorkerConfig, shutdown: CancellationToken) -> anyhow::R
     };
     shutdown.cancel();
     tracing::info!(runs = worker.runs.count(), "worker stops taking work");
-    tokio::join!(worker.runs.drain(DRAIN, STOPPING), worker.pages.drain(DRAIN, STOPPING));
+    let ((), pages) = tokio::join!(worker.runs.drain(DRAIN, STOPPING), worker.pages.drain(DRAIN, STOPPING));
+    if pages > 0 {
+        tracing::error!(pages, "some pages did not stop in time");
+    }
     runs_ended.cancel();
     let all_ended = async { while parts.join_next().await.is_some() {} };
     if tokio::time::timeout(CLOSING, all_ended).await.is_err() {

@@ -1,11 +1,6 @@
 //! The runs this process holds: each is a task of its own, governed by its lease, stopped by a reason.
 
-use std::{
-    collections::HashMap,
-    panic::AssertUnwindSafe,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
-    time::Duration,
-};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use futures_util::FutureExt;
@@ -17,149 +12,73 @@ use shared::{
     jobs::{self, GenerateJob},
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use crate::{Worker, lease, pipeline};
+use crate::{
+    Worker,
+    held::{Entry, HeldList, StopReason, StopSign},
+    lease, pipeline,
+};
 
 /// How long a run that failed by a fault of this host waits before it is tried again: most such faults pass.
 const RETRY_PAUSE: Duration = Duration::from_secs(3);
 
-/// Why a run has to stop before its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum StopReason {
-    /// A person asked for it.
-    Aborted,
-    /// The lease is gone: another worker may be at it. Nothing may be written any more.
-    Lost,
-    /// This process shuts down.
-    Shutdown,
-}
-
-/// Tells a run to stop, once, with the first reason given.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct StopSign {
-    reason: Arc<OnceLock<StopReason>>,
-    token: CancellationToken,
-}
-
-impl StopSign {
-    /// Tells the run to stop; a later reason changes nothing.
-    pub(crate) fn stop(&self, reason: StopReason) {
-        let _ = self.reason.set(reason);
-        self.token.cancel();
-    }
-
-    /// Why the run has to stop, if it has to.
-    pub(crate) fn reason(&self) -> Option<StopReason> {
-        self.reason.get().copied()
-    }
-
-    /// Cancelled when the run has to stop.
-    pub(crate) fn token(&self) -> &CancellationToken {
-        &self.token
-    }
-}
-
 /// The runs of this process.
 pub(crate) struct Runs {
     places: Arc<Semaphore>,
-    held: Arc<Mutex<Held>>,
-}
-
-/// Entries are told apart by a number of their own: a run that lost its lease may still be ending here while the same
-/// generation is taken again.
-#[derive(Default)]
-struct Held {
-    entries: HashMap<u64, (GenerationId, StopSign)>,
-    next: u64,
-    closed: bool,
+    held: HeldList<GenerationId>,
 }
 
 /// A run's entry in the list; leaving scope ends it.
-pub(crate) struct Entry {
+pub(crate) struct RunEntry {
     /// Told to stop through this.
     pub(crate) stop: StopSign,
-    number: u64,
-    held: Arc<Mutex<Held>>,
+    _entry: Entry<GenerationId>,
     _place: OwnedSemaphorePermit,
-}
-
-impl Drop for Entry {
-    fn drop(&mut self) {
-        lock(&self.held).entries.remove(&self.number);
-    }
 }
 
 impl Runs {
     /// Room for so many runs at a time.
     pub(crate) fn new(places: usize) -> Self {
-        Self { places: Arc::new(Semaphore::new(places)), held: Arc::default() }
+        Self { places: Arc::new(Semaphore::new(places)), held: HeldList::default() }
     }
 
     /// Waits for a place and enters a run into the list; `None` when the process shuts down. To be done before the run is
     /// claimed, so that no claimed run can be missed by an abort or by a shutdown.
-    pub(crate) async fn enter(&self, id: GenerationId) -> Option<Entry> {
+    pub(crate) async fn enter(&self, id: GenerationId) -> Option<RunEntry> {
         let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
-        let mut held = lock(&self.held);
-        if held.closed {
-            return None;
-        }
-        let stop = StopSign::default();
-        let number = held.next;
-        held.next += 1;
-        held.entries.insert(number, (id, stop.clone()));
-        Some(Entry { stop, number, held: Arc::clone(&self.held), _place: place })
+        let entry = self.held.enter(id)?;
+        Some(RunEntry { stop: entry.stop.clone(), _entry: entry, _place: place })
     }
 
     /// How many runs there are.
     pub(crate) fn count(&self) -> usize {
-        lock(&self.held).entries.len()
+        self.held.count()
     }
 
     /// Tells one run to stop, if it is ours.
     pub(crate) fn stop(&self, id: GenerationId, reason: StopReason) {
-        for (_, sign) in lock(&self.held).entries.values().filter(|(held, _)| *held == id) {
-            sign.stop(reason);
-        }
+        self.held.stop_where(reason, |held| *held == id);
     }
 
     /// The runs of this process.
     pub(crate) fn ids(&self) -> Vec<GenerationId> {
-        lock(&self.held).entries.values().map(|(id, _)| *id).collect()
+        self.held.list()
     }
 
-    /// Lets in no more runs, lets those that are there end by themselves for `patience`, then tells the rest to stop and
-    /// waits for at most `stopping` until they did.
+    /// Lets in no more runs, and ends as [`HeldList::drain`] does.
     pub(crate) async fn drain(&self, patience: Duration, stopping: Duration) {
-        lock(&self.held).closed = true;
         self.places.close();
-        let all_ended = async {
-            while self.count() > 0 {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        tokio::pin!(all_ended);
-        if tokio::time::timeout(patience, &mut all_ended).await.is_ok() {
-            return;
-        }
-        for (_, sign) in lock(&self.held).entries.values() {
-            sign.stop(StopReason::Shutdown);
-        }
-        // a run that does not even stop has a lease that will run out
-        if tokio::time::timeout(stopping, all_ended).await.is_err() {
-            tracing::error!(runs = self.count(), "some runs did not stop in time");
+        let left = self.held.drain(patience, stopping).await;
+        if left > 0 {
+            tracing::error!(runs = left, "some runs did not stop in time");
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Claims a generation and works on it to its end, whatever that is, and writes the end down. Nothing is done when there is
 /// nothing to claim: another worker was quicker, or it ended.
-pub(crate) async fn run_generation(worker: Arc<Worker>, id: GenerationId, entry: Entry) -> anyhow::Result<()> {
+pub(crate) async fn run_generation(worker: Arc<Worker>, id: GenerationId, entry: RunEntry) -> anyhow::Result<()> {
     let lease = Duration::from_millis(worker.config.timing.lease_ms);
     let mut connection = worker.config.pool.acquire().await?;
     let claimed = db::generations::claim(&mut connection, id, &worker.name, lease).await?;

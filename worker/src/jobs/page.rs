@@ -18,10 +18,9 @@ use tracing::Instrument;
 
 use crate::{
     Worker,
-    pages::PageEntry,
+    held::{Entry, StopReason},
     pipeline::{StageError, persist},
     runner::Work,
-    runs::StopReason,
     workplaces::Workplace,
     writers::{CallContext, Failure, WriterError, Written},
 };
@@ -44,9 +43,6 @@ impl Work for PageJob {
     }
 
     async fn work(self, worker: Arc<Worker>) -> anyhow::Result<()> {
-        if worker.pages.is_closed() {
-            return Ok(());
-        }
         // claim and call outlive this handler (decisions.md 4)
         tokio::spawn(write_page(worker, self)).await?
     }
@@ -61,7 +57,11 @@ async fn write_page(worker: Arc<Worker>, job: PageJob) -> anyhow::Result<()> {
     drop(conn);
     let Some(claimed) = claimed else { return Ok(()) };
     let page = HeldPage { generation: claimed.generation, slug: claimed.slug.clone(), fence: claimed.fence };
-    let entry = worker.pages.enter(page.clone());
+    let Some(entry) = worker.pages.enter(page.clone()) else {
+        // the process shuts down: another takes it
+        put_back(&worker, &page, Duration::ZERO, false).await.map_err(StageError::into_anyhow)?;
+        return Ok(());
+    };
     let span =
         tracing::info_span!("page", generation.id = %page.generation, page = %page.slug, page.fence = page.fence);
     let work = async {
@@ -89,7 +89,7 @@ async fn alone_if_suspect<'a>(
 
 type Called = (Arc<Workplace>, Result<Written<String>, WriterError>);
 
-async fn call_writer(worker: &Worker, claimed: &ClaimedPage, entry: &PageEntry) -> Result<Called, StageError> {
+async fn call_writer(worker: &Worker, claimed: &ClaimedPage, entry: &Entry<HeldPage>) -> Result<Called, StageError> {
     let stop = entry.stop.token();
     let call = async {
         let place = worker.workplaces.open(worker, claimed.generation, stop).await?;
@@ -121,7 +121,7 @@ async fn end_page(
     worker: &Arc<Worker>,
     page: &HeldPage,
     claimed: &ClaimedPage,
-    entry: &PageEntry,
+    entry: &Entry<HeldPage>,
     outcome: Result<Called, StageError>,
 ) -> anyhow::Result<()> {
     let stop = &entry.stop;
@@ -142,8 +142,7 @@ async fn end_page(
     match ended {
         Ok(()) => {}
         Err(StageError::Stopped) => tracing::warn!("the page is not ours any more, nothing written"),
-        Err(StageError::Internal(error)) => return Err(error),
-        Err(StageError::Fail(message)) => anyhow::bail!(message),
+        Err(error) => return Err(error.into_anyhow()),
     }
     admit(worker).await
 }

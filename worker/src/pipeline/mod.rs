@@ -25,7 +25,7 @@ pub(crate) use self::{
     run::persist,
     validating::rules::is_thin,
 };
-use crate::{Worker, runs::StopSign};
+use crate::{Worker, held::StopSign};
 
 /// Why a run does not reach its end.
 #[derive(Debug)]
@@ -42,6 +42,15 @@ impl StageError {
     /// A failure of the program itself.
     pub(crate) fn internal(message: &'static str) -> Self {
         Self::Internal(anyhow::anyhow!(message))
+    }
+
+    /// For those who can only log it.
+    pub(crate) fn into_anyhow(self) -> anyhow::Error {
+        match self {
+            Self::Fail(message) => anyhow::anyhow!(message),
+            Self::Stopped => anyhow::anyhow!("told to stop"),
+            Self::Internal(error) => error,
+        }
     }
 }
 

@@ -25,7 +25,7 @@ use super::StageError;
 use crate::{
     Worker,
     git::Checkout,
-    runs::StopSign,
+    held::StopSign,
     workdir::WorkDir,
     workplaces::Workplace,
     writers::{self, CallContext, Usage, Writer},
