@@ -7,6 +7,7 @@ pub mod server;
 pub mod state;
 pub mod auth;
 mod stall;
+mod linger;
 mod middleware;
 mod error;
 mod body;

@@ -16,7 +16,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::util::MapRequest;
 
-use crate::{auth::client::Peer, router, stall::CutOffWhenStalled, state::ApiState};
+use crate::{auth::client::Peer, linger::Lingering, router, stall::CutOffWhenStalled, state::ApiState};
 
 /// Connections that are open at the same time; more wait in the system's queue.
 const MAX_CONNECTIONS: usize = 2048;
@@ -24,6 +24,8 @@ const MAX_CONNECTIONS: usize = 2048;
 const HEADER_TIME: Duration = Duration::from_secs(10);
 /// Longest time that a peer may take nothing of what is sent.
 const STALL_TIME: Duration = Duration::from_secs(30);
+/// Longest time that the end of a connection waits for its peer to end too.
+const LINGER_TIME: Duration = Duration::from_secs(1);
 /// Headers of one request.
 const MAX_HEADERS: usize = 64;
 /// Bytes of one request's line and headers.
@@ -90,7 +92,7 @@ async fn answer(
             .max_headers(MAX_HEADERS)
             .max_buf_size(MAX_HEADER_BYTES)
             .serve_connection(
-                TokioIo::new(CutOffWhenStalled::new(stream, STALL_TIME)),
+                TokioIo::new(Lingering::new(CutOffWhenStalled::new(stream, STALL_TIME), LINGER_TIME)),
                 TowerToHyperService::new(routes)
             )
             .with_upgrades()
