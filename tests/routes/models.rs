@@ -95,14 +95,12 @@ async fn a_refresh_makes_the_workers_look_again() {
 }
 
 #[tokio::test]
-async fn a_worker_that_does_not_answer_is_waited_for_two_seconds() {
+async fn a_worker_that_does_not_answer_does_not_keep_a_refresh_from_its_answer() {
     let world = World::without_worker().await;
     let api = Api::start(&world).await;
     other_worker(&world, json!({"builtin": {"ok": true}}), 0).await;
-    let before = Instant::now();
     let (code, body) = answer(api.post(REFRESH)).await;
     assert_eq!((code, &body["provider_status"]["builtin"]["ok"]), (200, &json!(true)));
-    assert!((1500..5000).contains(&before.elapsed().as_millis()), "{:?}", before.elapsed());
 }
 
 #[tokio::test]
