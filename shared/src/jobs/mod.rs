@@ -36,14 +36,15 @@ pub async fn enqueue<J: Job>(conn: &mut PgConnection, job: &J) -> sqlx::Result<(
 
 /// The same for a job that is due after a pause.
 pub async fn enqueue_after<J: Job>(conn: &mut PgConnection, job: &J, pause: Duration) -> sqlx::Result<()> {
+    push(conn, job, db::queue::Due { priority: J::PRIORITY, pause }).await
+}
+
+async fn push<J: Job>(conn: &mut PgConnection, job: &J, due: db::queue::Due) -> sqlx::Result<()> {
     let payload = serde_json::to_value(job).map_err(|error| sqlx::Error::Encode(error.into()))?;
-    let due = db::queue::Due { priority: J::PRIORITY, pause };
     db::queue::push(conn, J::QUEUE, &payload, &job.idempotency_key(), due).await
 }
 
-/// The same for a job whose row says how urgent it is.
+/// The same as [`enqueue`] for a job whose row says how urgent it is.
 async fn enqueue_with<J: Job>(conn: &mut PgConnection, job: &J, priority: i32) -> sqlx::Result<()> {
-    let payload = serde_json::to_value(job).map_err(|error| sqlx::Error::Encode(error.into()))?;
-    let due = db::queue::Due { priority, pause: Duration::ZERO };
-    db::queue::push(conn, J::QUEUE, &payload, &job.idempotency_key(), due).await
+    push(conn, job, db::queue::Due { priority, pause: Duration::ZERO }).await
 }

@@ -19,14 +19,9 @@ use crate::writers::Writer;
 /// cross-linking, everything else ends the run.
 pub(crate) async fn check_pages(run: &Run, writer: &dyn Writer, plan: &Plan) -> Result<(), StageError> {
     let revised = list_revised(run).await?;
-    let mut failing = check_unchecked(run, plan).await?;
-    check_twice_failed(&failing, &revised)?;
-    mark_checked(
-        run,
-        &failing.iter().map(|page| page.slug.clone()).filter(|slug| revised.contains(slug)).collect::<Vec<_>>(),
-    )
-    .await?;
-    failing.retain(|page| !revised.contains(&page.slug));
+    let failing = check_unchecked(run, plan).await?;
+    let (twice, failing): (Vec<_>, Vec<_>) = failing.into_iter().partition(|page| revised.contains(&page.slug));
+    settle_twice_failed(run, &twice).await?;
     if failing.is_empty() {
         return Ok(());
     }
@@ -38,15 +33,7 @@ pub(crate) async fn check_pages(run: &Run, writer: &dyn Writer, plan: &Plan) -> 
         let jobs: Result<Vec<NewPageJob>, StageError> = failing.iter().map(FailingPage::to_job).collect();
         fleet::write(run, &jobs?).await?;
     }
-    let failing = check_unchecked(run, plan).await?;
-    let revised: Vec<PageSlug> = failing.iter().map(|page| page.slug.clone()).collect();
-    check_twice_failed(&failing, &revised)?;
-    mark_checked(run, &revised).await
-}
-
-async fn mark_checked(run: &Run, slugs: &[PageSlug]) -> Result<(), StageError> {
-    let mut connection = run.worker.config.pool.acquire().await?;
-    Ok(db::pages::mark_checked(&mut connection, run.claimed.id, run.claimed.fence, slugs).await?)
+    settle_twice_failed(run, &check_unchecked(run, plan).await?).await
 }
 
 /// A page that does not pass.
@@ -94,15 +81,18 @@ async fn check_unchecked(run: &Run, plan: &Plan) -> Result<Vec<FailingPage>, Sta
     Ok(failing)
 }
 
-/// Nothing that failed twice is published.
-fn check_twice_failed(failing: &[FailingPage], revised: &[PageSlug]) -> Result<(), StageError> {
-    for page in failing.iter().filter(|page| revised.contains(&page.slug)) {
+/// Pages that do not pass after they were written once more: what cross-linking repairs is let through, nothing else is
+/// published.
+async fn settle_twice_failed(run: &Run, pages: &[FailingPage]) -> Result<(), StageError> {
+    for page in pages {
         if let Some(finding) = page.findings.iter().find(|finding| !finding.repairable) {
             let (slug, message) = (&page.slug, &finding.message);
             return Err(StageError::Fail(format!("page `{slug}` failed its checks twice: {message}")));
         }
     }
-    Ok(())
+    let slugs: Vec<PageSlug> = pages.iter().map(|page| page.slug.clone()).collect();
+    let mut connection = run.worker.config.pool.acquire().await?;
+    Ok(db::pages::mark_checked(&mut connection, run.claimed.id, run.claimed.fence, &slugs).await?)
 }
 
 async fn revise_here(run: &Run, writer: &dyn Writer, plan: &Plan, page: &FailingPage) -> Result<(), StageError> {
