@@ -12,6 +12,7 @@ use shared::{
     ids::GenerationId,
     jobs::{self, Started},
     names::PageSlug,
+    options::RunOptions,
     provider::Provider,
     settings::{CloneLimits, GitSettings, Sandbox, TimingSettings, WriterSettings},
     source::RepoSource,
@@ -224,6 +225,7 @@ pub(crate) fn new_generation(key: &VariantKey) -> NewGeneration {
         replace: false,
         repo_type: None,
         call_timeout_minutes: 1,
+        options: RunOptions::default(),
     }
 }
 

@@ -13,6 +13,7 @@ mod reaper;
 mod presence;
 mod deleted_sites;
 mod pipeline;
+mod steering;
 mod writers;
 mod git;
 mod workdir;

@@ -4,10 +4,11 @@ use axum::extract::{FromRequest, Request};
 use serde_json::{Map, Value, json};
 use shared::{
     names::{BranchName, ModelId},
+    options::{OptionProblem, RunOptions, read_options},
     plan::RepoType,
     provider::Provider,
     source::RepoSource,
-    wire::ValidationProblem,
+    wire::{Place, ValidationProblem},
 };
 
 use super::fields::Fields;
@@ -29,6 +30,7 @@ pub(crate) struct ValidRequest {
     pub(super) replace: bool,
     pub(super) branch: BranchName,
     pub(super) repo_type: Option<RepoType>,
+    pub(super) options: RunOptions,
 }
 
 impl<S: Send + Sync> FromRequest<S> for ValidRequest {
@@ -122,7 +124,9 @@ fn read_request(object: &Map<String, Value>) -> Result<ValidRequest, Vec<Validat
     let branch = fields.required_text("branch").unwrap_or(DEFAULT_BRANCH);
     let branch = fields.parsed("branch", branch, |text| text.parse().map_err(name_sentence));
     let repo_type = fields.choice("repo_type", &REPO_TYPES.map(|kind| (kind.as_str(), kind)));
-    let problems = fields.into_problems();
+    let (options, option_problems) = read_options(object);
+    let mut problems = fields.into_problems();
+    problems.extend(option_problems.into_iter().map(of_option));
     let (Some(branch), true) = (branch, problems.is_empty()) else {
         return Err(problems);
     };
@@ -131,13 +135,27 @@ fn read_request(object: &Map<String, Value>) -> Result<ValidRequest, Vec<Validat
         (Some(_), Some(_)) => return Err(vec![of_whole(object, "Provide either 'repo_url' or 'repo_path', not both")]),
         (None, None) => return Err(vec![of_whole(object, "Either 'repo_url' or 'repo_path' must be provided")]),
     };
-    Ok(ValidRequest { source, provider, model, call_timeout_minutes, force, replace, branch, repo_type })
+    Ok(ValidRequest { source, provider, model, call_timeout_minutes, force, replace, branch, repo_type, options })
 }
 
 const REPO_TYPES: [RepoType; 4] = [RepoType::App, RepoType::Tests, RepoType::Library, RepoType::Framework];
 
 fn name_sentence(error: shared::names::InvalidName) -> String {
     error.0
+}
+
+fn of_option(problem: OptionProblem) -> ValidationProblem {
+    let place = problem.place.into_iter().map(|part| match part {
+        Place::Name(name) => Value::from(name),
+        Place::Position(position) => Value::from(position),
+    });
+    ValidationProblem {
+        kind: problem.kind.into(),
+        loc: std::iter::once("body".into()).chain(place).collect(),
+        msg: problem.message,
+        input: problem.input,
+        ctx: (problem.kind == "value_error").then(|| json!({ "error": {} })),
+    }
 }
 
 fn of_whole(object: &Map<String, Value>, sentence: &str) -> ValidationProblem {

@@ -37,6 +37,7 @@ use self::{
     sandbox::Isolation,
 };
 use super::{CallContext, Failure, PlanWish, Usage, Writer, WriterError, Written, answers};
+use crate::steering::Steering;
 
 /// What every AI command line of this worker needs; made once at start.
 #[derive(Debug, Clone)]
@@ -75,6 +76,9 @@ pub(crate) struct CliWriter {
     settings: CliSettings,
     tree: PathBuf,
     work_dir: PathBuf,
+    /// What is wished of the documentation, as the text of a file, and what it changes in [`Writer::version`].
+    wishes: Option<String>,
+    steering_digest: Option<String>,
 }
 
 /// Makes a writer. `tree` is a copy of the repository without the files of [`is_agent_configuration`], in `work_dir` the
@@ -89,13 +93,15 @@ pub(crate) fn open(
     assert!(provider != Provider::Builtin, "the built-in writer is no command line");
     // commands name real paths in what they say, and those are taken out of messages; what is missing is told by a call
     let [tree, work_dir] = [tree, work_dir].map(|path| path.canonicalize().unwrap_or(path));
-    CliWriter { provider, model: model.clone(), settings: settings.clone(), tree, work_dir }
+    let (model, settings) = (model.clone(), settings.clone());
+    CliWriter { provider, model, settings, tree, work_dir, wishes: None, steering_digest: None }
 }
 
 #[async_trait]
 impl Writer for CliWriter {
     fn version(&self) -> String {
-        format!("{}-{}", self.provider, prompts::fingerprint())
+        let steered = self.steering_digest.as_ref().map(|digest| format!("-{digest}")).unwrap_or_default();
+        format!("{}-{}{steered}", self.provider, prompts::fingerprint())
     }
 
     async fn plan(&self, context: &CallContext, wish: &PlanWish) -> Result<Written<Plan>, WriterError> {
@@ -105,10 +111,12 @@ impl Writer for CliWriter {
             "repo_type": wish.repo_type,
         });
         let mut usage = Usage::default();
+        let wishes = self.wishes.clone();
         let answer = self
             .ask(context, &mut usage, move |folder| {
                 let wish = folder.add_data("wish.json", &pretty(&wished))?;
-                Ok(prompts::plan(&shown(&wish)))
+                let wishes = add_wishes(folder, wishes.as_deref())?;
+                Ok(prompts::plan(&shown(&wish), wishes.as_deref()))
             })
             .await?;
         let problem = match answers::read_plan(&answer, wish) {
@@ -116,11 +124,13 @@ impl Writer for CliWriter {
             Err(problem) => problem,
         };
         tracing::info!(writer.provider = %self.provider, %problem, "the plan is asked for again");
+        let wishes = self.wishes.clone();
         let answer = self
             .ask(context, &mut usage, move |folder| {
                 let answer = folder.add_data("answer.txt", &answer)?;
                 let problem = folder.add_data("problem.txt", &problem)?;
-                Ok(prompts::repair(&shown(&answer), &shown(&problem)))
+                let wishes = add_wishes(folder, wishes.as_deref())?;
+                Ok(prompts::repair(&shown(&answer), &shown(&problem), wishes.as_deref()))
             })
             .await?;
         let plan = answers::read_plan(&answer, wish);
@@ -136,10 +146,11 @@ impl Writer for CliWriter {
         plan: &Plan,
         page: &PlannedPage,
     ) -> Result<Written<String>, WriterError> {
-        let data = PageData::new(plan, page);
+        let (data, wishes) = (PageData::new(plan, page), self.wishes.clone());
         self.ask_for_page(context, move |folder| {
             let (page, plan) = data.write(folder)?;
-            Ok(prompts::page(&data.slug, &page, &plan))
+            let wishes = add_wishes(folder, wishes.as_deref())?;
+            Ok(prompts::page(&data.slug, &page, &plan, wishes.as_deref()))
         })
         .await
     }
@@ -152,19 +163,28 @@ impl Writer for CliWriter {
         previous: &str,
         findings: &[String],
     ) -> Result<Written<String>, WriterError> {
-        let data = PageData::new(plan, page);
+        let (data, wishes) = (PageData::new(plan, page), self.wishes.clone());
         let (previous, findings) = (previous.to_owned(), findings.join("\n"));
         self.ask_for_page(context, move |folder| {
             let (page, plan) = data.write(folder)?;
             let previous = folder.add_data("previous.md", &previous)?;
             let findings = folder.add_data("findings.txt", &findings)?;
-            Ok(prompts::revise(&data.slug, &page, &plan, &shown(&previous), &shown(&findings)))
+            let wishes = add_wishes(folder, wishes.as_deref())?;
+            let texts = [shown(&previous), shown(&findings)];
+            Ok(prompts::revise(&data.slug, &page, &plan, [&texts[0], &texts[1]], wishes.as_deref()))
         })
         .await
     }
 }
 
 impl CliWriter {
+    /// The same writer, told what is wished of the documentation.
+    pub(crate) fn steered_by(mut self, steering: &Steering) -> Self {
+        self.wishes = steering.wishes().map(|wishes| pretty(&wishes));
+        self.steering_digest = steering.digest();
+        self
+    }
+
     async fn ask_for_page(
         &self,
         context: &CallContext,
@@ -274,6 +294,11 @@ impl PageData {
         let plan = folder.add_data("plan.json", &self.plan)?;
         Ok((shown(&page), shown(&plan)))
     }
+}
+
+/// Writes the wishes beside the other data; a prompt never holds them itself.
+fn add_wishes(folder: &CallFolder, wishes: Option<&str>) -> io::Result<Option<String>> {
+    wishes.map(|text| folder.add_data("wishes.json", text).map(|path| shown(&path))).transpose()
 }
 
 fn pretty(value: &impl serde::Serialize) -> String {
