@@ -5,3 +5,5 @@ mod failures;
 mod resuming;
 mod aborting;
 mod taking_over;
+mod steering;
+mod steering_hostile;

@@ -234,7 +234,9 @@ pub(crate) fn with_changed_places(text: &str, change: &dyn Fn(&str) -> Option<St
         let mut rest = line;
         let is_code = fences.is_code(line);
         while let Some((before, after)) = rest.split_once("[[").filter(|_| !is_code) {
-            let inner = after.split_once("]]").map_or("", |(inner, _)| inner);
+            // no path is longer, and a text may be full of brackets
+            let near = &after[..after.floor_char_boundary(1100)];
+            let inner = near.split_once("]]").map_or("", |(inner, _)| inner);
             let is_lines = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
             let path = inner.rsplit_once(':').filter(|(_, lines)| is_lines(lines)).map_or(inner, |(path, _)| path);
             let other = change(path).filter(|_| !path.is_empty() && !before.ends_with('`'));
