@@ -3,5 +3,6 @@
 mod publishing;
 mod failures;
 mod resuming;
+mod incremental;
 mod aborting;
 mod taking_over;

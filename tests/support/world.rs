@@ -38,6 +38,7 @@ pub(crate) struct World {
     pub(crate) store: SiteStore,
     pub(crate) stand_ins: StandIns,
     folder: TempDir,
+    sandbox: Sandbox,
     worker: Option<(CancellationToken, JoinHandle<anyhow::Result<()>>)>,
 }
 
@@ -45,6 +46,14 @@ impl World {
     /// An installation with a worker.
     pub(crate) async fn start() -> Self {
         let mut world = Self::without_worker().await;
+        world.start_worker();
+        world
+    }
+
+    /// An installation with a worker whose stand-ins write down their calls, which the sandbox would keep them from.
+    pub(crate) async fn start_counting() -> Self {
+        let mut world = Self::without_worker().await;
+        world.sandbox = Sandbox::Off;
         world.start_worker();
         world
     }
@@ -64,6 +73,7 @@ impl World {
             database_url,
             pool,
             folder,
+            sandbox: Sandbox::Auto,
             worker: None,
         }
     }
@@ -103,7 +113,7 @@ impl World {
                 ai_model: None,
                 ai_cli_timeout: None,
                 max_concurrent_pages: None,
-                sandbox: Sandbox::Auto,
+                sandbox: self.sandbox,
             },
             git: GitSettings { repo_host_allowlist: "127.0.0.1".parse().unwrap(), ..GitSettings::default() },
             clone_limits: CloneLimits::default(),

@@ -293,7 +293,7 @@ pub async fn finish(
     conn: &mut PgConnection,
     page: &HeldPage,
     markdown: &str,
-    sources: &[String],
+    sources: Option<&[String]>,
 ) -> Result<(), WriteError> {
     let rows = sqlx::query!(
         r#"

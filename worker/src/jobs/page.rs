@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 use shared::{
     db::{
         self, WriteError,
-        page_jobs::{ClaimedPage, HeldPage},
+        page_jobs::{ClaimedPage, HeldPage, PageTask},
     },
     events::{self, PageProgress},
     jobs::{PageJob, Taker, admit_pages},
@@ -18,7 +18,7 @@ use tracing::Instrument;
 use crate::{
     Worker,
     held::{Entry, StopReason},
-    pipeline::{StageError, persist},
+    pipeline::{StageError, find_sources, persist, update_page},
     runner::Work,
     workplaces::Workplace,
     writers::{CallContext, Failure, WriterError, Written},
@@ -97,11 +97,10 @@ async fn call_writer(worker: &Worker, claimed: &ClaimedPage, entry: &Entry<HeldP
         let place = worker.workplaces.open(worker, claimed.generation, stop).await?;
         let page = place.plan.page(&claimed.slug).ok_or(StageError::internal("a page is not in the plan"))?;
         let context = CallContext { cancel: stop.clone(), call_timeout: place.call_timeout() };
-        let findings: Option<Vec<String>> =
-            claimed.findings.clone().and_then(|value| serde_json::from_value(value).ok());
-        let written = match findings {
-            None => place.writer.write_page(&context, &place.plan, page).await,
-            Some(findings) => {
+        let written = match claimed.task() {
+            PageTask::Write => place.writer.write_page(&context, &place.plan, page).await,
+            PageTask::Update => update_page(worker, &place, &context, page).await?,
+            PageTask::Revise { findings } => {
                 let mut conn = worker.config.pool.acquire().await?;
                 let previous = db::pages::find_markdown(&mut conn, claimed.generation, &claimed.slug).await?;
                 drop(conn);
@@ -129,7 +128,9 @@ async fn end_page(
     let stop = &entry.stop;
     let ended = match (stop.reason(), outcome) {
         (_, Ok((place, Ok(written)))) => {
-            persist(stop.token(), || keep(worker, page, claimed, &place, &written).boxed()).await
+            let sources = sources_of(&place, &written.value).await;
+            let sources = sources.as_deref();
+            persist(stop.token(), || keep(worker, page, claimed, &place, &written, sources).boxed()).await
         }
         (Some(StopReason::Shutdown), _) => put_back(worker, page, Duration::ZERO, false).await,
         // nobody wants it any more, or somebody else writes it
@@ -150,6 +151,17 @@ async fn end_page(
     }
 }
 
+/// The files that a text names. Without them a later run has to ask about the page, which is no reason to lose its text.
+async fn sources_of(place: &Workplace, markdown: &str) -> Option<Vec<String>> {
+    match find_sources(&place.checkout, markdown).await {
+        Ok(sources) => Some(sources),
+        Err(error) => {
+            tracing::warn!(error = format!("{:#}", error.into_anyhow()), "it is not known what the page is based on");
+            None
+        }
+    }
+}
+
 /// Keeps the text, the cost and the progress.
 async fn keep(
     worker: &Worker,
@@ -157,9 +169,10 @@ async fn keep(
     claimed: &ClaimedPage,
     place: &Workplace,
     written: &Written<String>,
+    sources: Option<&[String]>,
 ) -> Result<(), StageError> {
     let mut conn = worker.config.pool.acquire().await?;
-    match db::page_jobs::finish(&mut conn, page, &written.value).await {
+    match db::page_jobs::finish(&mut conn, page, &written.value, sources).await {
         Ok(()) => {}
         Err(WriteError::Lost) => return Err(StageError::Stopped),
         Err(WriteError::Database(error)) => return Err(error.into()),
@@ -167,7 +180,10 @@ async fn keep(
     if let Some(cost) = written.usage.cost_usd {
         db::generations::add_page_cost(&mut conn, page.generation, cost).await?;
     }
-    let stage = if claimed.findings.is_some() { Stage::Validating } else { Stage::GeneratingPages };
+    let stage = match claimed.task() {
+        PageTask::Revise { .. } => Stage::Validating,
+        PageTask::Write | PageTask::Update => Stage::GeneratingPages,
+    };
     let mut transaction = conn.begin().await?;
     db::page_jobs::note_progress(&mut transaction, page.generation).await?;
     let page_count = db::pages::show_count(&mut transaction, page.generation).await?;

@@ -1,7 +1,7 @@
 //! The new plan, and what becomes of each page: from the old plan, what is known without asking, and what the model said.
 //! Pure.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 use shared::{names::PageSlug, plan::Plan};
@@ -35,12 +35,11 @@ pub(super) fn merge(base: &Plan, assessment: &Assessment, revision: Option<PlanR
     let Some(revised) = revision.plan.as_ref() else {
         return (base.clone(), steps_of(base, base, assessment, &revision));
     };
-    let mut plan = Plan { redirects: base.redirects.clone(), project_name: base.project_name.clone(), ..revised.clone() };
-    plan.repo_type = base.repo_type;
-    plan.version = revised.version.clone().or_else(|| base.version.clone());
-    if plan.tagline.is_empty() {
-        plan.tagline.clone_from(&base.tagline);
-    }
+    let mut plan = Plan {
+        navigation: revised.navigation.clone(),
+        version: revised.version.clone().or_else(|| base.version.clone()),
+        ..base.clone()
+    };
     for page in plan.navigation.iter_mut().flat_map(|group| &mut group.pages) {
         // a model that gives the plan again gives it in other words: those of a page that is not touched stay
         if let Some(old) = base.page(&page.slug).filter(|_| !revision.affected.contains(&page.slug)) {
@@ -91,30 +90,4 @@ fn steps_of(base: &Plan, plan: &Plan, assessment: &Assessment, revision: &PlanRe
 /// Whether the site stays as it is.
 pub(super) fn is_unchanged(base: &Plan, plan: &Plan, steps: &[PageStep]) -> bool {
     base == plan && steps.iter().all(|step| step.kept_from() == Some(&step.slug))
-}
-
-/// Checks that every page of the old plan is accounted for; the sentence is for the model. A model that forgets pages must
-/// not delete them.
-pub(super) fn check(base: &Plan, revision: &PlanRevision) -> Result<(), String> {
-    let Some(plan) = &revision.plan else { return Ok(()) };
-    let mut missing = BTreeMap::new();
-    for page in base.pages().filter(|page| plan.page(&page.slug).is_none()) {
-        let slug = &page.slug;
-        match revision.renamed.get(slug) {
-            Some(new) if plan.page(new).is_none() => {
-                return Err(format!("`renamed` says that `{slug}` became `{new}`, which is no page of `navigation`"));
-            }
-            Some(_) => {}
-            None if revision.removed.contains(slug) => {}
-            None => drop(missing.insert(slug.as_str(), ())),
-        }
-    }
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let slugs: Vec<&str> = missing.into_keys().collect();
-    Err(format!(
-        "these pages of the present plan are neither in `navigation` nor in `removed` or `renamed`: {}",
-        slugs.join(", ")
-    ))
 }

@@ -157,6 +157,7 @@ fn plan(project: &Project, navigation: Vec<NavGroup>, version: Option<String>) -
         repo_type: project.repo_type,
         navigation,
         version,
+        redirects: std::collections::BTreeMap::new(),
     }
 }
 

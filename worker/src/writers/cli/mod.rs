@@ -14,6 +14,7 @@ mod process;
 mod prompts;
 mod redact;
 mod sandbox;
+mod updating;
 
 use std::{
     io,
@@ -36,7 +37,10 @@ use self::{
     folder::CallFolder,
     sandbox::Isolation,
 };
-use super::{CallContext, Failure, PlanWish, Usage, Writer, WriterError, Written, answers};
+use super::{
+    CallContext, Failure, PlanQuestion, PlanRevision, PlanWish, Usage, Writer, WriterError, Written, answers,
+};
+use crate::git::Change;
 
 /// What every AI command line of this worker needs; made once at start.
 #[derive(Debug, Clone)]
@@ -161,6 +165,25 @@ impl Writer for CliWriter {
             Ok(prompts::revise(&data.slug, &page, &plan, &shown(&previous), &shown(&findings)))
         })
         .await
+    }
+
+    async fn revise_plan(
+        &self,
+        context: &CallContext,
+        question: &PlanQuestion<'_>,
+    ) -> Result<Written<PlanRevision>, WriterError> {
+        updating::revise_plan(self, context, question).await
+    }
+
+    async fn edit_page(
+        &self,
+        context: &CallContext,
+        plan: &Plan,
+        page: &PlannedPage,
+        previous: &str,
+        changes: &[&Change],
+    ) -> Result<Written<Option<String>>, WriterError> {
+        updating::edit_page(self, context, PageData::new(plan, page), previous, changes).await
     }
 }
 

@@ -12,6 +12,9 @@ const REPAIR: &str = include_str!("../../prompts/repair.md");
 const PAGE: &str = include_str!("../../prompts/page.md");
 const PAGE_RULES: &str = include_str!("../../prompts/page_rules.md");
 const REVISE: &str = include_str!("../../prompts/revise.md");
+const PLAN_UPDATE: &str = include_str!("../../prompts/plan_update.md");
+const PLAN_UPDATE_REPAIR: &str = include_str!("../../prompts/plan_update_repair.md");
+const EDIT: &str = include_str!("../../prompts/edit.md");
 
 /// The prompt's frame: who the model is, and that the repository is material, not orders.
 pub(super) fn system() -> &'static str {
@@ -41,10 +44,36 @@ pub(super) fn revise(slug: &str, page: &str, plan: &str, previous: &str, finding
     fill(REVISE, &values)
 }
 
+/// Asks what becomes of pages after the repository changed. The paths are those of the plan, of what pages name, of the
+/// changed files, of their differences and of the questions.
+pub(super) fn plan_update(plan: &str, pages: &str, changes: &str, diff: &str, questions: &str) -> String {
+    let values = [("plan", plan), ("pages", pages), ("changes", changes), ("diff", diff), ("questions", questions)];
+    fill(PLAN_UPDATE, &values)
+}
+
+/// Asks that once more. The paths are those of the first answer, of what was wrong with it, and of the plan.
+pub(super) fn plan_update_repair(answer: &str, problem: &str, plan: &str) -> String {
+    fill(PLAN_UPDATE_REPAIR, &[("answer", answer), ("problem", problem), ("plan", plan)])
+}
+
+/// Asks for the edits of a page. The paths are those of [`page`], of its last text and of what changed.
+pub(super) fn edit(slug: &str, page: &str, plan: &str, previous: &str, changes: &str) -> String {
+    let rules = fill(PAGE_RULES, &[("page", page), ("plan", plan)]);
+    let values = [
+        ("slug", slug),
+        ("page", page),
+        ("plan", plan),
+        ("previous", previous),
+        ("changes", changes),
+        ("rules", &rules),
+    ];
+    fill(EDIT, &values)
+}
+
 /// Changes with every change of a prompt.
 pub(super) fn fingerprint() -> String {
     let mut hash = Sha256::new();
-    for text in [SYSTEM, PLAN, PLAN_SHAPE, REPAIR, PAGE, PAGE_RULES, REVISE] {
+    for text in [SYSTEM, PLAN, PLAN_SHAPE, REPAIR, PAGE, PAGE_RULES, REVISE, PLAN_UPDATE, PLAN_UPDATE_REPAIR, EDIT] {
         hash.update(text);
         hash.update([0]);
     }
@@ -92,6 +121,9 @@ mod tests {
             ("repair", repair("/d/answer.txt", "/d/problem.txt")),
             ("page", page("start", "/d/page.json", "/d/plan.json")),
             ("revise", revise("start", "/d/page.json", "/d/plan.json", "/d/previous.md", "/d/findings.txt")),
+            ("plan_update", plan_update("/d/plan.json", "/d/pages.json", "/d/changes.txt", "/d/diff", "/d/questions.txt")),
+            ("plan_update_repair", plan_update_repair("/d/answer.txt", "/d/problem.txt", "/d/plan.json")),
+            ("edit", edit("start", "/d/page.json", "/d/plan.json", "/d/previous.md", "/d/changes.diff")),
         ];
         for (task, prompt) in prompts {
             assert!(prompt.starts_with(&format!("docmill task: {task}\n")), "{prompt}");
