@@ -120,6 +120,7 @@ async fn only_pages_that_name_a_changed_file_are_asked_for_and_the_others_stay_b
     site.change("three");
     assert_eq!(site.update().await.1, ["edit-page-3"]);
     site.repository.write("src/two.rs", "pub const PORT: u16 = 82;\n");
+    site.edits("edit-page-2", &[("on port 81", "on port 82")]);
     assert_eq!(site.update().await.1, ["edit-page-2"]);
 }
 

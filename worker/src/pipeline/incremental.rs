@@ -180,7 +180,7 @@ async fn ask(
     match retrying(&context, || run.call(writer.revise_plan(&context, &question))).await {
         Ok(written) => {
             run.settle(written.usage).await?;
-            Ok(Ok(Some(written.value)))
+            Ok(written.value.map(Some))
         }
         Err(error) if matches!(error.failure, Failure::Protocol | Failure::PromptTooLong | Failure::TurnLimit) => {
             Ok(Err(error.message))

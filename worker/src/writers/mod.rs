@@ -172,13 +172,14 @@ pub(crate) trait Writer: Send + Sync {
         findings: &[String],
     ) -> Result<Written<String>, WriterError>;
 
-    /// Says what becomes of a plan after the repository changed. A writer that makes everything anew has nothing to say.
+    /// Says what becomes of a plan after the repository changed; or why its answer is of no use, also when asked again. A
+    /// writer that makes everything anew has nothing to say.
     async fn revise_plan(
         &self,
         _context: &CallContext,
         _question: &PlanQuestion<'_>,
-    ) -> Result<Written<PlanRevision>, WriterError> {
-        Ok(Written { value: PlanRevision::default(), usage: Usage::default() })
+    ) -> Result<Written<Result<PlanRevision, String>>, WriterError> {
+        Ok(Written { value: Ok(PlanRevision::default()), usage: Usage::default() })
     }
 
     /// Brings the text of an earlier commit up to date. `None` when the answer is of no use and the page has to be written

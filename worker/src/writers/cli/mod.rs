@@ -171,7 +171,7 @@ impl Writer for CliWriter {
         &self,
         context: &CallContext,
         question: &PlanQuestion<'_>,
-    ) -> Result<Written<PlanRevision>, WriterError> {
+    ) -> Result<Written<Result<PlanRevision, String>>, WriterError> {
         updating::revise_plan(self, context, question).await
     }
 

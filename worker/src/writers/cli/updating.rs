@@ -21,7 +21,7 @@ pub(super) async fn revise_plan(
     writer: &CliWriter,
     context: &CallContext,
     question: &PlanQuestion<'_>,
-) -> Result<Written<PlanRevision>, WriterError> {
+) -> Result<Written<Result<PlanRevision, String>>, WriterError> {
     let pages: Vec<_> = question
         .pages
         .iter()
@@ -44,7 +44,7 @@ pub(super) async fn revise_plan(
         })
         .await?;
     let problem = match answers::read_revision(&answer, question.plan) {
-        Ok(value) => return Ok(Written { value, usage }),
+        Ok(value) => return Ok(Written { value: Ok(value), usage }),
         Err(problem) => problem,
     };
     tracing::info!(writer.provider = %writer.provider, %problem, "what becomes of the plan is asked again");
@@ -56,11 +56,10 @@ pub(super) async fn revise_plan(
             Ok(prompts::plan_update_repair(&shown(&answer), &shown(&problem), &shown(&plan)))
         })
         .await?;
-    let revision = answers::read_revision(&answer, question.plan);
-    revision.map(|value| Written { value, usage }).map_err(|problem| WriterError {
-        failure: Failure::Protocol,
-        message: format!("{} gave no usable revision of the plan, also when asked again: {problem}", writer.provider),
-    })
+    let value = answers::read_revision(&answer, question.plan);
+    let value = value
+        .map_err(|problem| format!("{} gave no usable revision of the plan, also when asked again: {problem}", writer.provider));
+    Ok(Written { value, usage })
 }
 
 /// Asks for the edits of a page. `None` when they cannot be used, or when the question was too much for the model.
