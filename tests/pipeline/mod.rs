@@ -4,5 +4,6 @@ mod publishing;
 mod failures;
 mod resuming;
 mod incremental;
+mod accounting;
 mod aborting;
 mod taking_over;

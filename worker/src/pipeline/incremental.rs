@@ -176,15 +176,14 @@ async fn ask(
         changes,
         questions: &assessment.questions,
     };
-    let context = run.call_context();
-    match retrying(&context, || run.call(writer.revise_plan(&context, &question))).await {
-        Ok(written) => {
-            run.settle(written.usage).await?;
-            Ok(written.value.map(Some))
-        }
+    let asked = &question;
+    let revise = |context| async move { run.call(writer.revise_plan(&context, asked)).await };
+    match retrying(&run.call_context(Stage::IncrementalPlanning), revise).await {
+        Ok(revision) => Ok(revision.map(Some)),
         Err(error) if matches!(error.failure, Failure::Protocol | Failure::PromptTooLong | Failure::TurnLimit) => {
             Ok(Err(error.message))
         }
+        Err(error) if error.failure == Failure::BudgetLimit => Err(StageError::Fail(error.message)),
         Err(error) => Err(StageError::Fail(format!("planning failed: {error}"))),
     }
 }

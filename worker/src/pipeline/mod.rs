@@ -25,7 +25,7 @@ use self::run::Run;
 pub(crate) use self::{
     cloning::{Pinned, restore_checkout},
     incremental::{Decision, Update, update_page},
-    run::persist,
+    run::{is_out_of_reach, persist},
     sources::find_sources,
     validating::rules::is_thin,
 };

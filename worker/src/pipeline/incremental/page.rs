@@ -6,7 +6,7 @@ use super::super::StageError;
 use crate::{
     Worker,
     workplaces::Workplace,
-    writers::{CallContext, Usage, WriterError, Written},
+    writers::{CallContext, WriterError},
 };
 
 /// Asks for the edits of a page, and for the whole page when they are of no use or there is no text to edit.
@@ -15,8 +15,7 @@ pub(crate) async fn update_page(
     place: &Workplace,
     context: &CallContext,
     page: &PlannedPage,
-) -> Result<Result<Written<String>, WriterError>, StageError> {
-    let mut usage = Usage::default();
+) -> Result<Result<String, WriterError>, StageError> {
     if let Some(update) = &place.update
         && let Some(step) = update.step(&page.slug)
         && let Some(from) = &step.from
@@ -27,16 +26,11 @@ pub(crate) async fn update_page(
         if let Some(previous) = previous {
             let changes = update.changes_of(step);
             match place.writer.edit_page(context, &place.plan, page, &previous, &changes).await {
-                Ok(Written { value: Some(value), usage }) => return Ok(Ok(Written { value, usage })),
-                Ok(Written { value: None, usage: paid }) => usage.add(paid),
+                Ok(Some(text)) => return Ok(Ok(text)),
+                Ok(None) => tracing::info!("the edits are of no use, the page is written anew"),
                 Err(error) => return Ok(Err(error)),
             }
-            tracing::info!("the edits are of no use, the page is written anew");
         }
     }
-    let written = place.writer.write_page(context, &place.plan, page).await;
-    Ok(written.map(|written| {
-        usage.add(written.usage);
-        Written { value: written.value, usage }
-    }))
+    Ok(place.writer.write_page(context, &place.plan, page).await)
 }

@@ -5,10 +5,10 @@ use std::fmt::Write;
 
 use serde_json::json;
 
-use super::{CliWriter, PageData, answers, pretty, prompts, redact, shown};
+use super::{CliWriter, PageData, answers, ask::Purpose, pretty, prompts, shown};
 use crate::{
     git::{Change, ChangeKind},
-    writers::{CallContext, Failure, PlanQuestion, PlanRevision, Usage, WriterError, Written},
+    writers::{CallContext, Failure, PlanQuestion, PlanRevision, WriterError},
 };
 
 /// Most bytes of differences that go into one call.
@@ -21,7 +21,7 @@ pub(super) async fn revise_plan(
     writer: &CliWriter,
     context: &CallContext,
     question: &PlanQuestion<'_>,
-) -> Result<Written<Result<PlanRevision, String>>, WriterError> {
+) -> Result<Result<PlanRevision, String>, WriterError> {
     let pages: Vec<_> = question
         .pages
         .iter()
@@ -30,10 +30,9 @@ pub(super) async fn revise_plan(
     let (plan, pages) = (pretty(question.plan), pretty(&pages));
     let questions = question.questions.join("\n");
     let (list, diff) = (list_of(question.changes.iter()), differences_of(question.changes.iter()));
-    let mut usage = Usage::default();
     let plan_of_answer = plan.clone();
     let answer = writer
-        .ask(context, &mut usage, move |folder| {
+        .ask(context, Purpose::PlanUpdate, move |folder| {
             let plan = folder.add_data("plan.json", &plan)?;
             let pages = folder.add_data("pages.json", &pages)?;
             let changes = folder.add_data("changes.txt", &list)?;
@@ -44,22 +43,21 @@ pub(super) async fn revise_plan(
         })
         .await?;
     let problem = match answers::read_revision(&answer, question.plan) {
-        Ok(value) => return Ok(Written { value: Ok(value), usage }),
+        Ok(revision) => return Ok(Ok(revision)),
         Err(problem) => problem,
     };
     tracing::info!(writer.provider = %writer.provider, %problem, "what becomes of the plan is asked again");
     let answer = writer
-        .ask(context, &mut usage, move |folder| {
+        .ask(context, Purpose::PlanUpdateRepair, move |folder| {
             let answer = folder.add_data("answer.txt", &answer)?;
             let problem = folder.add_data("problem.txt", &problem)?;
             let plan = folder.add_data("plan.json", &plan_of_answer)?;
             Ok(prompts::plan_update_repair(&shown(&answer), &shown(&problem), &shown(&plan)))
         })
         .await?;
-    let value = answers::read_revision(&answer, question.plan);
-    let value = value
-        .map_err(|problem| format!("{} gave no usable revision of the plan, also when asked again: {problem}", writer.provider));
-    Ok(Written { value, usage })
+    let revision = answers::read_revision(&answer, question.plan);
+    let provider = writer.provider;
+    Ok(revision.map_err(|problem| format!("{provider} gave no usable revision of the plan, also when asked again: {problem}")))
 }
 
 /// Asks for the edits of a page. `None` when they cannot be used, or when the question was too much for the model.
@@ -69,12 +67,11 @@ pub(super) async fn edit_page(
     data: PageData,
     previous: &str,
     changes: &[&Change],
-) -> Result<Written<Option<String>>, WriterError> {
-    let mut usage = Usage::default();
+) -> Result<Option<String>, WriterError> {
     let changed = format!("{}\n{}", list_of(changes.iter().copied()), differences_of(changes.iter().copied()));
     let text = previous.to_owned();
     let answer = writer
-        .ask(context, &mut usage, move |folder| {
+        .ask(context, Purpose::Edit, move |folder| {
             let (page, plan) = data.write(folder)?;
             let previous = folder.add_data("previous.md", &text)?;
             let changes = folder.add_data("changes.diff", &changed)?;
@@ -82,15 +79,14 @@ pub(super) async fn edit_page(
         })
         .await;
     let too_much = [Failure::Protocol, Failure::Empty, Failure::PromptTooLong, Failure::TurnLimit, Failure::Refused];
-    let answer = match answer {
-        Ok(answer) => redact::mask(&answer, &writer.settings.environment.secrets()),
+    match answer {
+        Ok(answer) => Ok(answers::apply_edits(&answer, previous)),
         Err(error) if too_much.contains(&error.failure) => {
             tracing::info!(%error, "the edits of a page could not be had");
-            return Ok(Written { value: None, usage });
+            Ok(None)
         }
-        Err(error) => return Err(error),
-    };
-    Ok(Written { value: answers::apply_edits(&answer, previous), usage })
+        Err(error) => Err(error),
+    }
 }
 
 /// A line for each changed file, as long as they fit.
