@@ -133,7 +133,8 @@ impl Plan {
     /// in one step, and no page has an address that leads elsewhere.
     pub fn redirect(&mut self, added: impl IntoIterator<Item = (PageSlug, Option<PageSlug>)>) {
         self.redirects.extend(added);
-        let pages: HashSet<&PageSlug> = self.navigation.iter().flat_map(|group| &group.pages).map(|p| &p.slug).collect();
+        let pages: HashSet<&PageSlug> =
+            self.navigation.iter().flat_map(|group| &group.pages).map(|p| &p.slug).collect();
         let all = &self.redirects;
         let end_of = |old: &PageSlug| {
             let mut passed = HashSet::from([old]);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use shared::{
-    db::variants::VariantRow,
+    db::{self, variants::VariantRow},
     provider::Provider,
     stage::Stage,
     variant::{Status, VariantKey},
@@ -144,10 +144,7 @@ async fn a_page_whose_edits_are_of_no_use_is_written_anew() {
         site.change(name);
     }
     let (row, calls) = site.update().await;
-    assert_eq!(
-        calls,
-        ["edit-page-1", "edit-page-2", "edit-page-3", "page-page-1", "page-page-2", "page-page-3"]
-    );
+    assert_eq!(calls, ["edit-page-1", "edit-page-2", "edit-page-3", "page-page-1", "page-page-2", "page-page-3"]);
     assert!(site.world.page(&row, "page-2").await.unwrap().contains("port 8080"));
     assert!(site.world.page(&row, "page-3").await.unwrap().contains("port 80 "), "half an answer was applied");
 }
@@ -190,7 +187,8 @@ async fn a_renamed_page_keeps_its_text_and_its_old_address_leads_to_it() {
     let mut site = Written::site().await;
     std::fs::remove_file(site.repository.path().join("src/one.rs")).unwrap();
     site.repository.write("src/first.rs", "pub fn first() -> &'static str { \"something else\" }\n");
-    let answer = |slugs, old: &str, new: &str| json!({"affected": [], "renamed": {old: new}, "navigation": navigation(slugs)});
+    let answer =
+        |slugs, old: &str, new: &str| json!({"affected": [], "renamed": {old: new}, "navigation": navigation(slugs)});
     site.answer("plan_update", &answer(&["first", "page-2", "page-3"], "page-1", "first"));
     site.edits("edit-first", &[("# Page 1", "# First"), ("[[src/one.rs:1-1]]", "[[src/first.rs:1-1]]")]);
     let (row, calls) = site.update().await;
@@ -291,7 +289,10 @@ async fn an_answer_that_forgets_pages_is_asked_for_again_and_then_all_is_written
     let forgetful = json!({"affected": [], "navigation": navigation(&["page-4"])});
     site.repository.write("src/four.rs", "pub fn four() {}\n");
     site.answer("plan_update", &forgetful);
-    site.answer("plan_update_repair", &json!({"affected": [], "navigation": navigation(&["page-4", "page-1", "page-2", "page-3"])}));
+    site.answer(
+        "plan_update_repair",
+        &json!({"affected": [], "navigation": navigation(&["page-4", "page-1", "page-2", "page-3"])}),
+    );
     let (row, calls) = site.update().await;
     assert_eq!(calls, ["page-page-4", "plan_update", "plan_update_repair"]);
     site.assert_kept(&row, "page-3").await;
@@ -359,4 +360,30 @@ async fn forcing_writes_all_pages_anew() {
     let commit = site.repository.commit("later");
     site.world.request(&site.repository, &site.key, true).await.unwrap();
     assert_eq!(site.finish(&commit).await.1, ["page-page-1", "page-page-2", "page-page-3", "plan"]);
+}
+
+#[tokio::test]
+async fn the_commit_to_compare_with_and_the_newest_are_kept_and_no_others() {
+    let mut site = Written::site().await;
+    let mut runs = vec![site.row.generation_id.unwrap()];
+    site.change("two");
+    runs.push(site.update().await.0.generation_id.unwrap());
+    // up to date: nothing new to serve, a newer commit to compare with
+    runs.push(site.update().await.0.generation_id.unwrap());
+    site.change("one");
+    site.repository.commit("later");
+    site.world.stand_ins.set("mode.all", "auth");
+    let failed = site.world.generate(&site.repository, &site.key, false).await;
+    assert_eq!(failed.status, Status::Error);
+    runs.push(failed.generation_id.unwrap());
+    sqlx::query("UPDATE generations SET finished_at = finished_at - interval '2 hours'")
+        .execute(&site.world.pool)
+        .await
+        .unwrap();
+    let mut conn = site.world.pool.acquire().await.unwrap();
+    let mut kept = db::recovery::list_pinned_of(&mut conn, &runs).await.unwrap();
+    kept.sort();
+    let mut expected = runs[2..].to_vec();
+    expected.sort();
+    assert_eq!(kept, expected);
 }

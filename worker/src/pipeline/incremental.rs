@@ -169,13 +169,8 @@ async fn ask(
         return Ok(Ok(None));
     }
     let known: BTreeSet<PageSlug> = assessment.affected.keys().cloned().collect();
-    let question = PlanQuestion {
-        plan: &base.plan,
-        pages: &base.pages,
-        known: &known,
-        changes,
-        questions: &assessment.questions,
-    };
+    let question =
+        PlanQuestion { plan: &base.plan, pages: &base.pages, known: &known, changes, questions: &assessment.questions };
     let asked = &question;
     let revise = |context| async move { run.call(writer.revise_plan(&context, asked)).await };
     match retrying(&run.call_context(Stage::IncrementalPlanning), revise).await {

@@ -68,9 +68,8 @@ pub(super) fn assess(pages: &[BasePage], changes: &[Change]) -> Assessment {
             _ => {}
         }
     }
-    let deleted = |path: &String| {
-        changes.iter().any(|change| change.kind == ChangeKind::Deleted && change.path == *path)
-    };
+    let deleted =
+        |path: &String| changes.iter().any(|change| change.kind == ChangeKind::Deleted && change.path == *path);
     for page in pages {
         match page.sources.as_deref() {
             None | Some([]) => assessment.ask(format!("it is not known what the page `{}` is based on", page.slug)),

@@ -72,9 +72,10 @@ pub(super) async fn find(run: &Run, writer: &dyn Writer) -> Result<Option<Base>,
     }
     let hashes = input_hashes(run, writer, &plan);
     let is_ours = hashes.len() == pages.len()
-        && hashes.iter().zip(&pages).all(|(new, old)| {
-            old.good && new.slug == old.slug && new.input_hash == old.input_hash
-        });
+        && hashes
+            .iter()
+            .zip(&pages)
+            .all(|(new, old)| old.good && new.slug == old.slug && new.input_hash == old.input_hash);
     if !is_ours {
         tracing::info!("the site was made by another writer or version, everything is written anew");
         return Ok(None);
@@ -134,7 +135,8 @@ async fn open_base(run: &Run, base: &Base, folder: &Path) -> Result<Result<Check
 async fn compare(run: &Run, old: Checkout, new: Checkout) -> Result<Result<Vec<Change>, String>, StageError> {
     let max_files = run.clone_limits().max_files;
     let counts = |path: &str| !is_agent_configuration(Path::new(path));
-    let compared = tokio::task::spawn_blocking(move || git::changes_between(&old, &new, &counts, max_files, DIFF_LIMITS));
+    let compared =
+        tokio::task::spawn_blocking(move || git::changes_between(&old, &new, &counts, max_files, DIFF_LIMITS));
     let compared = compared.await.map_err(anyhow::Error::from)?;
     Ok(compared.map_err(|error| format!("the commits cannot be compared: {error}")))
 }

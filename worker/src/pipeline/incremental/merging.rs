@@ -47,8 +47,7 @@ pub(super) fn merge(base: &Plan, assessment: &Assessment, revision: Option<PlanR
         }
     }
     let gone = base.pages().filter(|page| plan.page(&page.slug).is_none());
-    let redirects: Vec<_> =
-        gone.map(|page| (page.slug.clone(), revision.renamed.get(&page.slug).cloned())).collect();
+    let redirects: Vec<_> = gone.map(|page| (page.slug.clone(), revision.renamed.get(&page.slug).cloned())).collect();
     plan.redirect(redirects);
     let steps = steps_of(base, &plan, assessment, &revision);
     (plan, steps)

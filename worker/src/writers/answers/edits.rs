@@ -57,13 +57,15 @@ mod tests {
     const PAGE: &str = "# Title\n\nIt listens on port 80.\n\n```sh\nrun --port 80\n```\n\nThe end, the end.\n";
 
     fn edits(pairs: &[(&str, &str)]) -> String {
-        let edits: Vec<_> = pairs.iter().map(|(find, replace)| serde_json::json!({"find": find, "replace": replace})).collect();
+        let edits: Vec<_> =
+            pairs.iter().map(|(find, replace)| serde_json::json!({"find": find, "replace": replace})).collect();
         serde_json::json!({ "edits": edits }).to_string()
     }
 
     #[test]
     fn each_edit_goes_to_the_one_place_it_names_whatever_their_order() {
-        let answer = edits(&[("--port 80", "--port 81"), ("on port 80", "on port 81\u{1b}"), ("\n\nThe end", "\n\nAn end")]);
+        let answer =
+            edits(&[("--port 80", "--port 81"), ("on port 80", "on port 81\u{1b}"), ("\n\nThe end", "\n\nAn end")]);
         let expected = "# Title\n\nIt listens on port 81.\n\n```sh\nrun --port 81\n```\n\nAn end, the end.\n";
         assert_eq!(apply_edits(&answer, PAGE).as_deref(), Some(expected));
         assert_eq!(apply_edits(&format!("Here:\n```json\n{answer}\n```"), PAGE).as_deref(), Some(expected));

@@ -121,7 +121,10 @@ mod tests {
             ("repair", repair("/d/answer.txt", "/d/problem.txt")),
             ("page", page("start", "/d/page.json", "/d/plan.json")),
             ("revise", revise("start", "/d/page.json", "/d/plan.json", "/d/previous.md", "/d/findings.txt")),
-            ("plan_update", plan_update("/d/plan.json", "/d/pages.json", "/d/changes.txt", "/d/diff", "/d/questions.txt")),
+            (
+                "plan_update",
+                plan_update("/d/plan.json", "/d/pages.json", "/d/changes.txt", "/d/diff", "/d/questions.txt"),
+            ),
             ("plan_update_repair", plan_update_repair("/d/answer.txt", "/d/problem.txt", "/d/plan.json")),
             ("edit", edit("start", "/d/page.json", "/d/plan.json", "/d/previous.md", "/d/changes.diff")),
         ];

@@ -38,7 +38,8 @@ pub(super) async fn revise_plan(
             let changes = folder.add_data("changes.txt", &list)?;
             let diff = folder.add_data("changes.diff", &diff)?;
             let questions = folder.add_data("questions.txt", &questions)?;
-            let [plan, pages, changes, diff, questions] = [plan, pages, changes, diff, questions].map(|path| shown(&path));
+            let [plan, pages, changes, diff, questions] =
+                [plan, pages, changes, diff, questions].map(|path| shown(&path));
             Ok(prompts::plan_update(&plan, &pages, &changes, &diff, &questions))
         })
         .await?;
@@ -57,7 +58,8 @@ pub(super) async fn revise_plan(
         .await?;
     let revision = answers::read_revision(&answer, question.plan);
     let provider = writer.provider;
-    Ok(revision.map_err(|problem| format!("{provider} gave no usable revision of the plan, also when asked again: {problem}")))
+    Ok(revision
+        .map_err(|problem| format!("{provider} gave no usable revision of the plan, also when asked again: {problem}")))
 }
 
 /// Asks for the edits of a page. `None` when they cannot be used, or when the question was too much for the model.
