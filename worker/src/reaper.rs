@@ -110,6 +110,7 @@ async fn tidy(worker: &Worker) -> anyhow::Result<()> {
     for prefix in db::recovery::list_abandoned_sites(&mut connection, &folders).await? {
         worker.config.store.remove_site(&prefix.parse()?).await?;
     }
+    db::recovery::forget_updates(&mut connection).await?;
     let pinned = worker.config.store.list_commits().await?;
     let needed = db::recovery::list_pinned_of(&mut connection, &pinned).await?;
     for generation in pinned.into_iter().filter(|id| !needed.contains(id)) {

@@ -183,6 +183,19 @@ pub async fn list_over(conn: &mut PgConnection, ids: &[GenerationId]) -> sqlx::R
     .await
 }
 
+/// Forgets what updates that ended well were about: megabytes of differences, which only their own run needs.
+pub async fn forget_updates(conn: &mut PgConnection) -> sqlx::Result<u64> {
+    let rows = sqlx::query!(
+        r#"
+        DELETE FROM checkpoints c USING generations g
+         WHERE c.generation_id = g.id AND c.stage = 'incremental_planning' AND g.state = 'ready'
+        "#
+    )
+    .execute(conn)
+    .await?;
+    Ok(rows.rows_affected())
+}
+
 /// Of which of these generations the pinned commit is still needed: by its own run, by a retry of it (the newest of its
 /// variant), or by the next run to compare with (the newest that ended well, [`super::generations::find_last_good`]).
 pub async fn list_pinned_of(conn: &mut PgConnection, ids: &[GenerationId]) -> sqlx::Result<Vec<GenerationId>> {

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use shared::{db, ids::GenerationId, names::PageSlug, plan::Plan, provider::Provider, stage::Stage};
 
 use self::{
-    assessing::{Assessment, assess},
+    assessing::{Assessment, assess, new_version},
     base::Base,
     merging::{PageStep, is_unchanged, merge},
 };
@@ -147,7 +147,10 @@ async fn compare(
         Ok(revision) => revision,
         Err(reason) => return full(reason),
     };
-    let (plan, pages) = merge(&base.plan, &assessment, revision);
+    let (mut plan, pages) = merge(&base.plan, &assessment, revision);
+    if let Some(version) = base.plan.version.as_deref().and_then(|old| new_version(old, &changes)) {
+        plan.version = Some(version);
+    }
     if is_unchanged(&base.plan, &plan, &pages) {
         return Ok(Decision::UpToDate);
     }

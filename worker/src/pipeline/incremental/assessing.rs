@@ -82,6 +82,24 @@ pub(super) fn assess(pages: &[BasePage], changes: &[Change]) -> Assessment {
     assessment
 }
 
+/// The version that stands now where the old one stood in a manifest, if that line changed.
+pub(super) fn new_version(old: &str, changes: &[Change]) -> Option<String> {
+    let is_version = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+' | '_');
+    let manifests = changes.iter().filter(|change| is_manifest(&change.path));
+    manifests.filter_map(|change| change.diff.as_deref()).find_map(|diff| {
+        let removed = diff.lines().filter_map(|line| line.strip_prefix('-'));
+        let mut places = removed.filter_map(|line| line.split_once(old));
+        places.find_map(|(before, after)| {
+            if old.is_empty() || !before.to_ascii_lowercase().contains("version") {
+                return None;
+            }
+            let added = diff.lines().filter_map(|line| line.strip_prefix('+'));
+            let mut versions = added.filter_map(|line| line.strip_prefix(before)?.strip_suffix(after));
+            versions.find(|new| !new.is_empty() && new.len() <= 60 && new.chars().all(is_version)).map(str::to_owned)
+        })
+    })
+}
+
 impl Assessment {
     fn ask(&mut self, question: String) {
         if self.questions.len() < MAX_QUESTIONS {
@@ -172,6 +190,18 @@ mod tests {
     #[test]
     fn nothing_changed_is_no_question_even_about_pages_without_sources() {
         assert_eq!(assess(&[page("a", None)], &[]), Assessment::default());
+    }
+
+    #[test]
+    fn a_new_version_is_read_off_the_line_where_the_old_one_stood() {
+        let changed = |path: &str, diff: &str| [Change { diff: Some(diff.into()), ..change(path, ChangeKind::Modified) }];
+        let bump = "@@ -1,3 +1,3 @@\n name = \"x\"\n-version = \"1.2.3\"\n+version = \"1.3.0-rc.1\"\n";
+        assert_eq!(new_version("1.2.3", &changed("Cargo.toml", bump)).as_deref(), Some("1.3.0-rc.1"));
+        assert_eq!(new_version("1.2", &changed("Cargo.toml", bump)), None, "another version stood there");
+        assert_eq!(new_version("1.2.3", &changed("sub/Cargo.toml", bump)), None);
+        assert_eq!(new_version("", &changed("Cargo.toml", bump)), None);
+        let other = "-serde = \"1.2.3\"\n+serde = \"2.0.0\"\n";
+        assert_eq!(new_version("1.2.3", &changed("Cargo.toml", other)), None);
     }
 
     #[test]
