@@ -475,6 +475,33 @@ pub async fn find_served(conn: &mut PgConnection, variant: i64) -> sqlx::Result<
     Ok(row.map(|row| (row.id, row.pages)))
 }
 
+/// What the newest good run of a variant knew: where an incremental run begins to compare.
+#[derive(Debug, Clone)]
+pub struct LastGood {
+    /// The run, which cloned; its commit may still be kept.
+    pub generation: GenerationId,
+    /// The checkpoint of its stage `cloning`.
+    pub pinned: Value,
+}
+
+/// The newest run of a variant that cloned and ended well, whether it made a site or found nothing to do.
+pub async fn find_last_good(conn: &mut PgConnection, variant: i64) -> sqlx::Result<Option<LastGood>> {
+    sqlx::query_as!(
+        LastGood,
+        r#"
+        SELECT g.id AS "generation: GenerationId", c.result AS pinned
+          FROM generations g
+          JOIN checkpoints c ON c.generation_id = g.id AND c.stage = 'cloning'
+         WHERE g.variant_id = $1 AND g.state = 'ready'
+         ORDER BY g.finished_at DESC
+         LIMIT 1
+        "#,
+        variant,
+    )
+    .fetch_optional(conn)
+    .await
+}
+
 /// A variant of another model whose pages a run may take over.
 #[derive(Debug, Clone)]
 pub struct Takeover {

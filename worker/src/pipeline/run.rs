@@ -21,7 +21,7 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::StageError;
+use super::{StageError, Update};
 use crate::{
     Worker,
     git::Checkout,
@@ -84,7 +84,13 @@ impl Run {
     }
 
     /// Lets pages of this run that this process is to write use what the run has already.
-    pub(crate) fn bring_workplace(&self, plan: &Plan, writer: &Arc<dyn Writer>) {
+    pub(crate) fn bring_workplace(
+        &self,
+        plan: &Plan,
+        writer: &Arc<dyn Writer>,
+        checkout: Checkout,
+        update: Option<Arc<Update>>,
+    ) {
         let work = PageWork {
             variant_id: self.claimed.variant_id,
             key: self.claimed.key.clone(),
@@ -92,7 +98,14 @@ impl Run {
             call_timeout_minutes: self.claimed.request.call_timeout_minutes,
             options: self.claimed.request.options.clone(),
         };
-        let place = Workplace::new(work, plan.clone(), Arc::clone(writer), Arc::clone(&self.work_dir));
+        let place = Workplace {
+            work,
+            plan: plan.clone(),
+            writer: Arc::clone(writer),
+            checkout,
+            update,
+            folder: Arc::clone(&self.work_dir),
+        };
         self.worker.workplaces.bring(self.claimed.id, place);
     }
 
