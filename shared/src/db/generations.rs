@@ -7,7 +7,7 @@ use sqlx::{PgConnection, postgres::types::PgInterval};
 
 use super::{WriteError, one_row};
 use crate::{
-    generation::State,
+    generation::{PROTOCOL, State},
     ids::GenerationId,
     names::{BranchName, CommitSha, ModelId, ProjectName},
     plan::RepoType,
@@ -52,6 +52,17 @@ pub struct Claimed {
     pub served_site: bool,
     /// The day the generation was first taken, `YYYY-MM-DD`.
     pub started_date: String,
+    /// The run that this one repeats.
+    pub retry_of: Option<GenerationId>,
+    /// The first stage that is to be done again although it was done.
+    pub retry_from: Option<Stage>,
+}
+
+impl Claimed {
+    /// Whether somebody wants work done that an earlier run has done already.
+    pub fn starts_anew(&self) -> bool {
+        self.request.force || self.retry_from.is_some()
+    }
 }
 
 /// Makes the row of a new generation, queued. The partial unique index refuses a second active one.
@@ -63,8 +74,8 @@ pub async fn create(
 ) -> sqlx::Result<()> {
     sqlx::query!(
         r#"
-        INSERT INTO generations (id, variant_id, requested_by, force, replace, repo_type, call_timeout_min)
-        VALUES ($1, $2, $3, $4, $7, $5, $6)
+        INSERT INTO generations (id, variant_id, requested_by, force, replace, repo_type, call_timeout_min, protocol)
+        VALUES ($1, $2, $3, $4, $7, $5, $6, $8)
         "#,
         id as GenerationId,
         variant_id,
@@ -73,6 +84,7 @@ pub async fn create(
         request.repo_type.map(RepoType::as_str),
         request.call_timeout_minutes,
         request.replace,
+        PROTOCOL,
     )
     .execute(conn)
     .await?;
@@ -80,7 +92,7 @@ pub async fn create(
 }
 
 /// Takes a queued generation for `worker`: raises the fence and starts a lease. `None` when there is nothing to take: it is
-/// taken, ended, deleted, or a person asked to abort it.
+/// taken, ended, deleted, paused, for newer workers only, or a person asked to abort it.
 pub async fn claim(
     conn: &mut PgConnection,
     id: GenerationId,
@@ -90,18 +102,25 @@ pub async fn claim(
     let row = sqlx::query!(
         r#"
         UPDATE generations g
+           -- what this worker writes down is for those that understand as much
            SET state = 'running', fence = g.fence + 1, worker = $2, lease_until = now() + $3::interval,
-               started_at = COALESCE(g.started_at, now())
+               started_at = COALESCE(g.started_at, now()), protocol = $4
           FROM variants v
          WHERE g.id = $1 AND g.state = 'queued' AND g.cancel_requested_at IS NULL AND v.id = g.variant_id
+           AND g.protocol <= $4
+           AND NOT EXISTS (SELECT 1 FROM pauses p
+                            WHERE p.reason = 'admin' AND p.provider IN ('', v.ai_provider)
+                              AND (p.until IS NULL OR p.until > now()))
         RETURNING g.fence, g.variant_id, v.owner, v.name AS "name: ProjectName", v.branch AS "branch: BranchName",
                v.ai_provider AS "provider: Provider", v.ai_model AS "model: ModelId", v.repo_url, g.requested_by,
                g.force, g.replace, g.repo_type AS "repo_type: RepoType", g.call_timeout_min, v.last_commit_sha, v.site_prefix,
-               to_char(g.started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS "started_date!"
+               to_char(g.started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS "started_date!",
+               g.retry_of AS "retry_of: GenerationId", g.retry_from AS "retry_from: Stage"
         "#,
         id as GenerationId,
         worker,
         interval(lease),
+        PROTOCOL,
     )
     .fetch_optional(conn)
     .await?;
@@ -127,6 +146,8 @@ pub async fn claim(
         served_commit: row.last_commit_sha,
         served_site: row.site_prefix.is_some(),
         started_date: row.started_date,
+        retry_of: row.retry_of,
+        retry_from: row.retry_from,
     }))
 }
 
@@ -414,6 +435,36 @@ pub async fn hand_back(
     fence: i64,
 ) -> Result<(State, Option<String>), WriteError> {
     give_up(conn, id, fence, 0).await
+}
+
+/// Gives back a run whose checkpoint this version cannot read: only a newer worker takes it then. Gives the same as
+/// [`hand_back`].
+pub async fn leave_to_newer(
+    conn: &mut PgConnection,
+    id: GenerationId,
+    fence: i64,
+) -> Result<(State, Option<String>), WriteError> {
+    sqlx::query!(
+        "UPDATE generations SET protocol = $3 WHERE id = $1 AND fence = $2 AND state = 'running'",
+        id as GenerationId,
+        fence,
+        PROTOCOL + 1,
+    )
+    .execute(&mut *conn)
+    .await?;
+    hand_back(conn, id, fence).await
+}
+
+/// Whether a generation waits for a worker that understands more than this one.
+pub async fn is_for_newer(conn: &mut PgConnection, id: GenerationId) -> sqlx::Result<bool> {
+    let found = sqlx::query_scalar!(
+        r#"
+        SELECT protocol > $2 AS "newer!" FROM generations WHERE id = $1 AND state IN ('queued', 'running')
+        "#,
+        id as GenerationId,
+        PROTOCOL,
+    );
+    Ok(found.fetch_optional(conn).await?.unwrap_or(false))
 }
 
 /// After a failure of this host or of the database: queues the run again, or ends it after as many failures without a new
