@@ -58,7 +58,7 @@ pub struct RunRow {
     pub started_at: Option<DateTime<Utc>>,
     /// When it ended.
     pub finished_at: Option<DateTime<Utc>>,
-    /// Pages that have a text.
+    /// Pages that have a text and did not fail.
     pub pages_done: i64,
     /// Pages of the plan, once there is one.
     pub pages_total: i64,
@@ -93,15 +93,16 @@ async fn select(
                g.retry_of AS "retry_of: GenerationId", g.retry_from AS "retry_from: Stage", g.requested_by, g.force,
                g.worker, g.cancel_requested_at IS NOT NULL AS "is_cancelled!", g.protocol, g.error_message, g.cost_usd,
                g.created_at, g.started_at, g.finished_at,
-               pages.done AS "pages_done!", pages.total AS "pages_total!",
-               (SELECT count(*) FROM page_jobs p WHERE p.generation_id = g.id AND p.state = 'failed')
-                   AS "pages_failed!",
+               pages.done AS "pages_done!", pages.total AS "pages_total!", pages.failed AS "pages_failed!",
                (SELECT count(*) FROM events e WHERE e.generation_id = g.id AND e.kind = 'warning') AS "warnings!"
           FROM generations g
           JOIN variants v ON v.id = g.variant_id
          CROSS JOIN LATERAL (
-               SELECT count(*) AS total, count(*) FILTER (WHERE p.markdown IS NOT NULL) AS done
-                 FROM pages p WHERE p.generation_id = g.id) AS pages
+               SELECT count(*) AS total, count(*) FILTER (WHERE j.state = 'failed') AS failed,
+                      count(*) FILTER (WHERE p.markdown IS NOT NULL AND j.state IS DISTINCT FROM 'failed') AS done
+                 FROM pages p
+                 LEFT JOIN page_jobs j ON j.generation_id = p.generation_id AND j.slug = p.slug
+                WHERE p.generation_id = g.id) AS pages
          WHERE ($1::uuid IS NULL OR g.id = $1) AND ($2::bigint IS NULL OR g.variant_id = $2)
          ORDER BY g.created_at DESC, g.id DESC
          LIMIT $3
