@@ -9,7 +9,7 @@ use axum::{
 };
 use futures_util::stream;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
-use shared::{db, db::variants::VariantRow, ids::GenerationId, wire::ErrorResponse};
+use shared::{db, db::variants::VariantRow, wire::ErrorResponse};
 
 use crate::{
     access::{self, OwnerParams, OwnerQuery, VariantParams, query_value},

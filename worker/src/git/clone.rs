@@ -106,6 +106,50 @@ pub(crate) async fn remote_head(
     }
 }
 
+/// Fetches one commit by its id, without its history, as [`clone_repository`] fetches the newest of a branch. Not every server
+/// gives out a commit that no branch stands for any more.
+pub(crate) async fn fetch_commit(
+    request: &CloneRequest<'_>,
+    commit: &CommitSha,
+    cancel: &CancellationToken,
+) -> Result<Checkout, GitError> {
+    let git_dir = request.folder.join("repository.git");
+    let deadline = Instant::now() + request.limits.timeout;
+    let fetching = async {
+        let mut remote = Remote::resolve(request.source, request.settings).await?;
+        remote.hide_folder(request.folder);
+        remote.check_reachable().await?;
+        let what = format!("fetching commit `{}` of `{remote}`", commit.short());
+        let bounds = Bounds { what: &what, limits: request.limits, cancel, deadline, folder: Some(&git_dir) };
+        make_empty(&git_dir).map_err(|error| GitError::of_file("the clone cannot be written", &error))?;
+        let mut command = git(bounds.limits.max_bytes);
+        remote.configure(&mut command)?;
+        command.arg(format!("--git-dir={}", git_dir.display()));
+        command.args(["fetch", "--quiet", "--no-progress", "--depth=1", "--no-tags", "--no-recurse-submodules"]);
+        command.arg(format!("--filter=blob:limit={}", bounds.limits.max_blob_bytes.saturating_add(1)));
+        command.args(remote.upload_pack()).arg("--").arg(remote.git_url());
+        command.arg(format!("{commit}:refs/heads/{}", request.branch));
+        let output = run(command, &bounds).await?;
+        if !output.is_success {
+            return Err(explain(&output.stderr, &remote, &bounds));
+        }
+        adopt(&git_dir, request.branch, request.limits.max_files).await
+    };
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => Err(GitError::cancelled()),
+        fetched = fetching => fetched,
+    }
+}
+
+fn make_empty(git_dir: &Path) -> std::io::Result<()> {
+    for folder in ["objects/pack", "refs/heads"] {
+        std::fs::create_dir_all(git_dir.join(folder))?;
+    }
+    std::fs::write(git_dir.join("HEAD"), "ref: refs/heads/none\n")?;
+    forget_remote(git_dir)
+}
+
 async fn find_head(remote: &Remote, branch: &BranchName, bounds: &Bounds<'_>) -> Result<CommitSha, GitError> {
     let wanted = [format!("refs/heads/{branch}"), format!("refs/tags/{branch}^{{}}"), format!("refs/tags/{branch}")];
     let references = list_references(remote, &wanted, bounds).await?;

@@ -19,7 +19,8 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use shared::names::{BranchName, CommitSha};
 
-pub(crate) use clone::{CloneRequest, clone_repository, remote_head};
+pub(crate) use clone::{CloneRequest, clone_repository, fetch_commit, remote_head};
+pub(crate) use command::folder_bytes;
 pub(crate) use error::{GitError, GitFailure};
 pub(crate) use pack::{pack_commit, restore_commit};
 pub(crate) use tree::{ExportLimits, export_tree, list_files, open_bare, read_blob};

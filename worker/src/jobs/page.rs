@@ -60,7 +60,7 @@ async fn write_page(worker: Arc<Worker>, job: PageJob) -> anyhow::Result<()> {
     let Some(entry) = worker.pages.enter(page.clone()) else {
         // the process shuts down: another takes it
         put_back(&worker, &page, Duration::ZERO, false).await.map_err(StageError::into_anyhow)?;
-        return Ok(());
+        return admit(&worker).await;
     };
     let span =
         tracing::info_span!("page", generation.id = %page.generation, page = %page.slug, page.fence = page.fence);
@@ -133,7 +133,9 @@ async fn end_page(
         // nobody wants it any more, or somebody else writes it
         (Some(StopReason::Aborted | StopReason::Lost), _) | (None, Err(StageError::Stopped)) => return Ok(()),
         (None, Ok((place, Err(error)))) => settle_failure(worker, page, claimed, &place, error).await,
-        (None, Err(StageError::Fail(message))) => fail(worker, page, &message, true).await,
+        (None, Err(StageError::Fail(message) | StageError::TooNew(message))) => {
+            fail(worker, page, &message, true).await
+        }
         (None, Err(StageError::Internal(error))) => {
             tracing::error!(error = format!("{error:#}"), "the page could not be written here");
             give_up_or_retry(worker, page, claimed, "a fault of the server; its log says more").await

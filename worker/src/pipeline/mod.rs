@@ -34,6 +34,8 @@ pub(crate) enum StageError {
     Fail(String),
     /// It was told to stop, or is not ours any more; nothing is written but what the stop sign says.
     Stopped,
+    /// A newer version of docmill worked on it and left what this one cannot read: it is left to a newer worker.
+    TooNew(String),
     /// This host or the database failed: it is tried again, a few times.
     Internal(anyhow::Error),
 }
@@ -47,7 +49,7 @@ impl StageError {
     /// For those who can only log it.
     pub(crate) fn into_anyhow(self) -> anyhow::Error {
         match self {
-            Self::Fail(message) => anyhow::anyhow!(message),
+            Self::Fail(message) | Self::TooNew(message) => anyhow::anyhow!(message),
             Self::Stopped => anyhow::anyhow!("told to stop"),
             Self::Internal(error) => error,
         }
@@ -92,7 +94,7 @@ pub(crate) async fn generate(worker: &Arc<Worker>, claimed: &Claimed, stop: &Sto
     let checkout = cloning::open_checkout(&run, &pinned).boxed().await?;
     let writer = run.open_writer(&checkout).boxed().await?;
     let plan = run.stage(Stage::Planning, planning::plan_pages(&run, &checkout, &*writer).boxed()).await?;
-    run.bring_workplace(&plan, &writer);
+    run.bring_workplace(&plan, &writer).await;
     run.stage(Stage::GeneratingPages, generating::write_pages(&run, &pinned, &*writer, &plan).boxed()).await?;
     run.stage(Stage::Validating, validating::check_pages(&run, &*writer, &plan).boxed()).await?;
     let pages = run.stage(Stage::CrossLinking, cross_linking::link_pages(&run, &plan).boxed()).await?;
