@@ -13,7 +13,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{Worker, jobs::page::admit};
+use crate::{Worker, jobs::page::go_on};
 
 /// How often a pause is looked at although nothing was heard.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -57,7 +57,7 @@ pub(crate) async fn follow_until(worker: Arc<Worker>, shutdown: CancellationToke
             Ok(Heard::Reconnected) | Err(RecvError::Lagged(_)) => {}
             Err(RecvError::Closed) => return shutdown.cancelled().await,
         }
-        if let Err(error) = admit(&worker).await {
+        if let Err(error) = go_on(&worker, None).await {
             tracing::warn!(error = format!("{error:#}"), "cannot admit pages; the reaper will");
         }
     }

@@ -78,7 +78,7 @@ async fn reap(worker: &Worker, look: u32) -> anyhow::Result<()> {
     if pages > 0 {
         tracing::warn!(pages, "pages lost their worker or their task");
     }
-    jobs::admit_pages(&mut transaction, &worker.config.provider_limits).await?;
+    jobs::admit_pages(&mut transaction, &worker.config.provider_limits, None).await?;
     transaction.commit().await?;
     Ok(())
 }
