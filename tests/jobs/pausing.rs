@@ -57,7 +57,7 @@ async fn a_pause_of_everything_stops_all_providers_and_an_abort_works_meanwhile(
     assert_eq!(world.wait_for_end(&built).await.status, Status::Ready);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn pages_of_a_running_run_wait_and_the_one_that_is_written_ends() {
     let world = World::start().await;
     let api = Api::start(&world).await;

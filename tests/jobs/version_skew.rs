@@ -49,7 +49,7 @@ async fn a_run_of_a_newer_version_waits_for_a_newer_worker() {
     assert_eq!((row.status, row.error_message), (Status::Ready, None));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn pages_of_a_newer_version_are_not_taken() {
     let mut world = World::start().await;
     world.stand_ins.block("plan");

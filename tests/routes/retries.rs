@@ -160,9 +160,10 @@ async fn a_pinned_commit_whose_pack_is_gone_is_fetched_once_more() {
         world.store.remove_commits(id).await.unwrap();
     }
     drop(repository);
-    let (status, detail) =
-        refusal(api.post(&format!("/api/generations/{}/retry-from/planning", row.generation_id.unwrap()))).await;
-    assert_eq!(status, 400, "{detail}");
+    let row = repeat(&world, &api, &key, "-from/planning").await;
+    assert_eq!(row.status, Status::Error);
+    let message = row.error_message.unwrap();
+    assert!(message.contains("cannot be fetched any more"), "{message}");
 }
 
 #[tokio::test]
@@ -197,7 +198,6 @@ async fn fail(world: &World, key: &VariantKey) -> GenerationId {
 async fn what_cannot_be_repeated_is_told_why() {
     let world = World::without_worker().await;
     let api = Api::start(&world).await;
-    let repository = Repository::library("demo");
     let key = variant_of("admin", "demo");
     let old = fail(&world, &key).await;
     let retry = |id: &dyn std::fmt::Display, how: &str| api.post(&format!("/api/generations/{id}/retry{how}"));
@@ -212,11 +212,6 @@ async fn what_cannot_be_repeated_is_told_why() {
     assert_eq!(refusal(retry(&"x", "")).await, (400, "Invalid generation ID format".into()));
     assert_eq!(refusal(retry(&GenerationId::new(), "")).await, (404, "Generation ID not found".into()));
 
-    sqlx::query("UPDATE variants SET repo_url = $1")
-        .bind(repository.path().to_str().unwrap())
-        .execute(&world.pool)
-        .await
-        .unwrap();
     let (status, body) = answer(retry(&old, "")).await;
     assert_eq!(status, 202, "{body}");
     let newest = body["generation_id"].as_str().unwrap().to_owned();
@@ -229,11 +224,6 @@ async fn what_cannot_be_repeated_is_told_why() {
     assert!(detail.contains(&newest), "the newest is not named: {detail}");
 
     publish_site(&world, &variant_of("admin", "ready"), &[("index.html", "x")]).await;
-    sqlx::query("UPDATE variants SET repo_url = $1")
-        .bind(repository.path().to_str().unwrap())
-        .execute(&world.pool)
-        .await
-        .unwrap();
     let ready = world.row(&variant_of("admin", "ready")).await.generation_id.unwrap();
     let (status, detail) = refusal(retry(&ready, "")).await;
     assert_eq!(status, 409);

@@ -140,7 +140,12 @@ pub async fn admit(conn: &mut PgConnection, limits: &[(Provider, i32)], slots: i
              GROUP BY generation_id, provider
         ),
         free AS (
-            SELECT GREATEST($3::bigint - COALESCE(sum(pages), 0), 0) AS slots FROM in_flight
+            -- what a draining worker still writes takes no slot of those that are counted
+            SELECT GREATEST($3::bigint - count(*), 0) AS slots
+              FROM page_jobs p
+             WHERE p.state = 'admitted'
+                OR (p.state = 'running' AND NOT EXISTS (
+                       SELECT 1 FROM workers w WHERE w.name = p.worker AND w.draining_since IS NOT NULL))
         ),
         -- a page's turn: after how many pages of its own run, those in flight included
         candidates AS (
