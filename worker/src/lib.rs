@@ -5,6 +5,7 @@
 mod runner;
 mod jobs;
 mod held;
+mod ledger;
 mod runs;
 mod lease;
 mod pages;
@@ -16,9 +17,13 @@ mod deleted_sites;
 mod pipeline;
 mod writers;
 mod git;
+mod launch;
 mod workdir;
 
-pub use self::writers::parse_source_child;
+pub use self::{
+    launch::{COMMAND as LAUNCH_COMMAND, launch_child},
+    writers::parse_source_child,
+};
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -86,6 +91,7 @@ pub(crate) struct Worker {
     pages: pages::Pages,
     workplaces: workplaces::Workplaces,
     clis: CliSettings,
+    ledger: ledger::Ledger,
     /// One for each AI command line that may run.
     ai_slots: Semaphore,
     /// Cancelled when nothing new is to be taken: an admin said so, or the process is to end.
@@ -99,6 +105,7 @@ pub async fn run(config: WorkerConfig, shutdown: CancellationToken) -> anyhow::R
     tokio::fs::create_dir_all(&config.work_dir)
         .await
         .with_context(|| format!("cannot create the folder `{}`", config.work_dir.display()))?;
+    launch::use_program(config.program.clone());
     let clis = prepare_clis(config.writers.sandbox, config.variables.clone()).await?;
     if clis.isolation().is_weak() {
         tracing::warn!(
@@ -111,6 +118,7 @@ pub async fn run(config: WorkerConfig, shutdown: CancellationToken) -> anyhow::R
     let name = runner::unique_name("worker");
     let ai_slots = Semaphore::new(config.ai_slots);
     let workplaces = workplaces::Workplaces::new(config.cache_bytes);
+    let ledger = ledger::Ledger::new(config.pool.clone(), &name);
     let worker = Arc::new(Worker {
         name,
         config,
@@ -118,6 +126,7 @@ pub async fn run(config: WorkerConfig, shutdown: CancellationToken) -> anyhow::R
         pages: pages::Pages::default(),
         workplaces,
         clis,
+        ledger,
         ai_slots,
         draining: shutdown.child_token(),
     });

@@ -140,7 +140,7 @@ pub(crate) async fn run_generation(worker: Arc<Worker>, id: GenerationId, entry:
 /// Says once that a run waits for a worker that understands more.
 async fn note_if_too_new(worker: &Worker, id: GenerationId) -> anyhow::Result<()> {
     let mut conn = worker.config.pool.acquire().await?;
-    if db::generations::is_for_newer(&mut conn, id).await? && worker.runs.is_new_to_us(id) {
+    if db::protocol::is_for_newer(&mut conn, id).await? && worker.runs.is_new_to_us(id) {
         tracing::warn!(generation.id = %id, "a newer version of docmill asked for this run, it waits for a newer worker");
     }
     Ok(())
@@ -180,7 +180,7 @@ async fn write_end(
         (None, StageError::TooNew(message)) => {
             worker.runs.is_new_to_us(id);
             tracing::warn!(message, "run is left to a worker of a newer version");
-            let now = db::generations::leave_to_newer(&mut transaction, id, fence).await;
+            let now = db::protocol::leave_to_newer(&mut transaction, id, fence).await;
             announce(&mut transaction, claimed, now, Duration::ZERO).await
         }
         (None, StageError::Internal(error)) => {

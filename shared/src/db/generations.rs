@@ -29,6 +29,8 @@ pub struct NewGeneration {
     pub repo_type: Option<RepoType>,
     /// Minutes one call of an AI command line may take.
     pub call_timeout_minutes: i32,
+    /// Budget of the generation in US dollars, when the caller named one.
+    pub max_cost_usd: Option<f64>,
 }
 
 /// The right to work on a generation, and what it is about.
@@ -74,8 +76,9 @@ pub async fn create(
 ) -> sqlx::Result<()> {
     sqlx::query!(
         r#"
-        INSERT INTO generations (id, variant_id, requested_by, force, replace, repo_type, call_timeout_min, protocol)
-        VALUES ($1, $2, $3, $4, $7, $5, $6, $8)
+        INSERT INTO generations (id, variant_id, requested_by, force, replace, repo_type, call_timeout_min, protocol,
+               max_cost_usd)
+        VALUES ($1, $2, $3, $4, $7, $5, $6, $8, $9)
         "#,
         id as GenerationId,
         variant_id,
@@ -85,6 +88,7 @@ pub async fn create(
         request.call_timeout_minutes,
         request.replace,
         PROTOCOL,
+        request.max_cost_usd,
     )
     .execute(conn)
     .await?;
@@ -113,7 +117,8 @@ pub async fn claim(
                               AND (p.until IS NULL OR p.until > now()))
         RETURNING g.fence, g.variant_id, v.owner, v.name AS "name: ProjectName", v.branch AS "branch: BranchName",
                v.ai_provider AS "provider: Provider", v.ai_model AS "model: ModelId", v.repo_url, g.requested_by,
-               g.force, g.replace, g.repo_type AS "repo_type: RepoType", g.call_timeout_min, v.last_commit_sha, v.site_prefix,
+               g.force, g.replace, g.repo_type AS "repo_type: RepoType", g.call_timeout_min,
+               g.max_cost_usd, v.last_commit_sha, v.site_prefix,
                to_char(g.started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS "started_date!",
                g.retry_of AS "retry_of: GenerationId", g.retry_from AS "retry_from: Stage"
         "#,
@@ -142,6 +147,7 @@ pub async fn claim(
             replace: row.replace,
             repo_type: row.repo_type,
             call_timeout_minutes: row.call_timeout_min,
+            max_cost_usd: row.max_cost_usd,
         },
         served_commit: row.last_commit_sha,
         served_site: row.site_prefix.is_some(),
@@ -189,25 +195,6 @@ pub async fn find_page_work(conn: &mut PgConnection, id: GenerationId) -> sqlx::
         repo_url: row.repo_url,
         call_timeout_minutes: row.call_timeout_min,
     }))
-}
-
-/// Adds what a page's call cost, in US dollars, whoever coordinates its run by now.
-pub async fn add_page_cost(conn: &mut PgConnection, id: GenerationId, cost_usd: f64) -> sqlx::Result<()> {
-    sqlx::query!(
-        r#"
-        WITH run AS (
-            UPDATE generations SET cost_usd = COALESCE(cost_usd, 0) + $2 WHERE id = $1 RETURNING id, variant_id, cost_usd
-        )
-        UPDATE variants v SET total_cost_usd = run.cost_usd
-          FROM run
-         WHERE v.id = run.variant_id AND v.generation_id = run.id
-        "#,
-        id as GenerationId,
-        cost_usd,
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
 }
 
 /// Extends the lease. Says whether a person asked to abort the run.
@@ -327,26 +314,6 @@ pub async fn show_plan(
     one_row(rows.rows_affected())
 }
 
-/// Adds what calls cost, in US dollars, to the generation and to its variant.
-pub async fn add_cost(conn: &mut PgConnection, id: GenerationId, fence: i64, cost_usd: f64) -> Result<(), WriteError> {
-    let rows = sqlx::query!(
-        r#"
-        WITH held AS (
-            UPDATE generations SET cost_usd = COALESCE(cost_usd, 0) + $3
-             WHERE id = $1 AND fence = $2 AND state = 'running'
-            RETURNING variant_id, cost_usd
-        )
-        UPDATE variants v SET total_cost_usd = held.cost_usd FROM held WHERE v.id = held.variant_id
-        "#,
-        id as GenerationId,
-        fence,
-        cost_usd,
-    )
-    .execute(conn)
-    .await?;
-    one_row(rows.rows_affected())
-}
-
 /// What a finished generation leaves on its variant.
 #[derive(Debug, Clone)]
 pub struct Finished {
@@ -435,36 +402,6 @@ pub async fn hand_back(
     fence: i64,
 ) -> Result<(State, Option<String>), WriteError> {
     give_up(conn, id, fence, 0).await
-}
-
-/// Gives back a run whose checkpoint this version cannot read: only a newer worker takes it then. Gives the same as
-/// [`hand_back`].
-pub async fn leave_to_newer(
-    conn: &mut PgConnection,
-    id: GenerationId,
-    fence: i64,
-) -> Result<(State, Option<String>), WriteError> {
-    sqlx::query!(
-        "UPDATE generations SET protocol = $3 WHERE id = $1 AND fence = $2 AND state = 'running'",
-        id as GenerationId,
-        fence,
-        PROTOCOL + 1,
-    )
-    .execute(&mut *conn)
-    .await?;
-    hand_back(conn, id, fence).await
-}
-
-/// Whether a generation waits for a worker that understands more than this one.
-pub async fn is_for_newer(conn: &mut PgConnection, id: GenerationId) -> sqlx::Result<bool> {
-    let found = sqlx::query_scalar!(
-        r#"
-        SELECT protocol > $2 AS "newer!" FROM generations WHERE id = $1 AND state IN ('queued', 'running')
-        "#,
-        id as GenerationId,
-        PROTOCOL,
-    );
-    Ok(found.fetch_optional(conn).await?.unwrap_or(false))
 }
 
 /// After a failure of this host or of the database: queues the run again, or ends it after as many failures without a new

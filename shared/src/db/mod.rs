@@ -20,6 +20,7 @@ pub mod views;
 pub mod generations;
 pub mod retries;
 pub mod past_runs;
+pub mod protocol;
 pub mod aborts;
 pub mod recovery;
 pub mod pages;
@@ -34,6 +35,7 @@ pub mod grants;
 pub mod deletions;
 pub mod settings;
 pub mod workers;
+pub mod ai_calls;
 pub mod imports;
 
 /// Why a worker's write did not happen.

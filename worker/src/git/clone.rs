@@ -122,7 +122,7 @@ pub(crate) async fn fetch_commit(
         let what = format!("fetching commit `{}` of `{remote}`", commit.short());
         let bounds = Bounds { what: &what, limits: request.limits, cancel, deadline, folder: Some(&git_dir) };
         make_empty(&git_dir).map_err(|error| GitError::of_file("the clone cannot be written", &error))?;
-        let mut command = git(bounds.limits.max_bytes);
+        let mut command = git(bounds.limits.max_bytes)?;
         remote.configure(&mut command)?;
         command.arg(format!("--git-dir={}", git_dir.display()));
         command.args(["fetch", "--quiet", "--no-progress", "--depth=1", "--no-tags", "--no-recurse-submodules"]);
@@ -175,7 +175,7 @@ async fn fetch(remote: &Remote, branch: &BranchName, git_dir: &Path, bounds: &Bo
 }
 
 async fn fetch_once(remote: &Remote, branch: &BranchName, git_dir: &Path, bounds: &Bounds<'_>) -> Result<(), GitError> {
-    let mut command = git(bounds.limits.max_bytes);
+    let mut command = git(bounds.limits.max_bytes)?;
     remote.configure(&mut command)?;
     command.args(["clone", "--bare", "--quiet", "--no-progress", "--depth=1", "--single-branch", "--no-tags"]);
     command.args(["--template=", &format!("--branch={branch}")]);
@@ -202,7 +202,7 @@ async fn list_references(
 }
 
 async fn list_once(remote: &Remote, patterns: &[String], bounds: &Bounds<'_>) -> Result<String, GitError> {
-    let mut command = git(bounds.limits.max_bytes);
+    let mut command = git(bounds.limits.max_bytes)?;
     remote.configure(&mut command)?;
     command.args(["ls-remote", "--quiet", "--heads", "--tags"]);
     command.args(remote.upload_pack()).arg("--").arg(remote.git_url()).args(patterns);
