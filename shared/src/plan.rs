@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::names::PageSlug;
+use crate::{names::PageSlug, options::LanguageTag};
 
 /// Most pages one plan may have.
 pub const MAX_PAGES: usize = 500;
@@ -25,6 +25,9 @@ pub struct Plan {
     /// The repository's own version, from its manifest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// The language of the pages, when somebody chose one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<LanguageTag>,
 }
 
 /// A titled group of pages in the sidebar.
@@ -52,7 +55,7 @@ pub struct PlannedPage {
 }
 
 /// How a page is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PageType {
     /// Task by task, example first.

@@ -9,11 +9,12 @@ use crate::{
     support::{
         process::Program,
         repository::Repository,
-        world::{SHORT_TIMING, World, variant},
+        world::{World, variant},
     },
 };
 
-/// Starts `docmill worker` with two slots, and gives its name.
+/// Starts `docmill worker` with two slots, and gives its name. With the real leases: this host may be too busy for short ones,
+/// and a page that was lost for that would be written twice.
 async fn start_worker(world: &World, api: &Api, label: &str) -> (Program, String) {
     let known = names(api).await;
     let data_dir = world.folder().join(label);
@@ -28,7 +29,6 @@ async fn start_worker(world: &World, api: &Api, label: &str) -> (Program, String
         ("SANDBOX", "off"),
         ("WORKER_AI_SLOTS", "2"),
     ]);
-    variables.extend(SHORT_TIMING);
     let program = Program::start(&["worker"], &variables, &world.folder().join(format!("{label}.log")));
     let deadline = Instant::now() + Duration::from_mins(1);
     loop {

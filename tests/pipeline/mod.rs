@@ -6,3 +6,5 @@ mod resuming;
 mod accounting;
 mod aborting;
 mod taking_over;
+mod steering;
+mod steering_hostile;

@@ -15,6 +15,7 @@ mod presence;
 mod pauses;
 mod deleted_sites;
 mod pipeline;
+mod steering;
 mod writers;
 mod git;
 mod launch;

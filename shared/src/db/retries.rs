@@ -100,9 +100,9 @@ pub async fn create(
         r#"
         INSERT INTO generations (id, retry_of, retry_from, requested_by, protocol, variant_id, commit_sha,
                -- the request; every column of one stands here and below (a test says which is missing)
-               force, replace, repo_type, call_timeout_min, max_cost_usd)
+               force, replace, repo_type, call_timeout_min, max_cost_usd, options)
         SELECT $1, old.id, $3, $4, $5, old.variant_id, CASE WHEN $6 THEN base.commit_sha END,
-               old.force, old.replace, old.repo_type, old.call_timeout_min, old.max_cost_usd
+               old.force, old.replace, old.repo_type, old.call_timeout_min, old.max_cost_usd, old.options
           FROM generations old, generations base
          WHERE old.id = $2 AND base.id = $7
         "#,

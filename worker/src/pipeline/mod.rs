@@ -2,6 +2,7 @@
 
 mod run;
 mod cloning;
+mod steering;
 mod planning;
 mod generating;
 mod fleet;
@@ -92,8 +93,10 @@ pub(crate) async fn generate(worker: &Arc<Worker>, claimed: &Claimed, stop: &Sto
         return rendering::publish_site(&run, &pinned, plan, pages, Some(&taken)).await;
     }
     let checkout = cloning::open_checkout(&run, &pinned).boxed().await?;
-    let writer = run.open_writer(&checkout).boxed().await?;
-    let plan = run.stage(Stage::Planning, planning::plan_pages(&run, &checkout, &*writer).boxed()).await?;
+    let (steering, warnings) = steering::read(&run, &checkout).boxed().await?;
+    let writer = run.open_writer(&checkout, &steering).boxed().await?;
+    let planned = planning::plan_pages(&run, &checkout, &*writer, &steering, &warnings);
+    let plan = run.stage(Stage::Planning, planned.boxed()).await?;
     run.bring_workplace(&plan, &writer).await;
     run.stage(Stage::GeneratingPages, generating::write_pages(&run, &pinned, &*writer, &plan).boxed()).await?;
     run.stage(Stage::Validating, validating::check_pages(&run, &*writer, &plan).boxed()).await?;
