@@ -126,8 +126,8 @@ async fn a_worker_killed_while_it_writes_a_page_is_replaced() {
         (Before("page_jobs", "NEW.slug = 'page-2' AND NEW.state = 'running'"), &[]),
         (After("page_jobs", "NEW.slug = 'page-2' AND NEW.state = 'running'"), &[]),
         (During("page-page-2"), &["page-page-2"]),
-        (Before("page_jobs", "NEW.slug = 'page-2' AND NEW.state = 'done'"), &["page-page-2"]),
-        (After("page_jobs", "NEW.slug = 'page-2' AND NEW.state = 'done'"), &[]),
+        (Before("page_jobs", "NEW.slug = 'page-3' AND NEW.state = 'done'"), &["page-page-3"]),
+        (After("page_jobs", "NEW.slug = 'page-3' AND NEW.state = 'done'"), &[]),
     ])
     .await;
 }

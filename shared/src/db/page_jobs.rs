@@ -78,8 +78,10 @@ pub struct NewPageJob {
     pub findings: Option<Value>,
 }
 
-/// Asks for pages to be written, as part of the stage of a coordinator that holds its generation. A page whose job is open
-/// stays as it is, so that a new coordinator changes nothing; one that ended is asked for again.
+/// Asks for pages to be written, as part of the stage of a coordinator that holds its generation. A page that is asked for
+/// already stays as it is, so that a new coordinator changes nothing: one that is done, maybe since it looked, is not paid for
+/// twice, and one that failed does not begin anew when its last worker was the coordinator, too. Only a page that was written
+/// is asked for again, once, when there are findings.
 pub async fn ask(
     conn: &mut PgConnection,
     generation: GenerationId,
@@ -102,7 +104,7 @@ pub async fn ask(
             ON CONFLICT (generation_id, slug) DO UPDATE
                SET state = 'waiting', findings = EXCLUDED.findings, due_at = now(), tries = 0, deaths = 0,
                    failure = NULL, concerns_all = false
-             WHERE page_jobs.state IN ('done', 'failed')
+             WHERE page_jobs.state = 'done' AND page_jobs.findings IS NULL AND EXCLUDED.findings IS NOT NULL
         )
         SELECT count(*) AS "held!" FROM held
         "#,
