@@ -12,6 +12,7 @@ pub mod stage;
 pub mod plan;
 pub mod variant;
 pub mod generation;
+pub mod budget;
 pub mod page;
 pub mod user;
 pub mod wire;

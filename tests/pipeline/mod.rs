@@ -3,5 +3,6 @@
 mod publishing;
 mod failures;
 mod resuming;
+mod accounting;
 mod aborting;
 mod taking_over;

@@ -103,6 +103,8 @@ impl World {
                 ai_model: None,
                 ai_cli_timeout: None,
                 max_concurrent_pages: None,
+                max_cost_per_month_usd: None,
+                max_cost_per_user_per_month_usd: None,
                 sandbox: Sandbox::Auto,
             },
             git: GitSettings { repo_host_allowlist: "127.0.0.1".parse().unwrap(), ..GitSettings::default() },
@@ -224,6 +226,7 @@ pub(crate) fn new_generation(key: &VariantKey) -> NewGeneration {
         replace: false,
         repo_type: None,
         call_timeout_minutes: 1,
+        max_cost_usd: None,
     }
 }
 

@@ -71,7 +71,11 @@ async fn reap(worker: &Worker, look: u32) -> anyhow::Result<()> {
     if pages > 0 {
         tracing::warn!(pages, "pages lost their worker or their task");
     }
-    jobs::admit_pages(&mut transaction, &worker.config.provider_limits).await?;
+    let calls = db::ai_calls::settle_lost(&mut transaction).await?;
+    if calls > 0 {
+        tracing::warn!(calls, "AI calls were lost with their worker");
+    }
+    jobs::admit_pages(&mut transaction, &worker.config.provider_limits, None).await?;
     transaction.commit().await?;
     Ok(())
 }

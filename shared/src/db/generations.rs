@@ -29,6 +29,8 @@ pub struct NewGeneration {
     pub repo_type: Option<RepoType>,
     /// Minutes one call of an AI command line may take.
     pub call_timeout_minutes: i32,
+    /// Budget of the generation in US dollars, when the caller named one.
+    pub max_cost_usd: Option<f64>,
 }
 
 /// The right to work on a generation, and what it is about.
@@ -63,8 +65,8 @@ pub async fn create(
 ) -> sqlx::Result<()> {
     sqlx::query!(
         r#"
-        INSERT INTO generations (id, variant_id, requested_by, force, replace, repo_type, call_timeout_min)
-        VALUES ($1, $2, $3, $4, $7, $5, $6)
+        INSERT INTO generations (id, variant_id, requested_by, force, replace, repo_type, call_timeout_min, max_cost_usd)
+        VALUES ($1, $2, $3, $4, $7, $5, $6, $8)
         "#,
         id as GenerationId,
         variant_id,
@@ -73,6 +75,7 @@ pub async fn create(
         request.repo_type.map(RepoType::as_str),
         request.call_timeout_minutes,
         request.replace,
+        request.max_cost_usd,
     )
     .execute(conn)
     .await?;
@@ -96,7 +99,8 @@ pub async fn claim(
          WHERE g.id = $1 AND g.state = 'queued' AND g.cancel_requested_at IS NULL AND v.id = g.variant_id
         RETURNING g.fence, g.variant_id, v.owner, v.name AS "name: ProjectName", v.branch AS "branch: BranchName",
                v.ai_provider AS "provider: Provider", v.ai_model AS "model: ModelId", v.repo_url, g.requested_by,
-               g.force, g.replace, g.repo_type AS "repo_type: RepoType", g.call_timeout_min, v.last_commit_sha, v.site_prefix,
+               g.force, g.replace, g.repo_type AS "repo_type: RepoType", g.call_timeout_min,
+               g.max_cost_usd, v.last_commit_sha, v.site_prefix,
                to_char(g.started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS "started_date!"
         "#,
         id as GenerationId,
@@ -123,6 +127,7 @@ pub async fn claim(
             replace: row.replace,
             repo_type: row.repo_type,
             call_timeout_minutes: row.call_timeout_min,
+            max_cost_usd: row.max_cost_usd,
         },
         served_commit: row.last_commit_sha,
         served_site: row.site_prefix.is_some(),
@@ -168,25 +173,6 @@ pub async fn find_page_work(conn: &mut PgConnection, id: GenerationId) -> sqlx::
         repo_url: row.repo_url,
         call_timeout_minutes: row.call_timeout_min,
     }))
-}
-
-/// Adds what a page's call cost, in US dollars, whoever coordinates its run by now.
-pub async fn add_page_cost(conn: &mut PgConnection, id: GenerationId, cost_usd: f64) -> sqlx::Result<()> {
-    sqlx::query!(
-        r#"
-        WITH run AS (
-            UPDATE generations SET cost_usd = COALESCE(cost_usd, 0) + $2 WHERE id = $1 RETURNING id, variant_id, cost_usd
-        )
-        UPDATE variants v SET total_cost_usd = run.cost_usd
-          FROM run
-         WHERE v.id = run.variant_id AND v.generation_id = run.id
-        "#,
-        id as GenerationId,
-        cost_usd,
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
 }
 
 /// Extends the lease. Says whether a person asked to abort the run.
@@ -300,26 +286,6 @@ pub async fn show_plan(
         fence,
         plan_json,
         repo_type.as_str(),
-    )
-    .execute(conn)
-    .await?;
-    one_row(rows.rows_affected())
-}
-
-/// Adds what calls cost, in US dollars, to the generation and to its variant.
-pub async fn add_cost(conn: &mut PgConnection, id: GenerationId, fence: i64, cost_usd: f64) -> Result<(), WriteError> {
-    let rows = sqlx::query!(
-        r#"
-        WITH held AS (
-            UPDATE generations SET cost_usd = COALESCE(cost_usd, 0) + $3
-             WHERE id = $1 AND fence = $2 AND state = 'running'
-            RETURNING variant_id, cost_usd
-        )
-        UPDATE variants v SET total_cost_usd = held.cost_usd FROM held WHERE v.id = held.variant_id
-        "#,
-        id as GenerationId,
-        fence,
-        cost_usd,
     )
     .execute(conn)
     .await?;

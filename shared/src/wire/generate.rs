@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The body of `POST /api/generate`. Unknown fields are ignored; exactly one of `repo_url` and `repo_path` is needed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct GenerateRequest {
     /// `http(s)://host[:port]/owner/repo(.git)` or `git@host:owner/repo(.git)`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,6 +43,10 @@ pub struct GenerateRequest {
     /// Kind of repository; found out when missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repo_type: Option<RepoType>,
+    /// US dollars that the generation may cost, above 0; no limit of its own when missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(exclusive_minimum = 0, maximum = 100_000)]
+    pub max_cost_usd: Option<f64>,
 }
 
 /// Answer 202: the generation is queued.

@@ -1,11 +1,11 @@
 //! Stage `planning`: the writer decides which pages the site has.
 
-use shared::{db, plan::Plan};
+use shared::{db, plan::Plan, stage::Stage};
 
 use super::{StageError, run::Run};
 use crate::{
     git::Checkout,
-    writers::{PlanWish, Writer, retrying},
+    writers::{Failure, PlanWish, Writer, retrying},
 };
 
 /// Asks the writer for a plan, checks it and shows it on the variant.
@@ -15,12 +15,12 @@ pub(crate) async fn plan_pages(run: &Run, checkout: &Checkout, writer: &dyn Writ
         project_name: run.claimed.key.name.to_string(),
         repo_url: run.source.web_links(&checkout.commit).map(|links| links.repository),
     };
-    let context = run.call_context();
-    let written = retrying(&context, || run.call(writer.plan(&context, &wish)))
-        .await
-        .map_err(|error| StageError::Fail(format!("planning failed: {error}")))?;
-    run.settle(written.usage).await?;
-    let mut plan = written.value;
+    let asked = &wish;
+    let plan = |context| async move { run.call(writer.plan(&context, asked)).await };
+    let mut plan = retrying(&run.call_context(Stage::Planning), plan).await.map_err(|error| match error.failure {
+        Failure::BudgetLimit => StageError::Fail(error.message),
+        _ => StageError::Fail(format!("planning failed: {error}")),
+    })?;
     if let Some(repo_type) = wish.repo_type {
         plan.repo_type = repo_type;
     }

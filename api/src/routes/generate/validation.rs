@@ -3,6 +3,7 @@
 use axum::extract::{FromRequest, Request};
 use serde_json::{Map, Value, json};
 use shared::{
+    budget::MAX_BUDGET_USD,
     names::{BranchName, ModelId},
     plan::RepoType,
     provider::Provider,
@@ -29,6 +30,7 @@ pub(crate) struct ValidRequest {
     pub(super) replace: bool,
     pub(super) branch: BranchName,
     pub(super) repo_type: Option<RepoType>,
+    pub(super) max_cost_usd: Option<f64>,
 }
 
 impl<S: Send + Sync> FromRequest<S> for ValidRequest {
@@ -122,6 +124,7 @@ fn read_request(object: &Map<String, Value>) -> Result<ValidRequest, Vec<Validat
     let branch = fields.required_text("branch").unwrap_or(DEFAULT_BRANCH);
     let branch = fields.parsed("branch", branch, |text| text.parse().map_err(name_sentence));
     let repo_type = fields.choice("repo_type", &REPO_TYPES.map(|kind| (kind.as_str(), kind)));
+    let max_cost_usd = fields.amount("max_cost_usd", MAX_BUDGET_USD);
     let problems = fields.into_problems();
     let (Some(branch), true) = (branch, problems.is_empty()) else {
         return Err(problems);
@@ -131,7 +134,7 @@ fn read_request(object: &Map<String, Value>) -> Result<ValidRequest, Vec<Validat
         (Some(_), Some(_)) => return Err(vec![of_whole(object, "Provide either 'repo_url' or 'repo_path', not both")]),
         (None, None) => return Err(vec![of_whole(object, "Either 'repo_url' or 'repo_path' must be provided")]),
     };
-    Ok(ValidRequest { source, provider, model, call_timeout_minutes, force, replace, branch, repo_type })
+    Ok(ValidRequest { source, provider, model, call_timeout_minutes, force, replace, branch, repo_type, max_cost_usd })
 }
 
 const REPO_TYPES: [RepoType; 4] = [RepoType::App, RepoType::Tests, RepoType::Library, RepoType::Framework];
