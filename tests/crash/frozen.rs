@@ -11,7 +11,7 @@ use shared::{provider::Provider, variant::Status};
 use super::{
     barrier::Barrier,
     log_of, start_short_worker, start_worker,
-    traces::{Site, assert_calls, assert_nothing_left, assert_same_site, processes_of},
+    traces::{Site, assert_calls, assert_nothing_left, assert_same_site, parent_of, processes_of},
 };
 use crate::support::{
     process::Program,
@@ -93,10 +93,6 @@ fn start_behind(world: &World, proxy: &FreezingProxy, name: &str) -> Program {
 
 /// Waits until a worker has no child any more; its own threads are none.
 async fn wait_until_childless(world: &World, worker: &Program) {
-    let parent_of = |pid: u32| {
-        let status = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        status.rsplit_once(") ")?.1.split(' ').nth(1)?.parse::<u32>().ok()
-    };
     let deadline = Instant::now() + Duration::from_secs(30);
     while processes_of(world).iter().any(|(pid, _)| parent_of(*pid) == Some(worker.id())) {
         assert!(Instant::now() < deadline, "its calls go on: {:?}", processes_of(world));

@@ -7,6 +7,7 @@ mod frozen;
 mod poison;
 mod restarts;
 mod ended;
+mod rolling;
 mod pages;
 mod database;
 mod taking_over;

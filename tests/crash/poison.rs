@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use shared::{provider::Provider, variant::Status};
 
-use super::{start_short_worker, traces::{Site, assert_calls, assert_nothing_left, assert_same_site}};
+use super::{
+    start_short_worker,
+    traces::{Site, assert_calls, assert_nothing_left, assert_same_site},
+};
 use crate::support::{
     process::Program,
     repository::Repository,

@@ -197,8 +197,7 @@ async fn a_deletion_and_a_request_of_a_working_fleet_have_one_order() {
     let (mut deleted_first, mut refused) = (0, 0);
     world.generate(&repository, &key, false).await;
     for _ in 0..15 {
-        let (asked, deleted) =
-            tokio::join!(api.generate(&repository).send(), api.ask(Method::DELETE, path).send());
+        let (asked, deleted) = tokio::join!(api.generate(&repository).send(), api.ask(Method::DELETE, path).send());
         assert_eq!(asked.unwrap().status(), 202);
         match deleted.unwrap().status().as_u16() {
             200 => deleted_first += 1,

@@ -9,7 +9,10 @@ use std::{
 use rand::RngExt;
 use shared::{ids::GenerationId, provider::Provider, variant::Status};
 
-use super::{ApiProgram, start_worker, traces::{Files, assert_nothing_left, files_of}};
+use super::{
+    ApiProgram, start_worker,
+    traces::{Files, assert_nothing_left, files_of},
+};
 use crate::support::{
     process::Program,
     repository::Repository,

@@ -31,7 +31,10 @@ pub(super) enum Site {
 
 /// Makes the next run one that has something to do in each stage: a new commit, and a page that its check sends back.
 pub(super) fn change(world: &World, repository: &Repository) {
-    repository.write("src/more.rs", "//! Subtracting numbers.\n\n/// Takes a number away.\npub fn take(a: i64, b: i64) -> i64 {\n    a - b\n}\n");
+    repository.write(
+        "src/more.rs",
+        "//! Subtracting numbers.\n\n/// Takes a number away.\npub fn take(a: i64, b: i64) -> i64 {\n    a - b\n}\n",
+    );
     repository.commit("second");
     world.stand_ins.set("mode.page-page-2", "stub");
 }
@@ -158,12 +161,21 @@ pub(super) fn processes_of(world: &World) -> Vec<(u32, String)> {
     let program = Path::new(env!("CARGO_BIN_EXE_docmill"));
     let ids = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
     let processes = ids.filter_map(|pid: u32| {
-        let read = |name: &str| fs::read(format!("/proc/{pid}/{name}")).map(|text| String::from_utf8_lossy(&text).replace('\0', " "));
+        let read = |name: &str| {
+            fs::read(format!("/proc/{pid}/{name}")).map(|text| String::from_utf8_lossy(&text).replace('\0', " "))
+        };
         let (command, environment) = (read("cmdline").ok()?, read("environ").unwrap_or_default());
         let is_ours = own.iter().any(|folder| command.contains(folder) || environment.contains(folder));
-        // the programs that tests themselves have started
-        let is_worker = fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == program);
-        (is_ours && !is_worker && pid != std::process::id()).then_some((pid, command))
+        // not what tests themselves have started
+        let is_program = fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == program);
+        let is_started_here = is_program && parent_of(pid) == Some(std::process::id());
+        (is_ours && !is_started_here && pid != std::process::id()).then_some((pid, command))
     });
     processes.collect()
+}
+
+/// The parent of a process.
+pub(super) fn parent_of(pid: u32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    status.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
 }

@@ -176,10 +176,9 @@ async fn a_new_coordinator_does_not_begin_again_what_is_done_or_failed() {
     page_jobs::finish(&mut conn, &held(&claimed[0]), "text").await.unwrap();
     page_jobs::fail(&mut conn, &held(&claimed[1]), "no", false).await.unwrap();
     let states = "SELECT string_agg(state || CASE WHEN findings IS NULL THEN '' ELSE '!' END, ' ' ORDER BY position) FROM page_jobs";
-    for (findings, expected) in [
-        (None, "done failed running"),
-        (Some(serde_json::json!(["too short"])), "waiting! failed running"),
-    ] {
+    for (findings, expected) in
+        [(None, "done failed running"), (Some(serde_json::json!(["too short"])), "waiting! failed running")]
+    {
         let jobs: Vec<_> =
             claimed.iter().map(|page| NewPageJob { slug: page.slug.clone(), findings: findings.clone() }).collect();
         page_jobs::ask(&mut conn, id, 1, Provider::Claude, 10, &jobs).await.unwrap();
