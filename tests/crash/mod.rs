@@ -57,6 +57,7 @@ fn log_of(world: &World, name: &str) -> PathBuf {
 struct ApiProgram {
     program: Program,
     address: String,
+    client: reqwest::Client,
 }
 
 const ADMIN_KEY: &str = "the-admin-key-of-crash-tests";
@@ -78,9 +79,10 @@ impl ApiProgram {
         ];
         variables.extend(settings);
         let program = Program::start(&["api"], &variables, &log_of(world, "api"));
-        let api = Self { program, address: format!("http://{free}") };
+        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let api = Self { program, address: format!("http://{free}"), client };
         let deadline = Instant::now() + Duration::from_mins(1);
-        while api.client().get(format!("{}/health", api.address)).send().await.is_err() {
+        while api.client.get(format!("{}/health", api.address)).send().await.is_err() {
             let log = || std::fs::read_to_string(log_of(world, "api")).unwrap_or_default();
             assert!(Instant::now() < deadline, "the API does not answer: {}", log());
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -88,13 +90,9 @@ impl ApiProgram {
         api
     }
 
-    fn client(&self) -> reqwest::Client {
-        reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap()
-    }
-
     /// A request of the admin.
     fn ask(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
-        let request = self.client().request(method, format!("{}{path}", self.address));
+        let request = self.client.request(method, format!("{}{path}", self.address));
         request.bearer_auth(ADMIN_KEY).timeout(Duration::from_mins(1))
     }
 

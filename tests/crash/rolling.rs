@@ -93,7 +93,9 @@ async fn finish(world: &World, at: At, workers: Vec<Program>) {
     }
     // a process that has only just started does not listen to signals yet
     let started = "SELECT count(*) FROM workers";
-    while sqlx::query_scalar::<_, i64>(started).fetch_one(&world.pool).await.unwrap() < workers.len() as i64 {
+    while sqlx::query_scalar::<_, i64>(started).fetch_one(&world.pool).await.unwrap()
+        < i64::try_from(workers.len()).unwrap()
+    {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     for worker in workers {

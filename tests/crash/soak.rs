@@ -47,7 +47,7 @@ async fn nothing_is_lost_published_twice_or_stuck_while_workers_are_killed() {
         let mut accepted = Vec::new();
         while accepted.len() < generations as usize {
             // evenly, so that the load lasts as long as the killing
-            let due = length.mul_f64(accepted.len() as f64 / f64::from(generations));
+            let due = length * u32::try_from(accepted.len()).unwrap() / generations;
             tokio::time::sleep(due.saturating_sub(began.elapsed())).await;
             accepted.push(request(&api, &repositories, accepted.len()).await);
         }
