@@ -8,7 +8,7 @@ use shared::{
         page_jobs::{self, Admitted, ClaimedPage, HeldPage, NewPageJob},
     },
     ids::GenerationId,
-    jobs::{PageJob, Started, admit_pages, request_abort, start_generation, take_back_pages},
+    jobs::{PageJob, Started, Taker, admit_pages, request_abort, start_generation, take_back_pages},
     names::PageSlug,
     provider::Provider,
     source::RepoSource,
@@ -87,6 +87,16 @@ async fn windows_and_limits_of_providers_hold_over_the_whole_cluster() {
     let admitted = admit(&mut conn, &[(Provider::Claude, 5)], 100).await;
     assert_eq!((count(&admitted, narrow), count(&admitted, wide), count(&admitted, other)), (2, 3, 10));
     assert_eq!(admit(&mut conn, &[(Provider::Claude, 5)], 100).await, []);
+}
+
+#[tokio::test]
+async fn pages_kept_back_by_a_limit_take_no_slot_from_others() {
+    let pool = pool().await;
+    let mut conn = pool.acquire().await.unwrap();
+    let first = ask(&mut conn, "first", Provider::Claude, 10, 10).await;
+    let second = ask(&mut conn, "second", Provider::Gemini, 3, 10).await;
+    let admitted = admit(&mut conn, &[(Provider::Claude, 1)], 4).await;
+    assert_eq!((count(&admitted, first), count(&admitted, second)), (1, 3));
 }
 
 #[tokio::test]
@@ -183,10 +193,17 @@ async fn an_admitted_page_has_one_task_and_loses_it_when_its_run_ends() {
     let mut conn = pool.acquire().await.unwrap();
     let id = ask(&mut conn, "demo", Provider::Claude, 3, 10).await;
     sqlx::query("INSERT INTO workers (name, ai_slots) VALUES ('w', 2)").execute(&mut *conn).await.unwrap();
-    assert_eq!(admit_pages(&mut conn, &[]).await.unwrap(), 2, "as many as there are slots");
+    assert!(admit_pages(&mut conn, &[], None).await.unwrap().is_none());
     let queue = <PageJob as shared::jobs::Job>::QUEUE;
     assert_eq!(db::queue::count_waiting(&mut conn, queue).await.unwrap(), 2);
     assert_eq!(page_jobs::reap(&mut conn).await.unwrap(), 0, "their tasks are there");
+    // who has a slot of its own is not rung for
+    sqlx::query("UPDATE workers SET ai_slots = 3").execute(&mut *conn).await.unwrap();
+    let taker = Taker { worker: "w", lease: LEASE };
+    let taken = admit_pages(&mut conn, &[], Some(taker)).await.unwrap().unwrap();
+    assert_eq!((taken.slug, taken.fence), (slug(3), 1));
+    assert_eq!(db::queue::count_waiting(&mut conn, queue).await.unwrap(), 2);
+    sqlx::query("UPDATE page_jobs SET state = 'waiting' WHERE state = 'running'").execute(&mut *conn).await.unwrap();
     take_back_pages(&mut conn, id).await.unwrap();
     assert_eq!(db::queue::count_waiting(&mut conn, queue).await.unwrap(), 0);
     assert_eq!(page_jobs::progress(&mut conn, id).await.unwrap().open, 0);

@@ -75,7 +75,7 @@ async fn reap(worker: &Worker, look: u32) -> anyhow::Result<()> {
     if calls > 0 {
         tracing::warn!(calls, "AI calls were lost with their worker");
     }
-    jobs::admit_pages(&mut transaction, &worker.config.provider_limits).await?;
+    jobs::admit_pages(&mut transaction, &worker.config.provider_limits, None).await?;
     transaction.commit().await?;
     Ok(())
 }

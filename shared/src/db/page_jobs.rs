@@ -134,35 +134,41 @@ pub async fn admit(conn: &mut PgConnection, limits: &[(Provider, i32)], slots: i
               FROM page_jobs WHERE state IN ('admitted', 'running')
              GROUP BY generation_id, provider
         ),
+        free AS (
+            SELECT GREATEST($3::bigint - COALESCE(sum(pages), 0), 0) AS slots FROM in_flight
+        ),
         -- a page's turn: after how many pages of its own run, those in flight included
         candidates AS (
-            SELECT p.generation_id, p.slug, p.provider, g.priority, g.created_at,
-                   row_number() OVER (PARTITION BY p.generation_id ORDER BY p.tries, p.position)
-                       + COALESCE(f.pages, 0) AS turn, g.page_window
-              FROM page_jobs p
-              JOIN generations g ON g.id = p.generation_id
-              LEFT JOIN in_flight f ON f.generation_id = p.generation_id
-             WHERE p.state = 'waiting' AND p.due_at <= now()
-               AND g.state IN ('queued', 'running') AND g.cancel_requested_at IS NULL
-               AND NOT EXISTS (SELECT 1 FROM pauses
-                                WHERE pauses.provider IN (p.provider, '') AND (until IS NULL OR until > now()))
+            SELECT next.*, next.place + COALESCE(f.pages, 0) AS turn, g.priority, g.created_at
+              FROM free
+             CROSS JOIN generations g
+              LEFT JOIN in_flight f ON f.generation_id = g.id
+             CROSS JOIN LATERAL (
+                   SELECT p.generation_id, p.slug, p.provider, row_number() OVER (ORDER BY p.tries, p.position) AS place
+                     FROM page_jobs p
+                    WHERE p.generation_id = g.id AND p.state = 'waiting' AND p.due_at <= now()
+                      AND NOT EXISTS (SELECT 1 FROM pauses
+                                       WHERE pauses.provider IN (p.provider, '') AND (until IS NULL OR until > now()))
+                    ORDER BY p.tries, p.position
+                    LIMIT LEAST(GREATEST(g.page_window - COALESCE(f.pages, 0), 0), free.slots)) next
+             WHERE g.state IN ('queued', 'running') AND g.cancel_requested_at IS NULL
         ),
-        ranked AS (
+        of_providers AS (
             SELECT c.*,
                    row_number() OVER (PARTITION BY c.provider ORDER BY c.priority DESC, c.turn, c.created_at)
-                       + COALESCE((SELECT sum(pages) FROM in_flight f WHERE f.provider = c.provider), 0) AS of_provider,
-                   row_number() OVER (ORDER BY c.priority DESC, c.turn, c.created_at)
-                       + COALESCE((SELECT sum(pages) FROM in_flight), 0) AS of_all
+                       + COALESCE((SELECT sum(pages) FROM in_flight f WHERE f.provider = c.provider), 0) AS of_provider
               FROM candidates c
-             WHERE c.turn <= c.page_window
+        ),
+        -- who is kept back by the limit of a provider takes no place from others
+        ranked AS (
+            SELECT o.*, row_number() OVER (ORDER BY o.priority DESC, o.turn, o.created_at) AS of_all
+              FROM of_providers o
+              LEFT JOIN unnest($1::text[], $2::int[]) AS limits (provider, most) ON limits.provider = o.provider
+             WHERE o.of_provider <= COALESCE(limits.most, 2147483647)
         )
         UPDATE page_jobs p SET state = 'admitted'
-          FROM ranked
-         WHERE p.generation_id = ranked.generation_id AND p.slug = ranked.slug
-           AND ranked.of_all <= $3::bigint
-           AND ranked.of_provider <= COALESCE(
-               (SELECT most FROM unnest($1::text[], $2::int[]) AS limits (provider, most)
-                 WHERE limits.provider = p.provider), 2147483647)
+          FROM ranked, free
+         WHERE p.generation_id = ranked.generation_id AND p.slug = ranked.slug AND ranked.of_all <= free.slots
         RETURNING p.generation_id AS "generation: GenerationId", p.slug AS "slug: PageSlug", p.fence,
                   ranked.priority AS "priority!"
         "#,
@@ -270,13 +276,16 @@ pub async fn finish(conn: &mut PgConnection, page: &HeldPage, markdown: &str) ->
         page.fence,
         markdown,
     )
-    .execute(&mut *conn)
+    .execute(conn)
     .await?;
-    one_row(rows.rows_affected())?;
-    // progress: deaths of coordinators count from zero again
+    one_row(rows.rows_affected())
+}
+
+/// Notes progress: deaths of coordinators count from zero again.
+pub async fn note_progress(conn: &mut PgConnection, generation: GenerationId) -> sqlx::Result<()> {
     sqlx::query!(
         "UPDATE generations SET crash_count = 0 WHERE id = $1 AND crash_count > 0",
-        page.generation as GenerationId
+        generation as GenerationId
     )
     .execute(conn)
     .await?;

@@ -1,10 +1,17 @@
 //! Has one page written.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
 use super::Job;
-use crate::{db, ids::GenerationId, names::PageSlug, provider::Provider};
+use crate::{
+    db::{self, page_jobs::ClaimedPage},
+    ids::GenerationId,
+    names::PageSlug,
+    provider::Provider,
+};
 
 /// "Somebody write this page." Duplicates are harmless: only one claim succeeds.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -25,16 +32,35 @@ impl Job for PageJob {
     }
 }
 
-/// Lets as many waiting pages start as there is room for, and rings for them, in the caller's transaction, which should end
-/// soon: admissions wait for each other.
-pub async fn admit_pages(conn: &mut PgConnection, limits: &[(Provider, i32)]) -> sqlx::Result<usize> {
+/// A worker with a free slot that takes a page without being rung for.
+#[derive(Debug, Clone, Copy)]
+pub struct Taker<'a> {
+    /// The worker.
+    pub worker: &'a str,
+    /// How long its lease lasts.
+    pub lease: Duration,
+}
+
+/// Lets as many waiting pages start as there is room for, in the caller's transaction, which should end soon: admissions wait
+/// for each other. One goes to the taker at once, if there is one; for the others the bell is rung.
+pub async fn admit_pages(
+    conn: &mut PgConnection,
+    limits: &[(Provider, i32)],
+    taker: Option<Taker<'_>>,
+) -> sqlx::Result<Option<ClaimedPage>> {
     let slots = db::workers::count_slots(conn).await?;
-    let admitted = db::page_jobs::admit(conn, limits, slots).await?;
-    for page in &admitted {
-        let job = PageJob { generation: page.generation, slug: page.slug.clone(), fence: page.fence };
+    let mut admitted = db::page_jobs::admit(conn, limits, slots).await?.into_iter();
+    let mut taken = None;
+    if let Some(taker) = taker
+        && let Some(page) = admitted.next()
+    {
+        taken = db::page_jobs::claim(conn, page.generation, &page.slug, page.fence, taker.worker, taker.lease).await?;
+    }
+    for page in admitted {
+        let job = PageJob { generation: page.generation, slug: page.slug, fence: page.fence };
         super::enqueue_with(conn, &job, page.priority).await?;
     }
-    Ok(admitted.len())
+    Ok(taken)
 }
 
 /// Takes back the pages of a run that is over, and their tasks. Those that are being written stop by themselves.

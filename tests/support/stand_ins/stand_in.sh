@@ -8,6 +8,7 @@
 # page (`page-SLUG`, `revise-SLUG`), for a task (`plan`, `repair`, `page`, `revise`) or for all (`all`); the narrowest
 # wins. SLUG is `page-1`, `page-2` ... unless another plan is given.
 #   pages          how many pages a plan has (3); a file `stand-in-pages` in the repository wins over it
+#                  (its file `stand-in-seconds` says how long a page takes)
 #   block.KEY      a FIFO: the call waits until somebody has opened it for writing and closed it again. A test knows that
 #                  a call waits there once `open(O_WRONLY | O_NONBLOCK)` no longer fails with ENXIO
 #   text.KEY       the answer, escaped for JSON
@@ -66,6 +67,10 @@ plan() {
 }
 
 page() {
+    if [ -f stand-in-seconds ]; then
+        IFS= read -r seconds <stand-in-seconds
+        sleep "$seconds"
+    fi
     while IFS= read -r line; do
         case $line in
         *'"title": "'*)

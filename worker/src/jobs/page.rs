@@ -1,4 +1,4 @@
-//! Takes an admitted page, writes it, keeps it, and lets the next one start.
+//! Takes an admitted page, writes it, keeps it, and goes on with the next one.
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -9,11 +9,10 @@ use shared::{
         page_jobs::{ClaimedPage, HeldPage},
     },
     events::{self, PageProgress},
-    jobs::{PageJob, admit_pages},
+    jobs::{PageJob, Taker, admit_pages},
     stage::Stage,
 };
 use sqlx::Connection;
-use tokio::sync::SemaphorePermit;
 use tracing::Instrument;
 
 use crate::{
@@ -44,47 +43,50 @@ impl Work for PageJob {
 
     async fn work(self, worker: Arc<Worker>) -> anyhow::Result<()> {
         // claim and call outlive this handler (decisions.md 4)
-        tokio::spawn(write_page(worker, self)).await?
+        tokio::spawn(write_pages(worker, self)).await?
     }
 }
 
-async fn write_page(worker: Arc<Worker>, job: PageJob) -> anyhow::Result<()> {
+/// Writes the page that was rung for, and then, in the same slot, whatever page is next, of whichever run.
+async fn write_pages(worker: Arc<Worker>, job: PageJob) -> anyhow::Result<()> {
     // before the claim, so that a lease begins when the work does; never closed
-    let slot = worker.ai_slots.acquire().await?;
+    let mut slot = worker.ai_slots.acquire().await?;
     let lease = Duration::from_millis(worker.config.timing.lease_ms);
     let mut conn = worker.config.pool.acquire().await?;
-    let claimed = db::page_jobs::claim(&mut conn, job.generation, &job.slug, job.fence, &worker.name, lease).await?;
+    let mut next = db::page_jobs::claim(&mut conn, job.generation, &job.slug, job.fence, &worker.name, lease).await?;
     drop(conn);
-    let Some(claimed) = claimed else { return Ok(()) };
+    while let Some(claimed) = next {
+        if claimed.suspect {
+            drop(slot);
+            // nothing else runs here meanwhile, so that no other page is suspected for its fault
+            let all = worker.ai_slots.acquire_many(u32::try_from(worker.config.ai_slots)?).await?;
+            write_page(&worker, &claimed).await?;
+            drop(all);
+            slot = worker.ai_slots.acquire().await?;
+        } else {
+            write_page(&worker, &claimed).await?;
+        }
+        next = go_on(&worker, Some(lease)).await?;
+    }
+    drop(slot);
+    Ok(())
+}
+
+/// Writes a page and writes down what became of it.
+async fn write_page(worker: &Arc<Worker>, claimed: &ClaimedPage) -> anyhow::Result<()> {
     let page = HeldPage { generation: claimed.generation, slug: claimed.slug.clone(), fence: claimed.fence };
     let Some(entry) = worker.pages.enter(page.clone()) else {
         // the process shuts down: another takes it
-        put_back(&worker, &page, Duration::ZERO, false).await.map_err(StageError::into_anyhow)?;
-        return Ok(());
+        return put_back(worker, &page, Duration::ZERO, false).await.map_err(StageError::into_anyhow);
     };
     let span =
         tracing::info_span!("page", generation.id = %page.generation, page = %page.slug, page.fence = page.fence);
     let work = async {
-        let slots = alone_if_suspect(&worker, &claimed, slot).await?;
-        let outcome = AssertUnwindSafe(call_writer(&worker, &claimed, &entry).boxed()).catch_unwind().await;
-        drop(slots);
+        let outcome = AssertUnwindSafe(call_writer(worker, claimed, &entry).boxed()).catch_unwind().await;
         let outcome = outcome.unwrap_or_else(|_| Err(StageError::internal("writing the page panicked")));
-        end_page(&worker, &page, &claimed, &entry, outcome).await
+        end_page(worker, &page, claimed, &entry, outcome).await
     };
     work.instrument(span).await
-}
-
-/// A page at which workers died is written while nothing else runs here, so that no other page is suspected for its fault.
-async fn alone_if_suspect<'a>(
-    worker: &'a Worker,
-    claimed: &ClaimedPage,
-    slot: SemaphorePermit<'a>,
-) -> anyhow::Result<SemaphorePermit<'a>> {
-    if !claimed.suspect {
-        return Ok(slot);
-    }
-    drop(slot);
-    Ok(worker.ai_slots.acquire_many(u32::try_from(worker.config.ai_slots)?).await?)
 }
 
 type Called = (Arc<Workplace>, Result<String, WriterError>);
@@ -118,7 +120,7 @@ async fn call_writer(worker: &Worker, claimed: &ClaimedPage, entry: &Entry<HeldP
     }
 }
 
-/// Writes down what became of a page, and lets the next one start.
+/// Writes down what became of a page.
 async fn end_page(
     worker: &Arc<Worker>,
     page: &HeldPage,
@@ -142,11 +144,12 @@ async fn end_page(
         }
     };
     match ended {
-        Ok(()) => {}
-        Err(StageError::Stopped) => tracing::warn!("the page is not ours any more, nothing written"),
-        Err(error) => return Err(error.into_anyhow()),
+        Err(StageError::Stopped) => {
+            tracing::warn!("the page is not ours any more, nothing written");
+            Ok(())
+        }
+        ended => ended.map_err(StageError::into_anyhow),
     }
-    admit(worker).await
 }
 
 /// A page is revised by the stage that checks it.
@@ -170,6 +173,7 @@ async fn keep(
     }
     let stage = stage_of(claimed);
     let mut transaction = conn.begin().await?;
+    db::page_jobs::note_progress(&mut transaction, page.generation).await?;
     let page_count = db::pages::show_count(&mut transaction, page.generation).await?;
     let progress = PageProgress { page_count, pages_total: place.plan.pages().count(), page: Some(page.slug.as_str()) };
     events::emit_page(&mut transaction, place.work.variant_id, page.generation, stage, progress).await?;
@@ -221,7 +225,7 @@ async fn put_back(worker: &Arc<Worker>, page: &HeldPage, pause: Duration, failed
         let worker = Arc::clone(worker);
         tokio::spawn(async move {
             tokio::time::sleep(pause).await;
-            if let Err(error) = admit(&worker).await {
+            if let Err(error) = go_on(&worker, None).await {
                 tracing::warn!(error = format!("{error:#}"), "cannot admit pages; the reaper will");
             }
         });
@@ -237,11 +241,14 @@ async fn fail(worker: &Worker, page: &HeldPage, message: &str, concerns_all: boo
     Ok(transaction.commit().await?)
 }
 
-/// Lets waiting pages start.
-pub(crate) async fn admit(worker: &Worker) -> anyhow::Result<()> {
+/// Lets waiting pages start, and takes one of them when this process has a slot for it.
+async fn go_on(worker: &Worker, lease: Option<Duration>) -> anyhow::Result<Option<ClaimedPage>> {
+    let lease = lease.filter(|_| !worker.shutdown.is_cancelled());
+    let taker = lease.map(|lease| Taker { worker: &worker.name, lease });
     let mut transaction = worker.config.pool.begin().await?;
-    admit_pages(&mut transaction, &worker.config.provider_limits).await?;
-    Ok(transaction.commit().await?)
+    let taken = admit_pages(&mut transaction, &worker.config.provider_limits, taker).await?;
+    transaction.commit().await?;
+    Ok(taken)
 }
 
 /// Up to a third longer, so that pages that failed together do not come back together.

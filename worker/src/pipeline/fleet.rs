@@ -27,7 +27,7 @@ pub(crate) async fn write(run: &Run, pages: &[NewPageJob]) -> Result<(), StageEr
     db::page_jobs::ask(&mut transaction, id, fence, run.claimed.key.provider, window, pages).await?;
     transaction.commit().await?;
     let mut transaction = config.pool.begin().await?;
-    admit_pages(&mut transaction, &config.provider_limits).await?;
+    admit_pages(&mut transaction, &config.provider_limits, None).await?;
     transaction.commit().await?;
     loop {
         let mut conn = config.pool.acquire().await?;
