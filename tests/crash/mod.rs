@@ -5,6 +5,7 @@ mod ended;
 mod pages;
 mod database;
 mod taking_over;
+mod calls;
 
 use std::path::PathBuf;
 

@@ -4,5 +4,7 @@ mod publishing;
 mod failures;
 mod resuming;
 mod accounting;
+mod budgets;
+mod replay;
 mod aborting;
 mod taking_over;

@@ -13,7 +13,7 @@ use shared::{
     jobs::{self, Started},
     names::PageSlug,
     provider::Provider,
-    settings::{CloneLimits, GitSettings, Sandbox, TimingSettings, WriterSettings},
+    settings::{CloneLimits, GitSettings, RecordingSettings, Sandbox, TimingSettings, WriterSettings},
     source::RepoSource,
     variant::{Status, VariantKey},
 };
@@ -37,6 +37,8 @@ pub(crate) struct World {
     pub(crate) listening: Listening,
     pub(crate) store: SiteStore,
     pub(crate) stand_ins: StandIns,
+    /// What is kept of AI calls; set before a worker starts.
+    pub(crate) recording: RecordingSettings,
     folder: TempDir,
     worker: Option<(CancellationToken, JoinHandle<anyhow::Result<()>>)>,
 }
@@ -63,6 +65,7 @@ impl World {
             stand_ins,
             database_url,
             pool,
+            recording: RecordingSettings::default(),
             folder,
             worker: None,
         }
@@ -107,6 +110,7 @@ impl World {
                 max_cost_per_user_per_month_usd: None,
                 sandbox: Sandbox::Auto,
             },
+            recording: self.recording.clone(),
             git: GitSettings { repo_host_allowlist: "127.0.0.1".parse().unwrap(), ..GitSettings::default() },
             clone_limits: CloneLimits::default(),
             timing: short_timing(),

@@ -6,6 +6,7 @@ mod runner;
 mod jobs;
 mod held;
 mod ledger;
+mod prices;
 mod runs;
 mod lease;
 mod pages;
@@ -18,7 +19,7 @@ mod writers;
 mod git;
 mod workdir;
 
-pub use self::writers::parse_source_child;
+pub use self::{prices::Prices, writers::parse_source_child};
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -26,7 +27,7 @@ use anyhow::Context;
 use shared::{
     events::Listening,
     provider::Provider,
-    settings::{CloneLimits, GitSettings, Sandbox, TimingSettings, WriterSettings},
+    settings::{CloneLimits, GitSettings, RecordingSettings, Sandbox, TimingSettings, WriterSettings},
 };
 use sites::store::SiteStore;
 use sqlx::PgPool;
@@ -48,6 +49,8 @@ pub struct WorkerConfig {
     pub work_dir: PathBuf,
     /// Who writes.
     pub writers: WriterSettings,
+    /// What is kept of AI calls, and what tokens cost.
+    pub recording: RecordingSettings,
     /// How repositories are fetched.
     pub git: GitSettings,
     /// What a clone may take.
@@ -95,7 +98,8 @@ pub async fn run(config: WorkerConfig, shutdown: CancellationToken) -> anyhow::R
     tokio::fs::create_dir_all(&config.work_dir)
         .await
         .with_context(|| format!("cannot create the folder `{}`", config.work_dir.display()))?;
-    let clis = prepare_clis(config.writers.sandbox, config.variables.clone()).await?;
+    let clis = prepare_clis(config.writers.sandbox, config.variables.clone(), config.recording.clone()).await?;
+    let prices = config.recording.prices().map(Prices::load).transpose()?.unwrap_or_default();
     if clis.isolation().is_weak() {
         tracing::warn!(
             "AI command lines can read what this process can read: no Landlock here, and SANDBOX is not `bwrap`"
@@ -106,7 +110,7 @@ pub async fn run(config: WorkerConfig, shutdown: CancellationToken) -> anyhow::R
     let shutdown = shutdown.child_token();
     let name = runner::unique_name("worker");
     let ai_slots = Semaphore::new(config.ai_slots);
-    let ledger = ledger::Ledger::new(config.pool.clone(), &name);
+    let ledger = ledger::Ledger::new(config.pool.clone(), &name, prices);
     let worker = Arc::new(Worker {
         name,
         config,
@@ -159,12 +163,16 @@ pub async fn run(config: WorkerConfig, shutdown: CancellationToken) -> anyhow::R
 
 /// What keeps AI command lines from the rest of this host, in words; an error when what is demanded is not to be had.
 pub async fn describe_sandbox(sandbox: Sandbox) -> anyhow::Result<String> {
-    Ok(prepare_clis(sandbox, Vec::new()).await?.isolation().describe())
+    Ok(prepare_clis(sandbox, Vec::new(), RecordingSettings::default()).await?.isolation().describe())
 }
 
-async fn prepare_clis(sandbox: Sandbox, variables: Vec<(String, String)>) -> anyhow::Result<CliSettings> {
-    let prepared =
-        tokio::task::spawn_blocking(move || CliSettings::new(sandbox, Environment::from_variables(variables)));
+async fn prepare_clis(
+    sandbox: Sandbox,
+    variables: Vec<(String, String)>,
+    recording: RecordingSettings,
+) -> anyhow::Result<CliSettings> {
+    let environment = Environment::from_variables(variables);
+    let prepared = tokio::task::spawn_blocking(move || CliSettings::new(sandbox, environment, &recording));
     prepared.await?.map_err(anyhow::Error::msg)
 }
 

@@ -32,6 +32,7 @@ pub mod deletions;
 pub mod settings;
 pub mod workers;
 pub mod ai_calls;
+pub mod usage;
 pub mod imports;
 
 /// Why a worker's write did not happen.

@@ -15,6 +15,7 @@ mod settings;
 mod grants;
 mod system;
 mod watch;
+mod usage;
 
 pub use auth::{AuthResponse, LoginRequest, LogoutResponse, RotateKeyRequest, RotateKeyResponse};
 pub use generate::{AbortResponse, DeleteResponse, GenerateRequest, GenerateResponse};
@@ -24,6 +25,7 @@ pub(crate) use project::to_the_second;
 pub use project::{Project, ProjectResponse, ProjectsResponse};
 pub use settings::{ChangeSettingsRequest, DoneResponse, Settings, SettingsChange, SettingsResponse};
 pub use system::{Check, HealthResponse, ReadyResponse, VersionResponse};
+pub use usage::{AiCall, CallsResponse, GroupBy, UsageResponse, UsageSums};
 pub use users::{CreateUserRequest, CreateUserResponse, DeleteUserResponse, User, UsersResponse};
 pub use watch::{CostResponse, EventFrame};
 

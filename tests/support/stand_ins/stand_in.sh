@@ -27,6 +27,10 @@
 #     kill-worker  kill -9 of whoever started it (needs SANDBOX=off: Landlock forbids it)
 # Each call adds its key to `controls/calls`, where the sandbox lets it: with SANDBOX=off.
 
+case ${1-} in
+--version) printf '1.2.3 (stand-in)\n' && exit 0 ;;
+esac
+
 controls=${0%/*}/controls
 IFS= read -r task
 IFS= read -r slug

@@ -22,7 +22,7 @@ use shared::names::{BranchName, CommitSha};
 pub(crate) use clone::{CloneRequest, clone_repository, remote_head};
 pub(crate) use error::{GitError, GitFailure};
 pub(crate) use pack::{pack_commit, restore_commit};
-pub(crate) use tree::{ExportLimits, export_tree, list_files, open_bare, read_blob};
+pub(crate) use tree::{ExportLimits, export_tree, list_files, open_bare, read_blob, tree_id};
 
 /// A repository at one commit: a bare git folder from which files are read as blobs.
 #[derive(Debug, Clone)]

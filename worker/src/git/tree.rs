@@ -99,6 +99,14 @@ pub(crate) fn list_files(checkout: &Checkout, max_files: usize) -> Result<FileLi
     Ok(list)
 }
 
+/// Names the content of the commit, whoever made it and when.
+pub(crate) fn tree_id(checkout: &Checkout) -> Result<String, GitError> {
+    let repository = open_repository(checkout)?;
+    let commit = Oid::from_str(checkout.commit.as_str()).map_err(|error| unreadable(&error))?;
+    let commit = repository.find_commit(commit).map_err(|error| unreadable(&error))?;
+    Ok(commit.tree_id().to_string())
+}
+
 /// The content of a file; `None` when it was left out of the clone or is larger than `max_bytes`. Never fetches.
 pub(crate) fn read_blob(repository: &Repository, blob: Oid, max_bytes: u64) -> Option<Vec<u8>> {
     // the header first: a small pack can hold a blob of gigabytes

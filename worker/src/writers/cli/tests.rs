@@ -27,8 +27,9 @@ impl Desk {
         let keys = ["ANTHROPIC_API_KEY", "GEMINI_API_KEY", "CURSOR_API_KEY"];
         let keys = keys.map(|name| (name.to_owned(), KEY.to_owned()));
         let environment = Environment::from_variables(self.stand_ins.variables().into_iter().chain(keys));
-        let settings = CliSettings::new(sandbox, environment).unwrap();
+        let settings = CliSettings::new(sandbox, environment, &RecordingSettings::default()).unwrap();
         let [tree, work] = ["tree", "work"].map(|name| self.folder.path().join(name));
+        let tree = RepositoryCopy { folder: tree, content: "one file".into() };
         open(provider, &"stand-in-1".parse().unwrap(), &settings, tree, work)
     }
 
