@@ -7,7 +7,9 @@ use clap::Args;
 use shared::{
     events::Listening,
     provider::{BUILTIN_MODEL, Provider},
-    settings::{CloneLimits, DataSettings, DatabaseSettings, GitSettings, RecordingSettings, TimingSettings, WriterSettings},
+    settings::{
+        CloneLimits, DataSettings, DatabaseSettings, GitSettings, RecordingSettings, TimingSettings, WriterSettings,
+    },
 };
 use sites::store::SiteStore;
 use sqlx::PgPool;

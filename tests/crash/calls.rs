@@ -16,7 +16,8 @@ async fn a_call_of_a_killed_worker_was_written_down_and_is_lost() {
     let worker = start_short_worker(&world, "first");
     world.stand_ins.block("page-page-2");
     let key = variant("adder", Provider::Claude);
-    let id = world.request(&Repository::library("adder"), &key, false).await.unwrap();
+    let repository = Repository::library("adder");
+    let id = world.request(&repository, &key, false).await.unwrap();
     world.wait_until(&key, |row| row.page_count == 2 && world.stand_ins.is_blocked("page-page-2")).await;
     let outcomes = || async {
         sqlx::query_as::<_, (String, Option<f64>)>(

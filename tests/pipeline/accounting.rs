@@ -73,7 +73,8 @@ async fn failed_calls_are_counted_with_what_they_cost_and_their_tries() {
     world.stand_ins.set("mode.page-page-2", "no-model");
     world.stand_ins.block("page-page-2");
     let key = variant("adder", Provider::Claude);
-    let id = world.request(&Repository::library("adder"), &key, false).await.unwrap();
+    let repository = Repository::library("adder");
+    let id = world.request(&repository, &key, false).await.unwrap();
     wait_for_call(&world, id, "page-1", "empty").await;
     world.stand_ins.clear("mode.page-page-1");
     wait_for_call(&world, id, "page-1", "ok").await;
@@ -99,7 +100,8 @@ async fn an_aborted_call_is_settled_as_cancelled() {
     let world = World::start().await;
     world.stand_ins.block("page-page-2");
     let key = variant("adder", Provider::Claude);
-    let id = world.request(&Repository::library("adder"), &key, false).await.unwrap();
+    let repository = Repository::library("adder");
+    let id = world.request(&repository, &key, false).await.unwrap();
     let row = world.wait_until(&key, |_| world.stand_ins.is_blocked("page-page-2")).await;
     let mut transaction = world.pool.begin().await.unwrap();
     shared::jobs::request_abort(&mut transaction, row.id, id).await.unwrap();
@@ -123,8 +125,7 @@ async fn the_account_survives_the_deletion_of_what_was_paid_for() {
 async fn a_command_line_that_names_no_cost_is_priced_by_the_table() {
     let mut world = World::without_worker().await;
     let file = world.folder().join("prices.toml");
-    let prices =
-        "[[price]]\nprovider = \"gemini\"\nmodel = \"test\"\ninput = 100.0\noutput = 1000.0\ncached = 10.0\n";
+    let prices = "[[price]]\nprovider = \"gemini\"\nmodel = \"test\"\ninput = 100.0\noutput = 1000.0\ncached = 10.0\n";
     std::fs::write(&file, prices).unwrap();
     world.recording.prices_file = Some(file);
     world.start_worker();

@@ -113,8 +113,8 @@ async fn wait_for_refusal(world: &World) {
 async fn the_budget_of_a_user_is_of_this_month_and_of_nobody_else() {
     let world = World::start().await;
     world.generate(&Repository::library("first"), &of("bob", "first"), false).await;
-    // what was spent before this month does not count
-    sqlx::query("UPDATE ai_calls SET cost_usd = 5").execute(&world.pool).await.unwrap();
+    // what was spent before this month does not count; of another model, so that nothing is expected to cost as much
+    sqlx::query("UPDATE ai_calls SET cost_usd = 5, model = 'other'").execute(&world.pool).await.unwrap();
     sqlx::query("UPDATE ai_calls SET started_at = date_trunc('month', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' - interval '1 ms'")
         .execute(&world.pool)
         .await
@@ -124,7 +124,7 @@ async fn the_budget_of_a_user_is_of_this_month_and_of_nobody_else() {
     let row = world.generate(&Repository::library("second"), &key, false).await;
     assert_eq!((row.status, row.error_message.as_deref()), (Status::Ready, None));
 
-    sqlx::query("UPDATE ai_calls SET started_at = now(), cost_usd = 2 WHERE project = 'second'")
+    sqlx::query("UPDATE ai_calls SET cost_usd = 2, model = 'other' WHERE project = 'second'")
         .execute(&world.pool)
         .await
         .unwrap();
@@ -145,10 +145,11 @@ async fn the_budget_of_the_installation_counts_for_everybody() {
     let world = World::start().await;
     world.generate(&Repository::library("first"), &of("bob", "first"), false).await;
     set(&world, SettingKey::MonthBudget, "0.004").await;
-    let row = world.generate(&Repository::library("second"), &of("carol", "second"), false).await;
+    let repository = Repository::library("second");
+    let row = world.generate(&repository, &of("carol", "second"), false).await;
     let sentence = "budget of $0.004 reached (of this installation this month)";
     assert_eq!((row.status, row.error_message.as_deref()), (Status::Error, Some(sentence)));
     set(&world, SettingKey::MonthBudget, "").await;
-    let row = world.generate(&Repository::library("second"), &of("carol", "second"), false).await;
+    let row = world.generate(&repository, &of("carol", "second"), false).await;
     assert_eq!((row.status, row.error_message.as_deref()), (Status::Ready, None));
 }

@@ -113,8 +113,14 @@ mod tests {
     fn a_table_that_cannot_be_used_is_told_with_what_is_wrong() {
         for (text, words) in [
             ("[[price]]\nprovider = \"gpt\"\nmodel=\"x\"\ninput=1.0\noutput=1.0\ncached=1.0", "gpt"),
-            ("[[price]]\nprovider = \"gemini\"\nmodel=\"x\"\ninput=-1.0\noutput=1.0\ncached=1.0", "`input` of gemini `x`"),
-            ("[[price]]\nprovider = \"gemini\"\nmodel=\"x\"\ninput=nan\noutput=1.0\ncached=1.0", "`input` of gemini `x`"),
+            (
+                "[[price]]\nprovider = \"gemini\"\nmodel=\"x\"\ninput=-1.0\noutput=1.0\ncached=1.0",
+                "`input` of gemini `x`",
+            ),
+            (
+                "[[price]]\nprovider = \"gemini\"\nmodel=\"x\"\ninput=nan\noutput=1.0\ncached=1.0",
+                "`input` of gemini `x`",
+            ),
             ("[[price]]\nprovider = \"gemini\"\nmodel=\"x\"\ninput=1.0\noutput=1.0\ncached=1.0\nper=1", "per"),
             ("prices = 1", "prices"),
             ("no toml", "1"),

@@ -52,8 +52,7 @@ pub(super) async fn get_usage(
     let today = db::usage::today(&mut conn).await?;
     let (group_by, from, to) = read_query(&uri, today).map_err(ApiError::Validation)?;
     let span = if caller.is_admin() {
-        let username = query_value(&uri, "user").filter(|user| !user.contains('\0'));
-        Span { from, to, username, of_present_user: false }
+        Span { from, to, username: query_value(&uri, "user"), of_present_user: false }
     } else {
         Span { from, to, username: Some(caller.username.to_string()), of_present_user: true }
     };
@@ -140,7 +139,13 @@ fn read_query(uri: &Uri, today: NaiveDate) -> Result<(GroupBy, NaiveDate, NaiveD
     let from = from.or_else(|| to.checked_sub_days(Days::new(DEFAULT_DAYS - 1))).unwrap_or(to);
     let days = (to - from).num_days() + 1;
     if problems.is_empty() && days < 1 {
-        problems.push(problem("from", "value_error", "Value error, from must not be after to", &from.to_string(), None));
+        problems.push(problem(
+            "from",
+            "value_error",
+            "Value error, from must not be after to",
+            &from.to_string(),
+            None,
+        ));
     }
     if problems.is_empty() && days > MAX_DAYS {
         let message = format!("Value error, from and to are {days} days, the limit is {MAX_DAYS}");

@@ -101,13 +101,7 @@ impl Exchanges {
 }
 
 /// Keeps an exchange. A folder that cannot be written to costs the recording, not the answer. Blocks.
-pub(super) fn record(
-    folder: &Path,
-    asked: &Asked,
-    cli_version: &str,
-    answer: &CallOk,
-    secrets: &[String],
-) {
+pub(super) fn record(folder: &Path, asked: &Asked, cli_version: &str, answer: &CallOk, secrets: &[String]) {
     let usage = answer.usage;
     let mask = |text: &str| redact::mask(text, secrets);
     let files = asked.question.files.iter().map(|(name, text)| (name.clone(), mask(text))).collect();
