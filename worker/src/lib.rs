@@ -17,9 +17,14 @@ mod deleted_sites;
 mod pipeline;
 mod writers;
 mod git;
+mod launch;
 mod workdir;
 
-pub use self::{prices::Prices, writers::parse_source_child};
+pub use self::{
+    launch::{COMMAND as LAUNCH_COMMAND, launch_child},
+    prices::Prices,
+    writers::parse_source_child,
+};
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -98,6 +103,7 @@ pub async fn run(config: WorkerConfig, shutdown: CancellationToken) -> anyhow::R
     tokio::fs::create_dir_all(&config.work_dir)
         .await
         .with_context(|| format!("cannot create the folder `{}`", config.work_dir.display()))?;
+    launch::use_program(config.program.clone());
     let clis = prepare_clis(config.writers.sandbox, config.variables.clone(), config.recording.clone()).await?;
     let prices = config.recording.prices().map(Prices::load).transpose()?.unwrap_or_default();
     if clis.isolation().is_weak() {
