@@ -120,7 +120,7 @@ impl Account {
         let begun = loop {
             match begin(&self.ledger, &call).await {
                 Ok(begun) => break begun,
-                Err(error) if is_out_of_reach(&error) => wait(&error, cancel).await?,
+                Err(error) if may_pass(&error) => wait(&error, cancel).await?,
                 Err(error) => return Err(not_written(&error)),
             }
         };
@@ -172,7 +172,7 @@ impl OpenCall {
                     self.is_settled = true;
                     return;
                 }
-                Err(error) if is_out_of_reach(&error) => {
+                Err(error) if may_pass(&error) => {
                     if wait(&error, cancel).await.is_err() {
                         return;
                     }
@@ -232,6 +232,14 @@ async fn begin(ledger: &Ledger, call: &NewCall<'_>) -> sqlx::Result<Begun> {
 
 async fn settle(ledger: &Ledger, id: i64, settlement: &Settlement) -> sqlx::Result<()> {
     db::ai_calls::settle(&mut *ledger.pool.acquire().await?, id, settlement).await
+}
+
+/// Whether the same statement may succeed a moment later: the database is away, or others were in the way.
+fn may_pass(error: &sqlx::Error) -> bool {
+    // a deadlock, a lock or a statement that took too long
+    let in_the_way = |code: &str| ["40P01", "55P03", "57014"].contains(&code);
+    is_out_of_reach(error)
+        || error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| in_the_way(&code))
 }
 
 /// Waits for a database that is away; an error when the run ends meanwhile.
