@@ -3,8 +3,11 @@
 mod publishing;
 mod failures;
 mod resuming;
+mod incremental;
 mod accounting;
 mod budgets;
 mod replay;
 mod aborting;
 mod taking_over;
+mod steering;
+mod steering_hostile;

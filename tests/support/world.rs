@@ -12,6 +12,7 @@ use shared::{
     ids::GenerationId,
     jobs::{self, Started},
     names::PageSlug,
+    options::RunOptions,
     provider::Provider,
     settings::{CloneLimits, GitSettings, RecordingSettings, Sandbox, TimingSettings, WriterSettings},
     source::RepoSource,
@@ -40,6 +41,7 @@ pub(crate) struct World {
     /// What is kept of AI calls; set before a worker starts.
     pub(crate) recording: RecordingSettings,
     folder: TempDir,
+    sandbox: Sandbox,
     worker: Option<(CancellationToken, JoinHandle<anyhow::Result<()>>)>,
 }
 
@@ -47,6 +49,14 @@ impl World {
     /// An installation with a worker.
     pub(crate) async fn start() -> Self {
         let mut world = Self::without_worker().await;
+        world.start_worker();
+        world
+    }
+
+    /// An installation with a worker whose stand-ins write down their calls, which the sandbox would keep them from.
+    pub(crate) async fn start_counting() -> Self {
+        let mut world = Self::without_worker().await;
+        world.sandbox = Sandbox::Off;
         world.start_worker();
         world
     }
@@ -67,6 +77,7 @@ impl World {
             pool,
             recording: RecordingSettings::default(),
             folder,
+            sandbox: Sandbox::Auto,
             worker: None,
         }
     }
@@ -108,7 +119,7 @@ impl World {
                 max_concurrent_pages: None,
                 max_cost_per_month_usd: None,
                 max_cost_per_user_per_month_usd: None,
-                sandbox: Sandbox::Auto,
+                sandbox: self.sandbox,
             },
             recording: self.recording.clone(),
             git: GitSettings { repo_host_allowlist: "127.0.0.1".parse().unwrap(), ..GitSettings::default() },
@@ -117,6 +128,8 @@ impl World {
             generations: 32,
             ai_slots: 10,
             provider_limits: Vec::new(),
+            cache_bytes: 2 << 30,
+            keep_generations_days: 30,
             program: env!("CARGO_BIN_EXE_docmill").into(),
             variables: self.variables(),
         }
@@ -231,6 +244,7 @@ pub(crate) fn new_generation(key: &VariantKey) -> NewGeneration {
         repo_type: None,
         call_timeout_minutes: 1,
         max_cost_usd: None,
+        options: RunOptions::default(),
     }
 }
 

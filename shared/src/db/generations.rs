@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use sqlx::{PgConnection, postgres::types::PgInterval};
+use sqlx::{PgConnection, postgres::types::PgInterval, types::Json};
 
 use super::{WriteError, one_row};
 use crate::{
-    generation::State,
+    generation::{PROTOCOL, State},
     ids::GenerationId,
     names::{BranchName, CommitSha, ModelId, ProjectName},
+    options::RunOptions,
     plan::RepoType,
     provider::Provider,
     stage::Stage,
@@ -31,6 +32,8 @@ pub struct NewGeneration {
     pub call_timeout_minutes: i32,
     /// Budget of the generation in US dollars, when the caller named one.
     pub max_cost_usd: Option<f64>,
+    /// What it says about the documentation itself.
+    pub options: RunOptions,
 }
 
 /// The right to work on a generation, and what it is about.
@@ -52,8 +55,21 @@ pub struct Claimed {
     pub served_commit: Option<String>,
     /// Whether a site is served now.
     pub served_site: bool,
+    /// What the request said that the served site was made for.
+    pub served_options: RunOptions,
     /// The day the generation was first taken, `YYYY-MM-DD`.
     pub started_date: String,
+    /// The run that this one repeats.
+    pub retry_of: Option<GenerationId>,
+    /// The first stage that is to be done again although it was done.
+    pub retry_from: Option<Stage>,
+}
+
+impl Claimed {
+    /// Whether somebody wants work done that an earlier run has done already.
+    pub fn starts_anew(&self) -> bool {
+        self.request.force || self.retry_from.is_some()
+    }
 }
 
 /// Makes the row of a new generation, queued. The partial unique index refuses a second active one.
@@ -65,8 +81,9 @@ pub async fn create(
 ) -> sqlx::Result<()> {
     sqlx::query!(
         r#"
-        INSERT INTO generations (id, variant_id, requested_by, force, replace, repo_type, call_timeout_min, max_cost_usd)
-        VALUES ($1, $2, $3, $4, $7, $5, $6, $8)
+        INSERT INTO generations (id, variant_id, requested_by, force, replace, repo_type, call_timeout_min, protocol,
+               max_cost_usd, options)
+        VALUES ($1, $2, $3, $4, $7, $5, $6, $8, $9, $10)
         "#,
         id as GenerationId,
         variant_id,
@@ -75,7 +92,9 @@ pub async fn create(
         request.repo_type.map(RepoType::as_str),
         request.call_timeout_minutes,
         request.replace,
+        PROTOCOL,
         request.max_cost_usd,
+        Json(&request.options) as _,
     )
     .execute(conn)
     .await?;
@@ -83,7 +102,7 @@ pub async fn create(
 }
 
 /// Takes a queued generation for `worker`: raises the fence and starts a lease. `None` when there is nothing to take: it is
-/// taken, ended, deleted, or a person asked to abort it.
+/// taken, ended, deleted, paused, for newer workers only, or a person asked to abort it.
 pub async fn claim(
     conn: &mut PgConnection,
     id: GenerationId,
@@ -93,19 +112,30 @@ pub async fn claim(
     let row = sqlx::query!(
         r#"
         UPDATE generations g
+           -- what this worker writes down is for those that understand as much
            SET state = 'running', fence = g.fence + 1, worker = $2, lease_until = now() + $3::interval,
-               started_at = COALESCE(g.started_at, now())
+               started_at = COALESCE(g.started_at, now()), protocol = $4
           FROM variants v
          WHERE g.id = $1 AND g.state = 'queued' AND g.cancel_requested_at IS NULL AND v.id = g.variant_id
+           AND g.protocol <= $4
+           AND NOT EXISTS (SELECT 1 FROM pauses p
+                            WHERE p.reason = 'admin' AND p.provider IN ('', v.ai_provider)
+                              AND (p.until IS NULL OR p.until > now()))
         RETURNING g.fence, g.variant_id, v.owner, v.name AS "name: ProjectName", v.branch AS "branch: BranchName",
                v.ai_provider AS "provider: Provider", v.ai_model AS "model: ModelId", v.repo_url, g.requested_by,
                g.force, g.replace, g.repo_type AS "repo_type: RepoType", g.call_timeout_min,
                g.max_cost_usd, v.last_commit_sha, v.site_prefix,
-               to_char(g.started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS "started_date!"
+               g.options AS "options: Json<RunOptions>",
+               -- none for a site that was imported
+               (SELECT made.options FROM generations made
+                 WHERE made.variant_id = v.id AND made.site_prefix = v.site_prefix) AS "served_options: Json<RunOptions>",
+               to_char(g.started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS "started_date!",
+               g.retry_of AS "retry_of: GenerationId", g.retry_from AS "retry_from: Stage"
         "#,
         id as GenerationId,
         worker,
         interval(lease),
+        PROTOCOL,
     )
     .fetch_optional(conn)
     .await?;
@@ -128,10 +158,14 @@ pub async fn claim(
             repo_type: row.repo_type,
             call_timeout_minutes: row.call_timeout_min,
             max_cost_usd: row.max_cost_usd,
+            options: row.options.0,
         },
+        served_options: row.served_options.map(|options| options.0).unwrap_or_default(),
         served_commit: row.last_commit_sha,
         served_site: row.site_prefix.is_some(),
         started_date: row.started_date,
+        retry_of: row.retry_of,
+        retry_from: row.retry_from,
     }))
 }
 
@@ -146,6 +180,8 @@ pub struct PageWork {
     pub repo_url: String,
     /// Minutes one call of an AI command line may take.
     pub call_timeout_minutes: i32,
+    /// What the request says about the documentation itself.
+    pub options: RunOptions,
 }
 
 /// What a page's writer must know of its generation; `None` when it is gone.
@@ -153,7 +189,8 @@ pub async fn find_page_work(conn: &mut PgConnection, id: GenerationId) -> sqlx::
     let row = sqlx::query!(
         r#"
         SELECT g.variant_id, v.owner, v.name AS "name: ProjectName", v.branch AS "branch: BranchName",
-               v.ai_provider AS "provider: Provider", v.ai_model AS "model: ModelId", v.repo_url, g.call_timeout_min
+               v.ai_provider AS "provider: Provider", v.ai_model AS "model: ModelId", v.repo_url, g.call_timeout_min,
+               g.options AS "options: Json<RunOptions>"
           FROM generations g JOIN variants v ON v.id = g.variant_id
          WHERE g.id = $1
         "#,
@@ -172,6 +209,7 @@ pub async fn find_page_work(conn: &mut PgConnection, id: GenerationId) -> sqlx::
         },
         repo_url: row.repo_url,
         call_timeout_minutes: row.call_timeout_min,
+        options: row.options.0,
     }))
 }
 
@@ -458,6 +496,33 @@ pub async fn find_served(conn: &mut PgConnection, variant: i64) -> sqlx::Result<
     Ok(row.map(|row| (row.id, row.pages)))
 }
 
+/// What the newest good run of a variant knew: where an incremental run begins to compare.
+#[derive(Debug, Clone)]
+pub struct LastGood {
+    /// The run, which cloned; its commit may still be kept.
+    pub generation: GenerationId,
+    /// The checkpoint of its stage `cloning`.
+    pub pinned: Value,
+}
+
+/// The newest run of a variant that cloned and ended well, whether it made a site or found nothing to do.
+pub async fn find_last_good(conn: &mut PgConnection, variant: i64) -> sqlx::Result<Option<LastGood>> {
+    sqlx::query_as!(
+        LastGood,
+        r#"
+        SELECT g.id AS "generation: GenerationId", c.result AS pinned
+          FROM generations g
+          JOIN checkpoints c ON c.generation_id = g.id AND c.stage = 'cloning'
+         WHERE g.variant_id = $1 AND g.state = 'ready'
+         ORDER BY g.finished_at DESC
+         LIMIT 1
+        "#,
+        variant,
+    )
+    .fetch_optional(conn)
+    .await
+}
+
 /// A variant of another model whose pages a run may take over.
 #[derive(Debug, Clone)]
 pub struct Takeover {
@@ -476,7 +541,11 @@ pub struct Takeover {
 }
 
 /// The newest ready variant of the same owner, name and branch, if its site is newer than the last good one of this variant.
-pub async fn find_takeover(conn: &mut PgConnection, variant: i64) -> sqlx::Result<Option<Takeover>> {
+pub async fn find_takeover(
+    conn: &mut PgConnection,
+    variant: i64,
+    options: &RunOptions,
+) -> sqlx::Result<Option<Takeover>> {
     sqlx::query_as!(
         Takeover,
         r#"
@@ -486,7 +555,7 @@ pub async fn find_takeover(conn: &mut PgConnection, variant: i64) -> sqlx::Resul
           FROM variants own
           JOIN variants other ON other.owner = own.owner AND other.name = own.name AND other.branch = own.branch
           JOIN generations g ON g.variant_id = other.id AND g.site_prefix = other.site_prefix
-         WHERE own.id = $1 AND other.id <> own.id AND other.status = 'ready'
+         WHERE own.id = $1 AND other.id <> own.id AND other.status = 'ready' AND g.options = $2
            -- what the built-in writer extracts costs nothing, and who asks for a model wants its words
            AND own.ai_provider <> 'builtin' AND other.ai_provider <> 'builtin'
            AND (own.last_generated IS NULL OR other.last_generated > own.last_generated)
@@ -494,6 +563,7 @@ pub async fn find_takeover(conn: &mut PgConnection, variant: i64) -> sqlx::Resul
          LIMIT 1
         "#,
         variant,
+        Json(options) as _,
     )
     .fetch_optional(conn)
     .await

@@ -60,6 +60,7 @@ pub(super) async fn create_generation(
             None => i32::try_from(defaults.call_timeout_minutes).unwrap_or(i32::MAX),
         },
         max_cost_usd: request.max_cost_usd,
+        options: request.options,
     };
     let mut transaction = state.pool().begin().await?;
     // a user who is deleted just now leaves nothing behind
@@ -95,7 +96,7 @@ fn other_repository(key: &VariantKey, first: &str, second: &RepoSource) -> Strin
 }
 
 /// Whether this caller may have this repository read. The worker resolves the host once more when it fetches.
-async fn check_source(state: &ApiState, caller: &Caller, source: &RepoSource) -> Result<(), ApiError> {
+pub(super) async fn check_source(state: &ApiState, caller: &Caller, source: &RepoSource) -> Result<(), ApiError> {
     match source {
         RepoSource::LocalPath(_) if !caller.is_admin() => {
             Err(ApiError::forbidden("Local repo path access requires admin privileges"))

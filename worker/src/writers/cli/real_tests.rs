@@ -82,7 +82,15 @@ fn page() -> (Plan, PlannedPage) {
     };
     let navigation = vec![NavGroup { group: "Guide".into(), pages: vec![page.clone()] }];
     let project_name = "Thing".into();
-    let plan = Plan { project_name, tagline: String::new(), repo_type: RepoType::App, navigation, version: None };
+    let plan = Plan {
+        project_name,
+        tagline: String::new(),
+        repo_type: RepoType::App,
+        navigation,
+        version: None,
+        language: None,
+        redirects: std::collections::BTreeMap::new(),
+    };
     (plan, page)
 }
 
@@ -321,7 +329,7 @@ async fn record(writer: &CliWriter, case: &str, change: impl FnOnce(&mut Launch)
     let data = PageData::new(&plan, &page);
     let prepared = writer.prepare(move |folder| {
         let (page, plan) = data.write(folder)?;
-        Ok(prompts::page("page-2", &page, &plan))
+        Ok(prompts::page("page-2", &page, &plan, None))
     });
     let program = writer.find_program().await.unwrap();
     let (mut launch, folder) = writer.launch(prepared.await.unwrap(), program, None);
