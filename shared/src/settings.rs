@@ -1,7 +1,12 @@
 //! Every setting of the program: one group per concern, each a flag and an environment variable with docsfy's name where
 //! docsfy has one. A wrong value stops the start with one sentence.
 
-use std::{net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    net::IpAddr,
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
 
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
@@ -168,6 +173,52 @@ pub enum Sandbox {
     Required,
     /// Limits alone
     Off,
+}
+
+/// What is kept of AI calls, and what tokens cost.
+#[derive(Debug, Clone, Default, Args)]
+pub struct RecordingSettings {
+    /// Folder in which every AI call is kept with its answer
+    #[arg(long, env = "AI_RECORD", value_name = "DIR")]
+    pub ai_record: Option<PathBuf>,
+
+    /// Folder from which AI calls are answered, without a command line or a key
+    #[arg(long, env = "AI_REPLAY", value_name = "DIR")]
+    pub ai_replay: Option<PathBuf>,
+
+    /// Seconds since 1970 that sites are dated with instead of today, so that they can be made again byte for byte
+    #[arg(long, env = "SOURCE_DATE_EPOCH", value_parser = clap::value_parser!(i64).range(0..=253_402_300_799),
+          value_name = "SECONDS")]
+    pub source_date_epoch: Option<i64>,
+
+    /// Prices of tokens, as TOML, for command lines that do not say what a call cost
+    #[arg(long, env = "PRICES_FILE", value_name = "FILE")]
+    pub prices_file: Option<PathBuf>,
+}
+
+impl RecordingSettings {
+    /// Where calls are recorded; an empty variable counts as not set.
+    pub fn record(&self) -> Option<&Path> {
+        self.ai_record.as_deref().filter(|folder| !folder.as_os_str().is_empty())
+    }
+
+    /// Where calls are answered from.
+    pub fn replay(&self) -> Option<&Path> {
+        self.ai_replay.as_deref().filter(|folder| !folder.as_os_str().is_empty())
+    }
+
+    /// The table of prices.
+    pub fn prices(&self) -> Option<&Path> {
+        self.prices_file.as_deref().filter(|file| !file.as_os_str().is_empty())
+    }
+
+    /// Checks what belongs together.
+    pub fn check(&self) -> Result<(), InvalidSetting> {
+        if self.record().is_some() && self.replay().is_some() {
+            return Err(InvalidSetting("AI_RECORD and AI_REPLAY are both set, set only one of them".into()));
+        }
+        Ok(())
+    }
 }
 
 /// How repositories are fetched.

@@ -7,7 +7,9 @@ use clap::Args;
 use shared::{
     events::Listening,
     provider::{BUILTIN_MODEL, Provider},
-    settings::{CloneLimits, DataSettings, DatabaseSettings, GitSettings, TimingSettings, WriterSettings},
+    settings::{
+        CloneLimits, DataSettings, DatabaseSettings, GitSettings, RecordingSettings, TimingSettings, WriterSettings,
+    },
 };
 use sites::store::SiteStore;
 use sqlx::PgPool;
@@ -23,6 +25,8 @@ pub(crate) const WORKER_CONNECTIONS: u32 = 5;
 pub(crate) struct WorkSettings {
     #[command(flatten)]
     pub(crate) writers: WriterSettings,
+    #[command(flatten)]
+    pub(crate) recording: RecordingSettings,
     #[command(flatten)]
     pub(crate) git: GitSettings,
     #[command(flatten)]
@@ -85,6 +89,11 @@ impl WorkSettings {
     /// Checks what the types alone cannot.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         self.git.check()?;
+        self.recording.check()?;
+        if let Some(file) = self.recording.prices() {
+            // read again by the worker; a mistake is to show before anything starts
+            worker::Prices::load(file)?;
+        }
         let provider = self.writers.ai_provider.unwrap_or(Provider::Builtin);
         if let Some(model) = &self.writers.ai_model
             && provider == Provider::Builtin
@@ -138,6 +147,7 @@ pub(crate) fn worker_config(
         store,
         work_dir: work_dir.to_owned(),
         writers: settings.writers.clone(),
+        recording: settings.recording.clone(),
         git: settings.git.clone(),
         clone_limits: CloneLimits::default(),
         timing: settings.timing.clone(),

@@ -15,6 +15,7 @@ mod disks;
 mod clocks;
 mod races;
 mod soak;
+mod calls;
 
 use std::{path::PathBuf, time::Duration};
 

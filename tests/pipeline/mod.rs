@@ -5,6 +5,8 @@ mod failures;
 mod resuming;
 mod incremental;
 mod accounting;
+mod budgets;
+mod replay;
 mod aborting;
 mod taking_over;
 mod steering;

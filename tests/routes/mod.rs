@@ -20,6 +20,7 @@ mod throttling;
 mod sessions;
 mod hostile;
 mod views;
+mod usage;
 mod watching;
 mod websocket;
 mod websocket_access;

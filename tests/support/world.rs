@@ -14,7 +14,7 @@ use shared::{
     names::PageSlug,
     options::RunOptions,
     provider::Provider,
-    settings::{CloneLimits, GitSettings, Sandbox, TimingSettings, WriterSettings},
+    settings::{CloneLimits, GitSettings, RecordingSettings, Sandbox, TimingSettings, WriterSettings},
     source::RepoSource,
     variant::{Status, VariantKey},
 };
@@ -38,6 +38,8 @@ pub(crate) struct World {
     pub(crate) listening: Listening,
     pub(crate) store: SiteStore,
     pub(crate) stand_ins: StandIns,
+    /// What is kept of AI calls; set before a worker starts.
+    pub(crate) recording: RecordingSettings,
     folder: TempDir,
     sandbox: Sandbox,
     worker: Option<(CancellationToken, JoinHandle<anyhow::Result<()>>)>,
@@ -73,6 +75,7 @@ impl World {
             stand_ins,
             database_url,
             pool,
+            recording: RecordingSettings::default(),
             folder,
             sandbox: Sandbox::Auto,
             worker: None,
@@ -118,6 +121,7 @@ impl World {
                 max_cost_per_user_per_month_usd: None,
                 sandbox: self.sandbox,
             },
+            recording: self.recording.clone(),
             git: GitSettings { repo_host_allowlist: "127.0.0.1".parse().unwrap(), ..GitSettings::default() },
             clone_limits: CloneLimits::default(),
             timing: short_timing(),

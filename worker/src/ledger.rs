@@ -20,8 +20,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     pipeline::is_out_of_reach,
+    prices::Prices,
     writers::{Failure, Usage, WriterError},
 };
+
+/// The outcome of a call that was answered from a recording.
+pub(crate) const REPLAYED: &str = "replayed";
 
 /// Pause before the database is asked again that was out of reach.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -33,6 +37,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) struct Ledger {
     pool: PgPool,
     worker: Arc<str>,
+    prices: Arc<Prices>,
 }
 
 /// For whom calls are made: what of a row is known before anything is asked.
@@ -59,8 +64,8 @@ pub(crate) struct CallFacts<'a> {
 
 impl Ledger {
     /// The ledger of a worker process.
-    pub(crate) fn new(pool: PgPool, worker: &str) -> Self {
-        Self { pool, worker: worker.into() }
+    pub(crate) fn new(pool: PgPool, worker: &str, prices: Prices) -> Self {
+        Self { pool, worker: worker.into(), prices: Arc::new(prices) }
     }
 
     /// An account for the calls of a stage; `attempt` counts from 1.
@@ -76,11 +81,11 @@ impl Ledger {
 
     /// What was used up, with its price when the command line names none.
     fn price(&self, provider: Provider, model: &ModelId, usage: Usage) -> (Option<f64>, Option<&'static str>) {
-        let _ = (provider, model);
-        match usage.cost_usd {
-            Some(cost) => (Some(cost), Some("cli")),
-            None => (None, None),
+        if usage.cost_usd.is_some() {
+            return (usage.cost_usd, Some("cli"));
         }
+        let cost = self.prices.cost_usd(provider, model, usage);
+        (cost, cost.map(|_| "prices"))
     }
 }
 
@@ -88,6 +93,11 @@ impl Account {
     /// The same for the calls of another try.
     pub(crate) fn with_attempt(&self, attempt: i32) -> Self {
         Self { attempt, ..self.clone() }
+    }
+
+    /// The page that the calls are about.
+    pub(crate) fn page(&self) -> Option<&PageSlug> {
+        self.page.as_ref()
     }
 
     /// Writes down that a call starts; refused when a budget is used up. A database that is away is waited for.
@@ -110,7 +120,7 @@ impl Account {
         let begun = loop {
             match begin(&self.ledger, &call).await {
                 Ok(begun) => break begun,
-                Err(error) if is_out_of_reach(&error) => wait(&error, cancel).await?,
+                Err(error) if may_pass(&error) => wait(&error, cancel).await?,
                 Err(error) => return Err(not_written(&error)),
             }
         };
@@ -162,7 +172,7 @@ impl OpenCall {
                     self.is_settled = true;
                     return;
                 }
-                Err(error) if is_out_of_reach(&error) => {
+                Err(error) if may_pass(&error) => {
                     if wait(&error, cancel).await.is_err() {
                         return;
                     }
@@ -178,7 +188,10 @@ impl OpenCall {
 
     fn settlement(&self, outcome: &'static str, usage: Usage) -> Settlement {
         let count = |tokens: u64| i64::try_from(tokens).unwrap_or(i64::MAX);
-        let (cost_usd, cost_source) = self.ledger.price(self.provider, &self.model, usage);
+        let (cost_usd, cost_source) = match outcome {
+            REPLAYED => (Some(0.0), None),
+            _ => self.ledger.price(self.provider, &self.model, usage),
+        };
         Settlement {
             outcome,
             input_tokens: count(usage.input_tokens),
@@ -219,6 +232,14 @@ async fn begin(ledger: &Ledger, call: &NewCall<'_>) -> sqlx::Result<Begun> {
 
 async fn settle(ledger: &Ledger, id: i64, settlement: &Settlement) -> sqlx::Result<()> {
     db::ai_calls::settle(&mut *ledger.pool.acquire().await?, id, settlement).await
+}
+
+/// Whether the same statement may succeed a moment later: the database is away, or others were in the way.
+fn may_pass(error: &sqlx::Error) -> bool {
+    // a deadlock, a lock or a statement that took too long
+    let in_the_way = |code: &str| ["40P01", "55P03", "57014"].contains(&code);
+    is_out_of_reach(error)
+        || error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| in_the_way(&code))
 }
 
 /// Waits for a database that is away; an error when the run ends meanwhile.

@@ -6,6 +6,7 @@ mod runner;
 mod jobs;
 mod held;
 mod ledger;
+mod prices;
 mod runs;
 mod lease;
 mod pages;
@@ -23,6 +24,7 @@ mod workdir;
 
 pub use self::{
     launch::{COMMAND as LAUNCH_COMMAND, launch_child},
+    prices::Prices,
     writers::parse_source_child,
 };
 
@@ -32,7 +34,7 @@ use anyhow::Context;
 use shared::{
     events::Listening,
     provider::Provider,
-    settings::{CloneLimits, GitSettings, Sandbox, TimingSettings, WriterSettings},
+    settings::{CloneLimits, GitSettings, RecordingSettings, Sandbox, TimingSettings, WriterSettings},
 };
 use sites::store::SiteStore;
 use sqlx::PgPool;
@@ -54,6 +56,8 @@ pub struct WorkerConfig {
     pub work_dir: PathBuf,
     /// Who writes.
     pub writers: WriterSettings,
+    /// What is kept of AI calls, and what tokens cost.
+    pub recording: RecordingSettings,
     /// How repositories are fetched.
     pub git: GitSettings,
     /// What a clone may take.
@@ -107,7 +111,8 @@ pub async fn run(config: WorkerConfig, shutdown: CancellationToken) -> anyhow::R
         .await
         .with_context(|| format!("cannot create the folder `{}`", config.work_dir.display()))?;
     launch::use_program(config.program.clone());
-    let clis = prepare_clis(config.writers.sandbox, config.variables.clone()).await?;
+    let clis = prepare_clis(config.writers.sandbox, config.variables.clone(), config.recording.clone()).await?;
+    let prices = config.recording.prices().map(Prices::load).transpose()?.unwrap_or_default();
     if clis.isolation().is_weak() {
         tracing::warn!(
             "AI command lines can read what this process can read: no Landlock here, and SANDBOX is not `bwrap`"
@@ -119,7 +124,7 @@ pub async fn run(config: WorkerConfig, shutdown: CancellationToken) -> anyhow::R
     let name = runner::unique_name("worker");
     let ai_slots = Semaphore::new(config.ai_slots);
     let workplaces = workplaces::Workplaces::new(config.cache_bytes);
-    let ledger = ledger::Ledger::new(config.pool.clone(), &name);
+    let ledger = ledger::Ledger::new(config.pool.clone(), &name, prices);
     let worker = Arc::new(Worker {
         name,
         config,
@@ -196,12 +201,16 @@ async fn drain(worker: &Worker, shutdown: &CancellationToken) {
 
 /// What keeps AI command lines from the rest of this host, in words; an error when what is demanded is not to be had.
 pub async fn describe_sandbox(sandbox: Sandbox) -> anyhow::Result<String> {
-    Ok(prepare_clis(sandbox, Vec::new()).await?.isolation().describe())
+    Ok(prepare_clis(sandbox, Vec::new(), RecordingSettings::default()).await?.isolation().describe())
 }
 
-async fn prepare_clis(sandbox: Sandbox, variables: Vec<(String, String)>) -> anyhow::Result<CliSettings> {
-    let prepared =
-        tokio::task::spawn_blocking(move || CliSettings::new(sandbox, Environment::from_variables(variables)));
+async fn prepare_clis(
+    sandbox: Sandbox,
+    variables: Vec<(String, String)>,
+    recording: RecordingSettings,
+) -> anyhow::Result<CliSettings> {
+    let environment = Environment::from_variables(variables);
+    let prepared = tokio::task::spawn_blocking(move || CliSettings::new(sandbox, environment, &recording));
     prepared.await?.map_err(anyhow::Error::msg)
 }
 

@@ -19,6 +19,7 @@ mod users;
 mod settings;
 mod keys;
 mod grants;
+mod usage;
 mod websocket;
 mod event_streams;
 pub(crate) mod docs;
@@ -67,6 +68,8 @@ pub(crate) fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(keys::rotate_user_key))
         .routes(routes!(grants::grant_access, grants::list_access))
         .routes(routes!(grants::revoke_access))
+        .routes(routes!(usage::get_usage))
+        .routes(routes!(usage::list_calls))
         .routes(routes!(event_streams::watch_variant))
         .routes(routes!(event_streams::watch_generation))
         .merge(websocket::routes().into())

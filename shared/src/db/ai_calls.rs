@@ -229,23 +229,27 @@ pub async fn settle(conn: &mut PgConnection, id: i64, settlement: &Settlement) -
 pub async fn settle_lost(conn: &mut PgConnection) -> sqlx::Result<u64> {
     let rows = sqlx::query!(
         r#"
-        UPDATE ai_calls c
+        UPDATE ai_calls
            SET outcome = 'lost', ended_at = now(),
-               duration_ms = (extract(epoch FROM now() - c.started_at) * 1000)::bigint
-         WHERE c.outcome = 'running'
-           AND (
-               CASE WHEN c.slug IS NOT NULL
-                    THEN NOT EXISTS (SELECT 1 FROM page_jobs p
-                                      WHERE p.generation_id = c.generation_id AND p.slug = c.slug
-                                        AND p.state = 'running' AND p.worker = c.worker)
-                    ELSE NOT EXISTS (SELECT 1 FROM generations g
-                                      WHERE g.id = c.generation_id AND g.state = 'running' AND g.worker = c.worker)
-               END
-               -- a worker that has just started may not be on the list yet
-               OR (c.started_at < now() - interval '60 seconds' AND NOT EXISTS (
-                   SELECT 1 FROM workers w
-                    WHERE w.name = c.worker AND w.last_seen > now() - interval '60 seconds'))
-           )
+               duration_ms = (extract(epoch FROM now() - started_at) * 1000)::bigint
+         WHERE id IN (
+             SELECT c.id FROM ai_calls c
+              WHERE c.outcome = 'running'
+                AND (
+                    CASE WHEN c.slug IS NOT NULL
+                         THEN NOT EXISTS (SELECT 1 FROM page_jobs p
+                                           WHERE p.generation_id = c.generation_id AND p.slug = c.slug
+                                             AND p.state = 'running' AND p.worker = c.worker)
+                         ELSE NOT EXISTS (SELECT 1 FROM generations g
+                                           WHERE g.id = c.generation_id AND g.state = 'running' AND g.worker = c.worker)
+                    END
+                    -- a worker that has just started may not be on the list yet
+                    OR (c.started_at < now() - interval '60 seconds' AND NOT EXISTS (
+                        SELECT 1 FROM workers w
+                         WHERE w.name = c.worker AND w.last_seen > now() - interval '60 seconds'))
+                )
+              -- one that is being settled waits for its generation, which the caller may hold
+                FOR UPDATE OF c SKIP LOCKED)
         "#
     )
     .execute(conn)

@@ -36,6 +36,7 @@ pub mod deletions;
 pub mod settings;
 pub mod workers;
 pub mod ai_calls;
+pub mod usage;
 pub mod imports;
 
 /// Why a worker's write did not happen.

@@ -15,6 +15,7 @@ mod settings;
 mod grants;
 mod system;
 mod watch;
+mod usage;
 mod runs;
 mod operators;
 
@@ -31,6 +32,7 @@ pub use project::{Project, ProjectResponse, ProjectsResponse};
 pub use runs::{Generation, GenerationsResponse};
 pub use settings::{ChangeSettingsRequest, DoneResponse, Settings, SettingsChange, SettingsResponse};
 pub use system::{Check, HealthResponse, ReadyResponse, VersionResponse};
+pub use usage::{AiCall, CallsResponse, GroupBy, UsageResponse, UsageSums};
 pub use users::{CreateUserRequest, CreateUserResponse, DeleteUserResponse, User, UsersResponse};
 pub use watch::{CostResponse, EventFrame};
 

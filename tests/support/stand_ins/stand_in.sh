@@ -31,6 +31,10 @@
 # Each call adds its key to `controls/calls`, where the sandbox lets it (with SANDBOX=off), and the first line of the
 # repository's README after it when there is a control `name-repositories`.
 
+case ${1-} in
+--version) printf '1.2.3 (stand-in)\n' && exit 0 ;;
+esac
+
 controls=${0%/*}/controls
 IFS= read -r task
 IFS= read -r slug

@@ -31,11 +31,13 @@ pub(crate) async fn write(run: &Run, pages: &[NewPageJob]) -> Result<(), StageEr
     transaction.commit().await?;
     loop {
         let mut conn = config.pool.acquire().await?;
-        let progress = db::page_jobs::progress(&mut conn, id).await?;
+        let mut progress = db::page_jobs::progress(&mut conn, id).await?;
         if progress.hopeless {
             db::page_jobs::take_back(&mut conn, id).await?;
+            progress = db::page_jobs::progress(&mut conn, id).await?;
         }
-        if progress.open == 0 || progress.hopeless {
+        // pages that are being written were begun before; what they cost is not thrown away
+        if progress.open == 0 {
             let failed = db::page_jobs::list_failed(&mut conn, id).await?;
             return describe(&failed);
         }

@@ -1,5 +1,6 @@
 //! Stage `rendering`: the site is rendered, written under a folder of its own, and then served, by one change of one row.
 
+use chrono::DateTime;
 use shared::{
     db::{self, generations::Finished},
     events,
@@ -89,6 +90,13 @@ async fn switch(
     Ok(())
 }
 
+/// The day the run began, or the one that builds are to be dated with.
+fn generated_date(run: &Run) -> String {
+    let fixed = run.worker.config.recording.source_date_epoch;
+    let fixed = fixed.and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+    fixed.map_or_else(|| run.claimed.started_date.clone(), |time| time.format("%Y-%m-%d").to_string())
+}
+
 fn site_info(run: &Run, pinned: &Pinned, taken: Option<&TakenOver>) -> SiteInfo {
     let key = &run.claimed.key;
     // a page says who wrote it, not for whom it was copied
@@ -97,7 +105,7 @@ fn site_info(run: &Run, pinned: &Pinned, taken: Option<&TakenOver>) -> SiteInfo 
         branch: key.branch.clone(),
         commit: pinned.commit.clone(),
         commit_date: pinned.commit_time.format("%Y-%m-%d").to_string(),
-        generated_date: run.claimed.started_date.clone(),
+        generated_date: generated_date(run),
         provider,
         model: model.clone(),
         source: run.source.web_links(&pinned.commit),

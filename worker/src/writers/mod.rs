@@ -105,6 +105,8 @@ pub(crate) enum Failure {
     Cancelled,
     /// This host failed: no disk, no process.
     Host,
+    /// Calls are answered from recordings, and there is none of this one.
+    NotRecorded,
 }
 
 impl Failure {
@@ -127,6 +129,7 @@ impl Failure {
             Self::Empty => "empty",
             Self::Cancelled => "cancelled",
             Self::Host => "host",
+            Self::NotRecorded => "not_recorded",
         }
     }
 
@@ -282,14 +285,18 @@ pub(crate) async fn open(
         max_total_bytes: worker.config.clone_limits.max_bytes,
     };
     let (copied, checkout, filter) = (tree.clone(), checkout.clone(), steering.filter.clone());
-    tokio::task::spawn_blocking(move || {
+    let exported = tokio::task::spawn_blocking(move || {
         clis.check_installed(provider)?;
         let keep = |path: &str| filter.allows(path) && !cli::is_agent_configuration(Path::new(path));
-        git::export_tree(&checkout, &copied, &keep, limits)
-            .map_err(|error| WriterError { failure: Failure::Host, message: error.to_string() })
+        let no_copy = |error: git::GitError| WriterError { failure: Failure::Host, message: error.to_string() };
+        let exported = git::export_tree(&checkout, &copied, &keep, limits).map_err(no_copy)?;
+        // what is left out of the tree shows in the numbers
+        let tree = git::tree_id(&checkout).map_err(no_copy)?;
+        Ok(format!("{tree} {} {}", exported.files, exported.bytes))
     })
     .await
     .map_err(|_| WriterError { failure: Failure::Host, message: "the copy of the repository failed".into() })??;
+    let tree = cli::RepositoryCopy { folder: tree, content: exported };
     let writer = cli::open(provider, &variant.model, &worker.clis, tree, folder.to_owned());
     Ok(Box::new(writer.steered_by(steering)))
 }

@@ -1,21 +1,23 @@
 //! One call, from the folder that is made for it to the answer that was read. Every call of every command line is made
 //! here: the ledger knows of it before anything is started, and what came of it is settled there.
 
-use std::{io, sync::Arc};
+use std::{io, path::Path, sync::Arc};
 
 use shared::budget::Budget;
 
 use super::{
-    CliWriter, call,
-    call::{CallFailed, CallOk, CallSpec, Launch},
+    CliWriter,
+    call::{CallFailed, CallOk, CallSpec, Launch, Program},
+    exchanges::{self, Asked, Exchange, Exchanges},
     folder::CallFolder,
     launch, no_folder, parse, process, prompts,
     question::Question,
     redact, shown,
+    versions::version_of,
 };
 use crate::{
-    ledger::CallFacts,
-    writers::{CallContext, Failure, WriterError},
+    ledger::{Account, CallFacts, OpenCall, REPLAYED},
+    writers::{CallContext, Failure, Usage, WriterError},
 };
 
 /// What a call is asked; the name is that of the account of calls.
@@ -54,7 +56,6 @@ impl Purpose {
 
 /// A call that could start.
 pub(super) struct Prepared {
-    program: call::Program,
     folder: CallFolder,
     prompt: String,
     question: Question,
@@ -73,29 +74,50 @@ impl CliWriter {
             return Err(WriterError { failure: Failure::Cancelled, message: "the run was cancelled".into() });
         }
         let prepared = self.prepare(write_prompt).await.map_err(|error| self.made_showable(&error))?;
-        let prompt_hash = prepared.question.digest(&[]);
-        let facts = CallFacts {
-            purpose: purpose.as_str(),
+        let asked = Arc::new(Asked {
             provider: self.provider,
-            model: &self.model,
-            cli_version: "unknown",
-            prompt_hash: &prompt_hash,
-            is_limited: true,
-        };
-        let open = match &context.account {
-            Some(account) => Some(account.open(&facts, &context.cancel).await?),
-            None => None,
-        };
-        let budget = open.as_ref().and_then(|open| open.budget()).cloned();
-        let asked = self.run(prepared, budget.as_ref(), context).await;
+            model: self.model.clone(),
+            purpose,
+            tree: self.tree_content.clone(),
+            page: context.account.as_ref().and_then(Account::page).map(ToString::to_string),
+            question: prepared.question.clone(),
+        });
+        match &self.settings.exchanges {
+            Exchanges::Replay(folder) => self.replay(folder, asked, context).await,
+            Exchanges::Record(folder) => {
+                let (answer, cli_version) = self.call(prepared, &asked, context).await?;
+                let (folder, kept) = (Arc::clone(folder), answer.clone());
+                let secrets = self.settings.environment.secrets();
+                let record = move || exchanges::record(&folder, &asked, &cli_version, &kept, &secrets);
+                if let Err(error) = tokio::task::spawn_blocking(record).await {
+                    tracing::error!(%error, "an AI call could not be recorded");
+                }
+                Ok(answer.text)
+            }
+            Exchanges::Off => self.call(prepared, &asked, context).await.map(|(answer, _)| answer.text),
+        }
+    }
+
+    /// Makes the call. Gives the version of the command line, too.
+    async fn call(
+        &self,
+        prepared: Prepared,
+        asked: &Asked,
+        context: &CallContext,
+    ) -> Result<(CallOk, String), WriterError> {
+        let program = self.find_program().await.map_err(|error| self.made_showable(&error))?;
+        let version = version_of(&self.settings, &program, &self.work_dir, &self.tree, context).await;
+        let open = self.open(asked, &version, true, context).await?;
+        let budget = open.as_ref().and_then(OpenCall::budget).cloned();
+        let called = self.run(prepared, program, budget.as_ref(), context).await;
         if let Some(open) = open {
-            let (outcome, usage) = match &asked {
+            let (outcome, usage) = match &called {
                 Ok(answer) => ("ok", answer.usage),
                 Err(failed) => (failed.error.failure.as_str(), failed.usage),
             };
             open.settle(outcome, usage, &context.cancel).await;
         }
-        let answer = asked.map_err(|failed| match (failed.error.failure, budget) {
+        let mut answer = called.map_err(|failed| match (failed.error.failure, budget) {
             (Failure::BudgetLimit, Some(budget)) => {
                 WriterError { failure: Failure::BudgetLimit, message: budget.reached() }
             }
@@ -107,7 +129,46 @@ impl CliWriter {
                 "the model asked for tools that it does not have"
             );
         }
-        Ok(redact::mask(&answer.text, &self.settings.environment.secrets()))
+        answer.text = redact::mask(&answer.text, &self.settings.environment.secrets());
+        Ok((answer, version))
+    }
+
+    /// Answers from a recording: nothing is started, and nothing is paid.
+    async fn replay(
+        &self,
+        folder: &Arc<Path>,
+        asked: Arc<Asked>,
+        context: &CallContext,
+    ) -> Result<String, WriterError> {
+        let (folder, question) = (Arc::clone(folder), Arc::clone(&asked));
+        let found = tokio::task::spawn_blocking(move || exchanges::replay(&folder, &question)).await;
+        let found = found.map_err(|error| no_folder(io::Error::other(error)))?;
+        let version = found.as_ref().map_or("unknown", Exchange::cli_version);
+        if let Some(open) = self.open(&asked, version, false, context).await? {
+            let outcome = found.as_ref().map_or_else(|error| error.failure.as_str(), |_| REPLAYED);
+            open.settle(outcome, Usage::default(), &context.cancel).await;
+        }
+        found.map(|exchange| exchange.answer)
+    }
+
+    /// Lets the ledger know; `None` in tests of a writer alone.
+    async fn open(
+        &self,
+        asked: &Asked,
+        cli_version: &str,
+        is_limited: bool,
+        context: &CallContext,
+    ) -> Result<Option<OpenCall>, WriterError> {
+        let Some(account) = &context.account else { return Ok(None) };
+        let facts = CallFacts {
+            purpose: asked.purpose.as_str(),
+            provider: self.provider,
+            model: &self.model,
+            cli_version,
+            prompt_hash: &asked.question.digest(&[]),
+            is_limited,
+        };
+        account.open(&facts, &context.cancel).await.map(Some)
     }
 
     pub(super) async fn prepare(
@@ -115,31 +176,36 @@ impl CliWriter {
         write_prompt: impl FnOnce(&CallFolder) -> io::Result<String> + Send + 'static,
     ) -> Result<Prepared, WriterError> {
         let (work_dir, tree) = (self.work_dir.clone(), self.tree.clone());
-        let (provider, environment) = (self.provider, Arc::clone(&self.settings.environment));
         let prepared = tokio::task::spawn_blocking(move || {
-            let program = environment.program(provider)?;
-            let folder = CallFolder::create(&work_dir, &tree, prompts::system()).map_err(no_folder)?;
-            let prompt = write_prompt(&folder).map_err(no_folder)?;
-            let question = Question::read(&prompt, folder.dirs()).map_err(no_folder)?;
-            Ok(Prepared { program, folder, prompt, question })
+            let folder = CallFolder::create(&work_dir, &tree, prompts::system())?;
+            let prompt = write_prompt(&folder)?;
+            let question = Question::read(&prompt, folder.dirs())?;
+            Ok(Prepared { folder, prompt, question })
         });
-        prepared.await.map_err(|error| no_folder(io::Error::other(error)))?
+        prepared.await.map_err(io::Error::other).flatten().map_err(no_folder)
+    }
+
+    pub(super) async fn find_program(&self) -> Result<Program, WriterError> {
+        let (provider, environment) = (self.provider, Arc::clone(&self.settings.environment));
+        let found = tokio::task::spawn_blocking(move || environment.program(provider)).await;
+        found.map_err(|error| no_folder(io::Error::other(error)))?
     }
 
     async fn run(
         &self,
         prepared: Prepared,
+        program: Program,
         budget: Option<&Budget>,
         context: &CallContext,
     ) -> Result<CallOk, CallFailed> {
-        let (launch, folder) = self.launch(prepared, budget);
+        let (launch, folder) = self.launch(prepared, program, budget);
         let ports = self.settings.environment.ports(self.provider);
         let output = process::run(launch, folder, &self.settings.isolation, ports, context).await?;
         parse(self.provider, output.exit, &output.stdout, &output.stderr)
     }
 
-    pub(super) fn launch(&self, prepared: Prepared, budget: Option<&Budget>) -> (Launch, CallFolder) {
-        let Prepared { program, folder, prompt, .. } = prepared;
+    pub(super) fn launch(&self, prepared: Prepared, program: Program, budget: Option<&Budget>) -> (Launch, CallFolder) {
+        let Prepared { folder, prompt, .. } = prepared;
         let spec = CallSpec { model: self.model.clone(), prompt, left_usd: budget.map(|budget| budget.left_usd) };
         (launch(self.provider, &spec, folder.dirs(), program, &self.settings.environment), folder)
     }

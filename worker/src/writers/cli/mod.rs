@@ -7,6 +7,7 @@ mod call;
 mod claude;
 mod cursor;
 mod environment;
+mod exchanges;
 mod failure;
 mod folder;
 mod gemini;
@@ -17,6 +18,7 @@ mod question;
 mod redact;
 mod sandbox;
 mod updating;
+mod versions;
 
 use std::{
     io,
@@ -30,15 +32,17 @@ use shared::{
     names::ModelId,
     plan::{Plan, PlannedPage},
     provider::Provider,
-    settings::Sandbox,
+    settings::{RecordingSettings, Sandbox},
 };
 
 pub(crate) use self::{agent_files::is_agent_configuration, environment::Environment, marks::sweep_leftovers};
 use self::{
     ask::Purpose,
     call::{CallDirs, CallFailed, CallOk, CallSpec, Exit, Launch},
+    exchanges::Exchanges,
     folder::CallFolder,
     sandbox::Isolation,
+    versions::Versions,
 };
 use super::{CallContext, Failure, PlanQuestion, PlanRevision, PlanWish, Writer, WriterError, answers};
 use crate::{git::Change, steering::Steering};
@@ -48,12 +52,23 @@ use crate::{git::Change, steering::Steering};
 pub(crate) struct CliSettings {
     isolation: Isolation,
     environment: Arc<Environment>,
+    exchanges: Exchanges,
+    versions: Arc<Versions>,
 }
 
 impl CliSettings {
     /// Finds the isolation in force. The error is one sentence, for a start that must not go on. Blocks.
-    pub(crate) fn new(sandbox: Sandbox, environment: Environment) -> Result<Self, String> {
-        Ok(Self { isolation: sandbox::probe(sandbox)?, environment: Arc::new(environment) })
+    pub(crate) fn new(
+        sandbox: Sandbox,
+        environment: Environment,
+        recording: &RecordingSettings,
+    ) -> Result<Self, String> {
+        Ok(Self {
+            isolation: sandbox::probe(sandbox)?,
+            environment: Arc::new(environment),
+            exchanges: Exchanges::open(recording)?,
+            versions: Arc::default(),
+        })
     }
 
     /// The isolation in force.
@@ -61,8 +76,12 @@ impl CliSettings {
         &self.isolation
     }
 
-    /// Whether the provider's program is on this host; the error says what to install. Blocks for a few file look-ups.
+    /// Whether the provider's program is on this host, or not needed; the error says what to install. Blocks for a few file
+    /// look-ups.
     pub(crate) fn check_installed(&self, provider: Provider) -> Result<(), WriterError> {
+        if self.exchanges.is_replay() {
+            return Ok(());
+        }
         self.environment.program(provider).map(drop)
     }
 
@@ -79,26 +98,37 @@ pub(crate) struct CliWriter {
     model: ModelId,
     settings: CliSettings,
     tree: PathBuf,
+    tree_content: String,
     work_dir: PathBuf,
     /// What is wished of the documentation, as the text of a file, and what it changes in [`Writer::version`].
     wishes: Option<String>,
     steering_digest: Option<String>,
 }
 
-/// Makes a writer. `tree` is a copy of the repository without the files of [`is_agent_configuration`], in `work_dir` the
-/// folders of calls are made and deleted. [`Provider::Builtin`] is none of these writers. Blocks for two file look-ups.
+/// A copy of the repository, without the files of [`is_agent_configuration`].
+#[derive(Debug)]
+pub(crate) struct RepositoryCopy {
+    /// Where it is.
+    pub(crate) folder: PathBuf,
+    /// Names what is in it: the same name, the same content.
+    pub(crate) content: String,
+}
+
+/// Makes a writer. In `work_dir` the folders of calls are made and deleted. [`Provider::Builtin`] is none of these writers.
+/// Blocks for two file look-ups.
 pub(crate) fn open(
     provider: Provider,
     model: &ModelId,
     settings: &CliSettings,
-    tree: PathBuf,
+    tree: RepositoryCopy,
     work_dir: PathBuf,
 ) -> CliWriter {
     assert!(provider != Provider::Builtin, "the built-in writer is no command line");
     // commands name real paths in what they say, and those are taken out of messages; what is missing is told by a call
-    let [tree, work_dir] = [tree, work_dir].map(|path| path.canonicalize().unwrap_or(path));
+    let [folder, work_dir] = [tree.folder, work_dir].map(|path| path.canonicalize().unwrap_or(path));
     let (model, settings) = (model.clone(), settings.clone());
-    CliWriter { provider, model, settings, tree, work_dir, wishes: None, steering_digest: None }
+    let (tree, tree_content) = (folder, tree.content);
+    CliWriter { provider, model, settings, tree, tree_content, work_dir, wishes: None, steering_digest: None }
 }
 
 #[async_trait]

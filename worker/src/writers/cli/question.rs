@@ -41,7 +41,9 @@ impl Question {
             hash.update((text.len() as u64).to_le_bytes());
             hash.update(text);
         };
-        also.iter().for_each(|text| add(text));
+        for text in also {
+            add(text);
+        }
         add(&self.prompt);
         for (name, text) in &self.files {
             add(name);

@@ -55,8 +55,9 @@ impl Desk {
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let environment = Environment::from_variables(variables.into_iter().chain(self.programs.clone()));
-        let settings = CliSettings::new(sandbox, environment).unwrap();
-        open(provider, &model.parse().unwrap(), &settings, self.tree(), self.folder.path().join("work"))
+        let settings = CliSettings::new(sandbox, environment, &RecordingSettings::default()).unwrap();
+        let tree = RepositoryCopy { folder: self.tree(), content: "served".into() };
+        open(provider, &model.parse().unwrap(), &settings, tree, self.folder.path().join("work"))
     }
 
     fn is_clean(&self) -> bool {
@@ -238,7 +239,7 @@ async fn without_the_recipes_a_hostile_repository_does_take_effect() {
     for (provider, model) in REAL {
         let writer = desk.writer(provider, model, Sandbox::Off);
         let prepared = writer.prepare(|_| Ok("docmill task: page\nslug: page-1\n".into())).await.unwrap();
-        let (mut launch, folder) = writer.launch(prepared, None);
+        let (mut launch, folder) = writer.launch(prepared, writer.find_program().await.unwrap(), None);
         launch.environment.retain(|(name, _)| !name.starts_with("GEMINI_RESTRICTED") && !name.ends_with("WORKSPACE"));
         launch.arguments = vec![format!("--model={model}").into(), "--output-format".into(), "json".into()];
         launch.arguments.push(if provider == Provider::Claude { "-p" } else { "--skip-trust" }.into());
@@ -330,7 +331,8 @@ async fn record(writer: &CliWriter, case: &str, change: impl FnOnce(&mut Launch)
         let (page, plan) = data.write(folder)?;
         Ok(prompts::page("page-2", &page, &plan, None))
     });
-    let (mut launch, folder) = writer.launch(prepared.await.unwrap(), None);
+    let program = writer.find_program().await.unwrap();
+    let (mut launch, folder) = writer.launch(prepared.await.unwrap(), program, None);
     change(&mut launch);
     let output = process::run(launch, folder, &writer.settings.isolation, Vec::new(), &context()).await.unwrap();
     let Exit::Code(code) = output.exit else { panic!("{:?}", output.exit) };

@@ -27,8 +27,9 @@ impl Desk {
         let keys = ["ANTHROPIC_API_KEY", "GEMINI_API_KEY", "CURSOR_API_KEY"];
         let keys = keys.map(|name| (name.to_owned(), KEY.to_owned()));
         let environment = Environment::from_variables(self.stand_ins.variables().into_iter().chain(keys));
-        let settings = CliSettings::new(sandbox, environment).unwrap();
+        let settings = CliSettings::new(sandbox, environment, &RecordingSettings::default()).unwrap();
         let [tree, work] = ["tree", "work"].map(|name| self.folder.path().join(name));
+        let tree = RepositoryCopy { folder: tree, content: "one file".into() };
         open(provider, &"stand-in-1".parse().unwrap(), &settings, tree, work)
     }
 
@@ -68,7 +69,7 @@ async fn every_command_line_plans_writes_and_revises() {
         assert_eq!(plan.repo_type, RepoType::Library);
         let page = plan.pages().nth(1).unwrap();
         let written = writer.write_page(&patient(), &plan, page).await.unwrap();
-        assert!(written.starts_with("# Page 2\n"), "{provider}: {}", written);
+        assert!(written.starts_with("# Page 2\n"), "{provider}: {written}");
         assert!(written.contains("[[README.md:1-1]]"));
         let findings = ["a finding".to_owned()];
         let revised = writer.revise_page(&patient(), &plan, page, &written, &findings).await.unwrap();
@@ -142,6 +143,20 @@ async fn a_blocked_call_waits_until_it_is_released() {
     };
     let (written, ()) = tokio::join!(writer.write_page(&context, &plan, &page), release);
     assert!(written.unwrap().starts_with("# Page 2"));
+}
+
+#[test]
+fn claude_is_told_what_is_left_of_a_budget() {
+    let desk = Desk::new();
+    let writer = desk.writer(Provider::Claude, Sandbox::Off);
+    let program = writer.settings.environment.program(Provider::Claude).unwrap();
+    let folder = CallFolder::create(&writer.work_dir, &writer.tree, "").unwrap();
+    for (left_usd, told) in [(None, None), (Some(1.25), Some("1.2500")), (Some(1e-9), Some("0.0100"))] {
+        let spec = CallSpec { model: "m".parse().unwrap(), prompt: String::new(), left_usd };
+        let launch = launch(Provider::Claude, &spec, folder.dirs(), program.clone(), &writer.settings.environment);
+        let at = launch.arguments.iter().position(|argument| argument == "--max-budget-usd");
+        assert_eq!(at.map(|at| launch.arguments[at + 1].to_str().unwrap()), told);
+    }
 }
 
 #[tokio::test]
