@@ -62,7 +62,7 @@ pub(crate) async fn fetch_commit(request: &FetchRequest<'_>, cancel: &Cancellati
 }
 
 async fn fetch(remote: &Remote, commit: &CommitSha, git_dir: &Path, bounds: &Bounds<'_>) -> Result<(), GitError> {
-    let mut command = git(bounds.limits.max_bytes);
+    let mut command = git(bounds.limits.max_bytes)?;
     remote.configure(&mut command)?;
     command.arg(git_dir_argument(git_dir));
     command.args(["fetch", "--quiet", "--no-progress", "--depth=1", "--no-tags", "--no-write-fetch-head"]);

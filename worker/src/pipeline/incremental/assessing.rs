@@ -194,7 +194,8 @@ mod tests {
 
     #[test]
     fn a_new_version_is_read_off_the_line_where_the_old_one_stood() {
-        let changed = |path: &str, diff: &str| [Change { diff: Some(diff.into()), ..change(path, ChangeKind::Modified) }];
+        let changed =
+            |path: &str, diff: &str| [Change { diff: Some(diff.into()), ..change(path, ChangeKind::Modified) }];
         let bump = "@@ -1,3 +1,3 @@\n name = \"x\"\n-version = \"1.2.3\"\n+version = \"1.3.0-rc.1\"\n";
         assert_eq!(new_version("1.2.3", &changed("Cargo.toml", bump)).as_deref(), Some("1.3.0-rc.1"));
         assert_eq!(new_version("1.2", &changed("Cargo.toml", bump)), None, "another version stood there");

@@ -81,7 +81,14 @@ fn page() -> (Plan, PlannedPage) {
     };
     let navigation = vec![NavGroup { group: "Guide".into(), pages: vec![page.clone()] }];
     let project_name = "Thing".into();
-    let plan = Plan { project_name, tagline: String::new(), repo_type: RepoType::App, navigation, version: None };
+    let plan = Plan {
+        project_name,
+        tagline: String::new(),
+        repo_type: RepoType::App,
+        navigation,
+        version: None,
+        redirects: std::collections::BTreeMap::new(),
+    };
     (plan, page)
 }
 
