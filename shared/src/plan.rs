@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::names::PageSlug;
+use crate::{names::PageSlug, options::LanguageTag};
 
 /// Most pages one plan may have.
 pub const MAX_PAGES: usize = 500;
@@ -28,6 +28,9 @@ pub struct Plan {
     /// The repository's own version, from its manifest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// The language of the pages, when somebody chose one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<LanguageTag>,
     /// Where pages went that are no more, by their old slug: to another page, or (`null`) nowhere, then to the first page of
     /// the site. Kept in order by [`Plan::redirect`].
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -59,7 +62,7 @@ pub struct PlannedPage {
 }
 
 /// How a page is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PageType {
     /// Task by task, example first.

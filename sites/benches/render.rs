@@ -46,6 +46,7 @@ fn main() {
             })
             .collect(),
         version: None,
+        language: None,
         redirects: std::collections::BTreeMap::new(),
     };
     let bytes: usize = texts.iter().map(String::len).sum();

@@ -7,3 +7,5 @@ mod incremental;
 mod accounting;
 mod aborting;
 mod taking_over;
+mod steering;
+mod steering_hostile;

@@ -12,6 +12,7 @@ use shared::{
     ids::GenerationId,
     jobs::{self, Started},
     names::PageSlug,
+    options::RunOptions,
     provider::Provider,
     settings::{CloneLimits, GitSettings, Sandbox, TimingSettings, WriterSettings},
     source::RepoSource,
@@ -237,6 +238,7 @@ pub(crate) fn new_generation(key: &VariantKey) -> NewGeneration {
         repo_type: None,
         call_timeout_minutes: 1,
         max_cost_usd: None,
+        options: RunOptions::default(),
     }
 }
 

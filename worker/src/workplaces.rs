@@ -22,6 +22,7 @@ use crate::{
     Worker,
     git::Checkout,
     pipeline::{Decision, Pinned, StageError, Update, restore_checkout},
+    steering::Steering,
     workdir::WorkDir,
     writers::{self, Writer},
 };
@@ -122,8 +123,12 @@ async fn make(worker: &Worker, generation: GenerationId, cancel: &CancellationTo
     let folder = tokio::task::spawn_blocking(move || WorkDir::create_for_pages(&base, generation));
     let folder = folder.await.map_err(anyhow::Error::from)?.context("cannot make a temporary folder")?;
     let checkout = restore_checkout(worker, generation, &work.key.branch, &pinned, folder.path(), cancel).await?;
+    let (read_from, options) = (checkout.clone(), work.options.clone());
+    let steering = tokio::task::spawn_blocking(move || Steering::read(&read_from, &options));
+    let (steering, _) =
+        steering.await.map_err(anyhow::Error::from)?.map_err(|error| StageError::Fail(error.message))?;
     let repo_url = source.web_links(&checkout.commit).map(|links| links.repository);
-    let writer = writers::open(worker, &work.key, &checkout, repo_url, folder.path())
+    let writer = writers::open(worker, &work.key, &checkout, repo_url, &steering, folder.path())
         .await
         .map_err(|error| StageError::Fail(error.message))?;
     let update = match decision.and_then(|value| serde_json::from_value(value).ok()) {

@@ -17,6 +17,7 @@ const TITLE_END: &str = "</h1>";
 struct Frame<'a> {
     project: &'a str,
     tagline: &'a str,
+    language: &'a str,
     description: String,
     version: Option<&'a str>,
     branch: &'a str,
@@ -149,6 +150,7 @@ fn frame<'a>(site: &Site<'a>, assets: &'a Assets, description: &str) -> Frame<'a
     Frame {
         project: &site.plan.project_name,
         tagline: &site.plan.tagline,
+        language: site.plan.language.as_ref().map_or("en", |language| language.as_str()),
         description: description.split_whitespace().collect::<Vec<_>>().join(" "),
         version: site.plan.version.as_deref().filter(|version| !version.trim().is_empty()),
         branch: info.branch.as_str(),

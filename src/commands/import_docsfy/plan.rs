@@ -53,6 +53,7 @@ pub(super) fn read(text: &str, project: &str) -> Result<ImportedPlan, String> {
         repo_type: json["repo_type"].as_str().and_then(repo_type).unwrap_or_default(),
         navigation,
         version: line(&json["version"], MAX_VERSION_CHARS),
+        language: None,
         redirects: BTreeMap::new(),
     };
     reader.finish(plan)
@@ -69,6 +70,7 @@ pub(super) fn of_files(slugs: &[String], project: &str) -> Result<ImportedPlan, 
         repo_type: RepoType::default(),
         navigation: vec![NavGroup { group: "Documentation".into(), pages }],
         version: None,
+        language: None,
         redirects: BTreeMap::new(),
     };
     reader.finish(plan)

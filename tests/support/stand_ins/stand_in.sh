@@ -18,6 +18,7 @@
 #     prose        the answer with a fence and words around it
 #     wrong        something else than was asked for, in the command's own form
 #     stub         a page of a title only
+#     show         a page that holds what the call was given: files of the tree, wishes and prompt, the last two as base64
 #     empty        an empty answer
 #     garbage      not the command's own form
 #     auth, rate-limit, overloaded, no-model    the provider's 401, 429, 529, 404
@@ -91,7 +92,7 @@ page() {
 }
 
 case $mode in
-ok | prose | stub | wrong | empty | daemon)
+ok | prose | stub | wrong | empty | daemon | show)
     case $task in
     plan | repair) plan ;;
     page | revise) page ;;
@@ -104,6 +105,12 @@ ok | prose | stub | wrong | empty | daemon)
 esac
 case $mode in
 ok) say "$text" ;;
+show)
+    PATH=/usr/bin:/bin
+    files=$(find . -type f | sort | tr '\n' ' ')
+    wishes=$(base64 -w0 "$HOME/../data/wishes.json" 2>/dev/null)
+    say "$text\\n\`\`\`text\\nfiles: $files\\nwishes: $wishes\\nprompt: $(base64 -w0)\\n\`\`\`\\n"
+    ;;
 prose) say "Here it is:\\n\\n\`\`\`\\n$text\\n\`\`\`\\n\\nLet me know what you think." ;;
 wrong) say "I looked at the files and have nothing to add." ;;
 stub) say "# $title\\n" ;;

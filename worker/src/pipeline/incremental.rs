@@ -24,6 +24,7 @@ pub(crate) use self::{base::is_same_tree, page::update_page};
 use super::{StageError, cloning::Pinned, run::Run};
 use crate::{
     git::{Change, Checkout},
+    steering::Steering,
     writers::{Failure, PlanQuestion, PlanRevision, Writer, retrying},
 };
 
@@ -87,6 +88,7 @@ pub(crate) async fn decide(
     pinned: &Pinned,
     checkout: &Checkout,
     writer: &dyn Writer,
+    steering: &Steering,
 ) -> Result<Option<Decision>, StageError> {
     if let Some(decided) = run.checkpoint(Stage::IncrementalPlanning).await? {
         return Ok(Some(decided));
@@ -95,8 +97,9 @@ pub(crate) async fn decide(
     if planned.is_some() {
         return Ok(None);
     }
-    let Some(base) = base::find(run, writer).await? else { return Ok(None) };
-    let work = compare(run, pinned, checkout, writer, &base).boxed();
+    let Some(base) = base::find(run, writer, steering).await? else { return Ok(None) };
+    let changes = base::changes_since(run, pinned, checkout, &base, steering);
+    let work = async { decide_about(run, writer, &base, steering, changes.await?).await }.boxed();
     let decision = run.stage(Stage::IncrementalPlanning, work).await?;
     match &decision {
         Decision::Full { reason } => tracing::info!(reason, "everything is written anew"),
@@ -109,10 +112,13 @@ pub(crate) async fn decide(
     Ok(Some(decision))
 }
 
-/// Makes the plan of an update the plan of the run.
-pub(crate) async fn adopt_plan(run: &Run, update: &Update) -> Result<Plan, StageError> {
+/// Makes the plan of an update the plan of the run. `warnings` are about what was wished.
+pub(crate) async fn adopt_plan(run: &Run, update: &Update, warnings: &[String]) -> Result<Plan, StageError> {
     if let Some(plan) = run.checkpoint(Stage::Planning).await? {
         return Ok(plan);
+    }
+    for warning in warnings {
+        run.warn(warning).await?;
     }
     let (id, fence, plan) = (run.claimed.id, run.claimed.fence, &update.plan);
     let value = serde_json::to_value(plan).map_err(anyhow::Error::from)?;
@@ -124,15 +130,15 @@ pub(crate) async fn adopt_plan(run: &Run, update: &Update) -> Result<Plan, Stage
     Ok(plan.clone())
 }
 
-async fn compare(
+async fn decide_about(
     run: &Run,
-    pinned: &Pinned,
-    checkout: &Checkout,
     writer: &dyn Writer,
     base: &Base,
+    steering: &Steering,
+    changes: Result<Vec<Change>, String>,
 ) -> Result<Decision, StageError> {
     let full = |reason: String| Ok(Decision::Full { reason });
-    let changes = match base::changes_since(run, pinned, checkout, base).await? {
+    let changes = match changes {
         Ok(changes) => changes,
         Err(reason) => return full(reason),
     };
@@ -143,10 +149,19 @@ async fn compare(
         return full(format!("{} files changed, at most {MAX_CHANGES} are compared with pages", changes.len()));
     }
     let assessment = assess(&base.pages, &changes);
-    let revision = match ask(run, writer, base, &changes, &assessment).await? {
+    let mut revision = match ask(run, writer, base, &changes, &assessment).await? {
         Ok(revision) => revision,
         Err(reason) => return full(reason),
     };
+    if let Some(PlanRevision { plan: revised @ Some(_), .. }) = &mut revision {
+        if steering.has_fixed_pages() {
+            *revised = None;
+        }
+        if let Some(plan) = revised {
+            // the pages that were wished for stay, whatever the model says
+            steering.apply(plan, true);
+        }
+    }
     let (mut plan, pages) = merge(&base.plan, &assessment, revision);
     if let Some(version) = base.plan.version.as_deref().and_then(|old| new_version(old, &changes)) {
         plan.version = Some(version);

@@ -2,6 +2,7 @@
 
 mod run;
 mod cloning;
+mod steering;
 mod planning;
 mod incremental;
 mod generating;
@@ -94,15 +95,19 @@ pub(crate) async fn generate(worker: &Arc<Worker>, claimed: &Claimed, stop: &Sto
         return rendering::publish_site(&run, &pinned, plan, pages, Some(&taken)).await;
     }
     let checkout = cloning::open_checkout(&run, &pinned).boxed().await?;
-    let writer = run.open_writer(&checkout).boxed().await?;
-    let update = match incremental::decide(&run, &pinned, &checkout, &*writer).boxed().await? {
+    let (steering, warnings) = steering::read(&run, &checkout).boxed().await?;
+    let writer = run.open_writer(&checkout, &steering).boxed().await?;
+    let update = match incremental::decide(&run, &pinned, &checkout, &*writer, &steering).boxed().await? {
         Some(Decision::UpToDate) => return up_to_date::finish(&run, &pinned.commit).await,
         Some(Decision::Update(update)) => Some(update),
         Some(Decision::Full { .. }) | None => None,
     };
     let plan = match &update {
-        Some(update) => incremental::adopt_plan(&run, update).await?,
-        None => run.stage(Stage::Planning, planning::plan_pages(&run, &checkout, &*writer).boxed()).await?,
+        Some(update) => incremental::adopt_plan(&run, update, &warnings).await?,
+        None => {
+            let planned = planning::plan_pages(&run, &checkout, &*writer, &steering, &warnings);
+            run.stage(Stage::Planning, planned.boxed()).await?
+        }
     };
     run.bring_workplace(&plan, &writer, checkout, update.clone());
     let update = update.as_deref();

@@ -26,6 +26,7 @@ use crate::{
     Worker,
     git::Checkout,
     held::StopSign,
+    steering::Steering,
     workdir::WorkDir,
     workplaces::Workplace,
     writers::{self, CallContext, Writer},
@@ -70,9 +71,14 @@ impl Run {
     }
 
     /// Opens the writer that the variant asks for.
-    pub(crate) async fn open_writer(&self, checkout: &Checkout) -> Result<Arc<dyn Writer>, StageError> {
+    pub(crate) async fn open_writer(
+        &self,
+        checkout: &Checkout,
+        steering: &Steering,
+    ) -> Result<Arc<dyn Writer>, StageError> {
         let repo_url = self.source.web_links(&checkout.commit).map(|links| links.repository);
-        let opened = writers::open(&self.worker, &self.claimed.key, checkout, repo_url, self.work_dir.path());
+        let (key, folder) = (&self.claimed.key, self.work_dir.path());
+        let opened = writers::open(&self.worker, key, checkout, repo_url, steering, folder);
         let opened = self.unless_stopped(opened).await?.map_err(|error| StageError::Fail(error.message))?;
         Ok(opened.into())
     }
@@ -90,6 +96,7 @@ impl Run {
             key: self.claimed.key.clone(),
             repo_url: self.claimed.repo_url.clone(),
             call_timeout_minutes: self.claimed.request.call_timeout_minutes,
+            options: self.claimed.request.options.clone(),
         };
         let place = Workplace {
             work,

@@ -49,6 +49,7 @@ pub(crate) fn read_plan(text: &str, wish: &PlanWish) -> Result<Plan, String> {
         repo_type: wish.repo_type.unwrap_or_else(|| read_repo_type(&answer["repo_type"])),
         navigation,
         version: one_line(&answer["version"], MAX_VERSION_CHARS),
+        language: None,
         redirects: BTreeMap::new(),
     };
     plan.validate().map_err(|error| error.to_string())?;

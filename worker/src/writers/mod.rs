@@ -25,6 +25,7 @@ use crate::{
     Worker,
     git::{self, Change, Checkout, ExportLimits},
     ledger::Account,
+    steering::Steering,
 };
 
 pub use self::builtin::parse_source_child;
@@ -252,17 +253,22 @@ pub(crate) struct PlanWish {
 }
 
 /// Opens the writer of a variant. An AI command line gets a copy of the repository's tree without the files that would
-/// configure it; `folder` is the run's own, `repo_url` the repository's public address.
+/// configure it, and no writer sees more than `steering` allows; `folder` is the run's own, `repo_url` the repository's public
+/// address.
 pub(crate) async fn open(
     worker: &Worker,
     variant: &VariantKey,
     checkout: &Checkout,
     repo_url: Option<String>,
+    steering: &Steering,
     folder: &Path,
 ) -> Result<Box<dyn Writer>, WriterError> {
     if variant.provider == Provider::Builtin {
         let options = BuiltinOptions {
             project_name: variant.name.to_string(),
+            title: steering.title.clone(),
+            filter: steering.filter.clone(),
+            steering_digest: steering.digest(),
             repo_url,
             parser_command: worker.config.program.clone(),
             parser_limits: builtin::ParserLimits::default(),
@@ -275,16 +281,17 @@ pub(crate) async fn open(
         max_file_bytes: worker.config.clone_limits.max_blob_bytes,
         max_total_bytes: worker.config.clone_limits.max_bytes,
     };
-    let (copied, checkout) = (tree.clone(), checkout.clone());
+    let (copied, checkout, filter) = (tree.clone(), checkout.clone(), steering.filter.clone());
     tokio::task::spawn_blocking(move || {
         clis.check_installed(provider)?;
-        let keep = |path: &str| !cli::is_agent_configuration(Path::new(path));
+        let keep = |path: &str| filter.allows(path) && !cli::is_agent_configuration(Path::new(path));
         git::export_tree(&checkout, &copied, &keep, limits)
             .map_err(|error| WriterError { failure: Failure::Host, message: error.to_string() })
     })
     .await
     .map_err(|_| WriterError { failure: Failure::Host, message: "the copy of the repository failed".into() })??;
-    Ok(Box::new(cli::open(provider, &variant.model, &worker.clis, tree, folder.to_owned())))
+    let writer = cli::open(provider, &variant.model, &worker.clis, tree, folder.to_owned());
+    Ok(Box::new(writer.steered_by(steering)))
 }
 
 /// Tries of one call.

@@ -52,6 +52,7 @@ fn plan(groups: &[(&str, &[PlannedPage])]) -> Plan {
             .map(|(group, pages)| NavGroup { group: (*group).into(), pages: pages.to_vec() })
             .collect(),
         version: Some("1.4.0".into()),
+        language: None,
         redirects: BTreeMap::new(),
     }
 }

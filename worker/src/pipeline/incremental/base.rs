@@ -10,11 +10,12 @@ use shared::{
 };
 
 use super::{
-    super::{StageError, cloning, cloning::Pinned, generating::input_hashes, run::Run},
+    super::{StageError, cloning, cloning::Pinned, generating::input_hashes, run::Run, up_to_date},
     is_by_model,
 };
 use crate::{
     git::{self, Change, Checkout, DiffLimits, FetchRequest},
+    steering::{PathFilter, Steering},
     writers::{Writer, cli::is_agent_configuration},
 };
 
@@ -36,7 +37,7 @@ pub(super) struct Base {
 
 /// Whether the newest good run stood at a commit with the same files: then there is nothing to do.
 pub(crate) async fn is_same_tree(run: &Run, pinned: &Pinned) -> Result<bool, StageError> {
-    if run.claimed.request.force || !run.claimed.served_site {
+    if up_to_date::served_commit(run).is_none() {
         return Ok(false);
     }
     let mut conn = run.worker.config.pool.acquire().await?;
@@ -47,9 +48,9 @@ pub(crate) async fn is_same_tree(run: &Run, pinned: &Pinned) -> Result<bool, Sta
 
 /// The base of a run, if it may have one. A site that another writer made, or this one with other prompts, is none: its
 /// pages would not be what this one writes.
-pub(super) async fn find(run: &Run, writer: &dyn Writer) -> Result<Option<Base>, StageError> {
+pub(super) async fn find(run: &Run, writer: &dyn Writer, steering: &Steering) -> Result<Option<Base>, StageError> {
     let claimed = &run.claimed;
-    if claimed.request.force || !claimed.served_site || !is_by_model(run) {
+    if up_to_date::served_commit(run).is_none() || !is_by_model(run) {
         return Ok(None);
     }
     let mut conn = run.worker.config.pool.acquire().await?;
@@ -66,8 +67,8 @@ pub(super) async fn find(run: &Run, writer: &dyn Writer) -> Result<Option<Base>,
     else {
         return Ok(None);
     };
-    if claimed.request.repo_type.is_some_and(|wished| wished != plan.repo_type) {
-        tracing::info!("the request names another kind of repository, everything is written anew");
+    if claimed.request.repo_type.or(steering.repo_type).is_some_and(|wished| wished != plan.repo_type) {
+        tracing::info!("somebody names another kind of repository, everything is written anew");
         return Ok(None);
     }
     let hashes = input_hashes(run, writer, &plan);
@@ -89,13 +90,14 @@ pub(super) async fn changes_since(
     pinned: &Pinned,
     checkout: &Checkout,
     base: &Base,
+    steering: &Steering,
 ) -> Result<Result<Vec<Change>, String>, StageError> {
     let folder = run.work_dir.path().join("base");
     // an earlier try of this stage may have left it
     drop(tokio::fs::remove_dir_all(&folder).await);
     tokio::fs::create_dir(&folder).await.map_err(anyhow::Error::from)?;
     let changes = match open_base(run, base, &folder).await? {
-        Ok(old) => compare(run, old, checkout.clone()).await?,
+        Ok(old) => compare(run, old, checkout.clone(), steering.filter.clone()).await?,
         Err(reason) => Err(reason),
     };
     if let Err(error) = tokio::fs::remove_dir_all(&folder).await {
@@ -132,9 +134,15 @@ async fn open_base(run: &Run, base: &Base, folder: &Path) -> Result<Result<Check
     Ok(fetched.map_err(|error| format!("the last good commit `{}` cannot be had: {error}", pinned.commit.short())))
 }
 
-async fn compare(run: &Run, old: Checkout, new: Checkout) -> Result<Result<Vec<Change>, String>, StageError> {
+async fn compare(
+    run: &Run,
+    old: Checkout,
+    new: Checkout,
+    filter: PathFilter,
+) -> Result<Result<Vec<Change>, String>, StageError> {
     let max_files = run.clone_limits().max_files;
-    let counts = |path: &str| !is_agent_configuration(Path::new(path));
+    // what writers do not see does not change for them
+    let counts = move |path: &str| filter.allows(path) && !is_agent_configuration(Path::new(path));
     let compared =
         tokio::task::spawn_blocking(move || git::changes_between(&old, &new, &counts, max_files, DIFF_LIMITS));
     let compared = compared.await.map_err(anyhow::Error::from)?;

@@ -87,6 +87,7 @@ fn page() -> (Plan, PlannedPage) {
         repo_type: RepoType::App,
         navigation,
         version: None,
+        language: None,
         redirects: std::collections::BTreeMap::new(),
     };
     (plan, page)
@@ -327,7 +328,7 @@ async fn record(writer: &CliWriter, case: &str, change: impl FnOnce(&mut Launch)
     let data = PageData::new(&plan, &page);
     let prepared = writer.prepare(move |folder| {
         let (page, plan) = data.write(folder)?;
-        Ok(prompts::page("page-2", &page, &plan))
+        Ok(prompts::page("page-2", &page, &plan, None))
     });
     let (mut launch, folder) = writer.launch(prepared.await.unwrap(), None);
     change(&mut launch);
