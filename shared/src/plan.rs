@@ -200,6 +200,7 @@ mod tests {
             repo_type: RepoType::App,
             navigation: vec![NavGroup { group: "G".into(), pages }],
             version: None,
+            language: None,
             redirects: BTreeMap::new(),
         }
     }

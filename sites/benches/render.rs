@@ -46,6 +46,7 @@ fn main() {
             })
             .collect(),
         version: None,
+        redirects: std::collections::BTreeMap::new(),
         language: None,
         redirects: std::collections::BTreeMap::new(),
     };

@@ -154,7 +154,7 @@ async fn decide_about(
         Err(reason) => return full(reason),
     };
     if let Some(PlanRevision { plan: revised @ Some(_), .. }) = &mut revision {
-        if steering.has_fixed_pages() {
+        if steering.pages_only {
             *revised = None;
         }
         if let Some(plan) = revised {

@@ -1,7 +1,5 @@
 //! What becomes of a plan: title and language are set, pages that were wished for are added.
 
-use std::collections::BTreeMap;
-
 use shared::plan::{MAX_PAGES, NavGroup, Plan, PlannedPage};
 
 use super::Steering;
@@ -23,15 +21,10 @@ impl Steering {
             navigation: Vec::new(),
             version: None,
             language: None,
-            redirects: BTreeMap::new(),
+            redirects: std::collections::BTreeMap::new(),
         };
         self.add_pages(&mut plan);
         Some(plan)
-    }
-
-    /// Whether the wished pages are all.
-    pub(crate) fn has_fixed_pages(&self) -> bool {
-        self.pages_only
     }
 
     /// Puts what was wished for into a plan. `by_model`: whether the writer can follow a language, instructions and pages.

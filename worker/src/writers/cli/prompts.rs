@@ -53,23 +53,26 @@ pub(super) fn revise(
     fill(REVISE, &values)
 }
 
+fn about(wishes: Option<&str>) -> String {
+    wishes.map(|path| fill(WISHES, &[("path", path)])).unwrap_or_default()
+}
+
 /// Asks what becomes of pages after the repository changed. The paths are those of the plan, of what pages name, of the
 /// changed files, of their differences and of the questions.
-pub(super) fn plan_update(plan: &str, [pages, changes, diff, questions]: [&str; 4], wishes: Option<&str>) -> String {
-    let wishes = about(wishes);
+pub(super) fn plan_update([plan, pages, changes, diff, questions]: [&str; 5], wishes: Option<&str>) -> String {
     let values = [
         ("plan", plan),
         ("pages", pages),
         ("changes", changes),
         ("diff", diff),
         ("questions", questions),
-        ("wishes", &wishes),
+        ("wishes", &about(wishes)),
     ];
     fill(PLAN_UPDATE, &values)
 }
 
 /// Asks that once more. The paths are those of the first answer, of what was wrong with it, and of the plan.
-pub(super) fn plan_update_repair(answer: &str, problem: &str, plan: &str, wishes: Option<&str>) -> String {
+pub(super) fn plan_update_repair([answer, problem, plan]: [&str; 3], wishes: Option<&str>) -> String {
     let wishes = about(wishes);
     fill(PLAN_UPDATE_REPAIR, &[("answer", answer), ("problem", problem), ("plan", plan), ("wishes", &wishes)])
 }
@@ -88,16 +91,11 @@ pub(super) fn edit(slug: &str, page: &str, plan: &str, [previous, changes]: [&st
     fill(EDIT, &values)
 }
 
-fn about(wishes: Option<&str>) -> String {
-    wishes.map(|path| fill(WISHES, &[("path", path)])).unwrap_or_default()
-}
-
 /// Changes with every change of a prompt.
 pub(super) fn fingerprint() -> String {
     let mut hash = Sha256::new();
-    let texts =
-        [SYSTEM, PLAN, PLAN_SHAPE, REPAIR, PAGE, PAGE_RULES, WISHES, REVISE, PLAN_UPDATE, PLAN_UPDATE_REPAIR, EDIT];
-    for text in texts {
+    let prompts = [PLAN, PLAN_SHAPE, REPAIR, PAGE, PAGE_RULES, REVISE, PLAN_UPDATE, PLAN_UPDATE_REPAIR, EDIT];
+    for text in [SYSTEM, WISHES].into_iter().chain(prompts) {
         hash.update(text);
         hash.update([0]);
     }
@@ -153,9 +151,9 @@ mod tests {
             ("revise", revise("start", "/d/page.json", "/d/plan.json", ["/d/previous.md", "/d/findings.txt"], wishes)),
             (
                 "plan_update",
-                plan_update("/d/plan.json", ["/d/pages.json", "/d/changes.txt", "/d/diff", "/d/questions.txt"], wishes),
+                plan_update(["/d/plan.json", "/d/pages.json", "/d/changes.txt", "/d/diff", "/d/questions.txt"], wishes),
             ),
-            ("plan_update_repair", plan_update_repair("/d/answer.txt", "/d/problem.txt", "/d/plan.json", wishes)),
+            ("plan_update_repair", plan_update_repair(["/d/answer.txt", "/d/problem.txt", "/d/plan.json"], wishes)),
             ("edit", edit("start", "/d/page.json", "/d/plan.json", ["/d/previous.md", "/d/changes.diff"], wishes)),
         ];
         for (task, prompt) in prompts {

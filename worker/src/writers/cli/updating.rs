@@ -30,7 +30,8 @@ pub(super) async fn revise_plan(
     let (plan, pages) = (pretty(question.plan), pretty(&pages));
     let questions = question.questions.join("\n");
     let (list, diff) = (list_of(question.changes.iter()), differences_of(question.changes.iter()));
-    let (plan_again, wishes, wishes_again) = (plan.clone(), writer.wishes.clone(), writer.wishes.clone());
+    let plan_of_answer = plan.clone();
+    let [wishes, wishes_again] = [writer.wishes.clone(), writer.wishes.clone()];
     let answer = writer
         .ask(context, Purpose::PlanUpdate, move |folder| {
             let plan = folder.add_data("plan.json", &plan)?;
@@ -38,9 +39,11 @@ pub(super) async fn revise_plan(
             let changes = folder.add_data("changes.txt", &list)?;
             let diff = folder.add_data("changes.diff", &diff)?;
             let questions = folder.add_data("questions.txt", &questions)?;
+            let [plan, pages, changes, diff, questions] =
+                [plan, pages, changes, diff, questions].map(|path| shown(&path));
             let wishes = add_wishes(folder, wishes.as_deref())?;
-            let paths = [pages, changes, diff, questions].map(|path| shown(&path));
-            Ok(prompts::plan_update(&shown(&plan), paths.each_ref().map(String::as_str), wishes.as_deref()))
+            let paths = [&plan, &pages, &changes, &diff, &questions].map(String::as_str);
+            Ok(prompts::plan_update(paths, wishes.as_deref()))
         })
         .await?;
     let problem = match answers::read_revision(&answer, question.plan) {
@@ -52,9 +55,10 @@ pub(super) async fn revise_plan(
         .ask(context, Purpose::PlanUpdateRepair, move |folder| {
             let answer = folder.add_data("answer.txt", &answer)?;
             let problem = folder.add_data("problem.txt", &problem)?;
-            let plan = folder.add_data("plan.json", &plan_again)?;
+            let plan = folder.add_data("plan.json", &plan_of_answer)?;
             let wishes = add_wishes(folder, wishes_again.as_deref())?;
-            Ok(prompts::plan_update_repair(&shown(&answer), &shown(&problem), &shown(&plan), wishes.as_deref()))
+            let paths = [answer, problem, plan].map(|path| shown(&path));
+            Ok(prompts::plan_update_repair(paths.each_ref().map(String::as_str), wishes.as_deref()))
         })
         .await?;
     let revision = answers::read_revision(&answer, question.plan);
@@ -79,8 +83,8 @@ pub(super) async fn edit_page(
             let previous = folder.add_data("previous.md", &text)?;
             let changes = folder.add_data("changes.diff", &changed)?;
             let wishes = add_wishes(folder, wishes.as_deref())?;
-            let texts = [previous, changes].map(|path| shown(&path));
-            Ok(prompts::edit(&data.slug, &page, &plan, [&texts[0], &texts[1]], wishes.as_deref()))
+            let [previous, changes] = [previous, changes].map(|path| shown(&path));
+            Ok(prompts::edit(&data.slug, &page, &plan, [&previous, &changes], wishes.as_deref()))
         })
         .await;
     let too_much = [Failure::Protocol, Failure::Empty, Failure::PromptTooLong, Failure::TurnLimit, Failure::Refused];
