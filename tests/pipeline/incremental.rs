@@ -387,3 +387,31 @@ async fn the_commit_to_compare_with_and_the_newest_are_kept_and_no_others() {
     expected.sort();
     assert_eq!(kept, expected);
 }
+
+#[tokio::test]
+async fn a_retry_of_a_failed_update_asks_only_for_what_failed_and_knows_what_its_pages_name() {
+    let mut site = Written::site().await;
+    site.change("one");
+    site.change("two");
+    site.repository.write("src/four.rs", "pub fn four() {}\n");
+    let commit = site.repository.commit("later");
+    site.world.stand_ins.set("mode.edit-page-2", "auth");
+    site.world.request(&site.repository, &site.key, false).await.unwrap();
+    let failed = site.world.wait_for_end(&site.key).await;
+    assert_eq!(failed.status, Status::Error);
+    site.world.stand_ins.clear("mode.edit-page-2");
+    let asked = site.world.stand_ins.calls().len();
+    let mut transaction = site.world.pool.begin().await.unwrap();
+    let retried =
+        shared::jobs::retry_generation(&mut transaction, failed.generation_id.unwrap(), None, "admin").await.unwrap();
+    assert!(matches!(retried, shared::jobs::Retried::Queued(_)), "{retried:?}");
+    transaction.commit().await.unwrap();
+    let (row, _) = site.finish(&commit).await;
+    let calls = site.world.stand_ins.calls().split_off(asked);
+    assert!(calls.contains(&"edit-page-2".to_owned()) && calls.len() <= 2, "{calls:?}");
+    assert!(calls.iter().all(|call| call.starts_with("edit-")), "{calls:?}");
+    site.assert_kept(&row, "page-3").await;
+    // no page is without its sources: nothing is asked about the plan
+    site.change("three");
+    assert_eq!(site.update().await.1, ["edit-page-3"]);
+}

@@ -86,6 +86,8 @@ pub async fn retry_generation(
 fn stages_to_keep(from: Option<Stage>) -> Vec<Stage> {
     let is_kept = |stage: &Stage| match from {
         None => true,
+        // the two ways to a plan: who wants one of them again wants the plan again
+        Some(Stage::IncrementalPlanning) => *stage < Stage::Planning,
         Some(from) if *stage == Stage::UpToDate => from > Stage::GeneratingPages,
         Some(from) => *stage < from,
     };
@@ -102,6 +104,7 @@ mod tests {
         assert_eq!(stages_to_keep(None), Stage::ALL);
         assert_eq!(stages_to_keep(Some(Cloning)), []);
         assert_eq!(stages_to_keep(Some(Planning)), [Cloning]);
+        assert_eq!(stages_to_keep(Some(IncrementalPlanning)), [Cloning]);
         assert_eq!(stages_to_keep(Some(GeneratingPages)), [Cloning, Planning, IncrementalPlanning]);
         let until_validating = [Cloning, Planning, IncrementalPlanning, GeneratingPages, UpToDate];
         assert_eq!(stages_to_keep(Some(Validating)), until_validating);

@@ -97,8 +97,9 @@ pub(crate) async fn decide(
     if planned.is_some() {
         return Ok(None);
     }
-    let Some(base) = base::find(run, writer).await? else { return Ok(None) };
-    let work = compare(run, pinned, checkout, writer, steering, &base).boxed();
+    let Some(base) = base::find(run, writer, steering).await? else { return Ok(None) };
+    let changes = base::changes_since(run, pinned, checkout, &base, steering);
+    let work = async { decide_about(run, writer, &base, steering, changes.await?).await }.boxed();
     let decision = run.stage(Stage::IncrementalPlanning, work).await?;
     match &decision {
         Decision::Full { reason } => tracing::info!(reason, "everything is written anew"),
@@ -111,7 +112,7 @@ pub(crate) async fn decide(
     Ok(Some(decision))
 }
 
-/// Makes the plan of an update the plan of the run. `warnings` are about the wishes.
+/// Makes the plan of an update the plan of the run. `warnings` are about what was wished.
 pub(crate) async fn adopt_plan(run: &Run, update: &Update, warnings: &[String]) -> Result<Plan, StageError> {
     if let Some(plan) = run.checkpoint(Stage::Planning).await? {
         return Ok(plan);
@@ -129,16 +130,15 @@ pub(crate) async fn adopt_plan(run: &Run, update: &Update, warnings: &[String]) 
     Ok(plan.clone())
 }
 
-async fn compare(
+async fn decide_about(
     run: &Run,
-    pinned: &Pinned,
-    checkout: &Checkout,
     writer: &dyn Writer,
-    steering: &Steering,
     base: &Base,
+    steering: &Steering,
+    changes: Result<Vec<Change>, String>,
 ) -> Result<Decision, StageError> {
     let full = |reason: String| Ok(Decision::Full { reason });
-    let changes = match base::changes_since(run, pinned, checkout, steering, base).await? {
+    let changes = match changes {
         Ok(changes) => changes,
         Err(reason) => return full(reason),
     };
@@ -149,19 +149,23 @@ async fn compare(
         return full(format!("{} files changed, at most {MAX_CHANGES} are compared with pages", changes.len()));
     }
     let assessment = assess(&base.pages, &changes);
-    if steering.pages_only && !assessment.questions.is_empty() {
-        return full("the pages are fixed, and what became of them cannot be told from their sources".into());
-    }
-    let revision = match ask(run, writer, base, &changes, &assessment).await? {
+    let mut revision = match ask(run, writer, base, &changes, &assessment).await? {
         Ok(revision) => revision,
         Err(reason) => return full(reason),
     };
+    if let Some(PlanRevision { plan: revised @ Some(_), .. }) = &mut revision {
+        if steering.pages_only {
+            *revised = None;
+        }
+        if let Some(plan) = revised {
+            // the pages that were wished for stay, whatever the model says
+            steering.apply(plan, true);
+        }
+    }
     let (mut plan, pages) = merge(&base.plan, &assessment, revision);
     if let Some(version) = base.plan.version.as_deref().and_then(|old| new_version(old, &changes)) {
         plan.version = Some(version);
     }
-    // nobody may take away what was wished for; a page that comes back by this is written
-    steering.apply(&mut plan, true);
     if is_unchanged(&base.plan, &plan, &pages) {
         return Ok(Decision::UpToDate);
     }

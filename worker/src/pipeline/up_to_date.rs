@@ -14,7 +14,7 @@ use super::{StageError, cloning::Pinned, run::Run};
 use crate::git;
 
 /// The commit of the served site, unless somebody asked for it to be made anew, or for another one than was made.
-fn served_commit(run: &Run) -> Option<&str> {
+pub(crate) fn served_commit(run: &Run) -> Option<&str> {
     let claimed = &run.claimed;
     let is_wished = !claimed.starts_anew() && claimed.request.options == claimed.served_options;
     claimed.served_commit.as_deref().filter(|_| claimed.served_site && is_wished)

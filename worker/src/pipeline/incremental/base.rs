@@ -10,7 +10,7 @@ use shared::{
 };
 
 use super::{
-    super::{StageError, cloning, cloning::Pinned, generating::input_hashes, run::Run},
+    super::{StageError, cloning, cloning::Pinned, generating::input_hashes, run::Run, up_to_date},
     is_by_model,
 };
 use crate::{
@@ -37,8 +37,7 @@ pub(super) struct Base {
 
 /// Whether the newest good run stood at a commit with the same files: then there is nothing to do.
 pub(crate) async fn is_same_tree(run: &Run, pinned: &Pinned) -> Result<bool, StageError> {
-    let claimed = &run.claimed;
-    if claimed.request.force || !claimed.served_site || claimed.request.options != claimed.served_options {
+    if up_to_date::served_commit(run).is_none() {
         return Ok(false);
     }
     let mut conn = run.worker.config.pool.acquire().await?;
@@ -49,9 +48,9 @@ pub(crate) async fn is_same_tree(run: &Run, pinned: &Pinned) -> Result<bool, Sta
 
 /// The base of a run, if it may have one. A site that another writer made, or this one with other prompts, is none: its
 /// pages would not be what this one writes.
-pub(super) async fn find(run: &Run, writer: &dyn Writer) -> Result<Option<Base>, StageError> {
+pub(super) async fn find(run: &Run, writer: &dyn Writer, steering: &Steering) -> Result<Option<Base>, StageError> {
     let claimed = &run.claimed;
-    if claimed.request.force || !claimed.served_site || !is_by_model(run) {
+    if up_to_date::served_commit(run).is_none() || !is_by_model(run) {
         return Ok(None);
     }
     let mut conn = run.worker.config.pool.acquire().await?;
@@ -68,8 +67,8 @@ pub(super) async fn find(run: &Run, writer: &dyn Writer) -> Result<Option<Base>,
     else {
         return Ok(None);
     };
-    if claimed.request.repo_type.is_some_and(|wished| wished != plan.repo_type) {
-        tracing::info!("the request names another kind of repository, everything is written anew");
+    if claimed.request.repo_type.or(steering.repo_type).is_some_and(|wished| wished != plan.repo_type) {
+        tracing::info!("somebody names another kind of repository, everything is written anew");
         return Ok(None);
     }
     let hashes = input_hashes(run, writer, &plan);
@@ -90,8 +89,8 @@ pub(super) async fn changes_since(
     run: &Run,
     pinned: &Pinned,
     checkout: &Checkout,
-    steering: &Steering,
     base: &Base,
+    steering: &Steering,
 ) -> Result<Result<Vec<Change>, String>, StageError> {
     let folder = run.work_dir.path().join("base");
     // an earlier try of this stage may have left it
@@ -134,7 +133,7 @@ async fn compare(
     filter: PathFilter,
 ) -> Result<Result<Vec<Change>, String>, StageError> {
     let max_files = run.clone_limits().max_files;
-    // what writers do not see concerns no page
+    // what writers do not see does not change for them
     let counts = move |path: &str| filter.allows(path) && !is_agent_configuration(Path::new(path));
     let compared =
         tokio::task::spawn_blocking(move || git::changes_between(&old, &new, &counts, max_files, DIFF_LIMITS));

@@ -17,7 +17,6 @@ pub(crate) fn read_revision(text: &str, base: &Plan) -> Result<PlanRevision, Str
         repo_type: Some(base.repo_type),
         project_name: base.project_name.clone(),
         repo_url: None,
-        ..PlanWish::default()
     };
     let plan = match &answer["navigation"] {
         Value::Null => None,
