@@ -77,6 +77,7 @@ impl Wanted {
         force: bool,
     ) -> anyhow::Result<GenerationId> {
         let request = NewGeneration {
+            max_cost_usd: None,
             requested_by: OWNER.to_owned(),
             force,
             replace: false,

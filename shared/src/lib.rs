@@ -13,6 +13,7 @@ pub mod options;
 pub mod plan;
 pub mod variant;
 pub mod generation;
+pub mod budget;
 pub mod page;
 pub mod user;
 pub mod wire;

@@ -6,7 +6,7 @@ use std::{net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 
-use crate::{names::ModelId, provider::Provider};
+use crate::{budget::MAX_BUDGET_USD, names::ModelId, provider::Provider};
 
 /// What every command knows.
 #[derive(Debug, Clone, Args)]
@@ -141,6 +141,14 @@ pub struct WriterSettings {
     /// Pages of one generation that are written at the same time [default: 10]
     #[arg(long, env = "MAX_CONCURRENT_PAGES", value_parser = clap::value_parser!(u32).range(1..=100), value_name = "COUNT")]
     pub max_concurrent_pages: Option<u32>,
+
+    /// US dollars that all generations together may cost in a calendar month (UTC) [default: no limit]
+    #[arg(long, env = "MAX_COST_PER_MONTH_USD", value_parser = parse_budget, value_name = "USD")]
+    pub max_cost_per_month_usd: Option<f64>,
+
+    /// US dollars that the generations of one user may cost in a calendar month (UTC) [default: no limit]
+    #[arg(long, env = "MAX_COST_PER_USER_PER_MONTH_USD", value_parser = parse_budget, value_name = "USD")]
+    pub max_cost_per_user_per_month_usd: Option<f64>,
 
     /// How AI command lines are kept from the rest of this machine
     #[arg(long, env = "SANDBOX", default_value = "auto")]
@@ -325,6 +333,11 @@ pub fn check_admin_key(key: &Secret) -> Result<(), InvalidSetting> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidSetting(pub String);
+
+fn parse_budget(text: &str) -> Result<f64, String> {
+    let usd = text.trim().parse().ok().filter(|usd| *usd > 0.0 && *usd <= MAX_BUDGET_USD);
+    usd.ok_or_else(|| format!("must be a number above 0 and at most {MAX_BUDGET_USD}"))
+}
 
 fn parse_bool(text: &str) -> Result<bool, String> {
     match text.trim().to_ascii_lowercase().as_str() {

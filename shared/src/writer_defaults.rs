@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    budget::MAX_BUDGET_USD,
     names::ModelId,
     provider::{BUILTIN_MODEL, Provider},
     settings::WriterSettings,
@@ -14,7 +15,7 @@ pub const MAX_TIMEOUT_MINUTES: u32 = 1440;
 /// Most pages of one generation that are written at the same time.
 pub const MAX_CONCURRENT_PAGES: u32 = 100;
 
-/// A setting that admins can make. The names are docsfy's.
+/// A setting that admins can make. The names are docsfy's, but for the budgets, which docsfy does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SettingKey {
     /// Provider of a request that names none.
@@ -29,12 +30,24 @@ pub enum SettingKey {
     VisionProvider,
     /// With which model.
     VisionModel,
+    /// US dollars that all generations together may cost in a calendar month (UTC).
+    MonthBudget,
+    /// US dollars that the generations of one user may cost in a calendar month (UTC).
+    UserMonthBudget,
 }
 
 impl SettingKey {
     /// Every key, in the order in which clients see them.
-    pub const ALL: [Self; 6] =
-        [Self::Provider, Self::Model, Self::Timeout, Self::Pages, Self::VisionProvider, Self::VisionModel];
+    pub const ALL: [Self; 8] = [
+        Self::Provider,
+        Self::Model,
+        Self::Timeout,
+        Self::Pages,
+        Self::VisionProvider,
+        Self::VisionModel,
+        Self::MonthBudget,
+        Self::UserMonthBudget,
+    ];
 
     /// The name in JSON and SQL.
     pub fn as_str(self) -> &'static str {
@@ -45,6 +58,8 @@ impl SettingKey {
             Self::Pages => "max_concurrent_pages",
             Self::VisionProvider => "vision_provider",
             Self::VisionModel => "vision_model",
+            Self::MonthBudget => "max_cost_per_month_usd",
+            Self::UserMonthBudget => "max_cost_per_user_per_month_usd",
         }
     }
 
@@ -60,6 +75,8 @@ impl SettingKey {
             Self::Model => Some("AI_MODEL"),
             Self::Timeout => Some("AI_CLI_TIMEOUT"),
             Self::Pages => Some("MAX_CONCURRENT_PAGES"),
+            Self::MonthBudget => Some("MAX_COST_PER_MONTH_USD"),
+            Self::UserMonthBudget => Some("MAX_COST_PER_USER_PER_MONTH_USD"),
             Self::VisionProvider | Self::VisionModel => None,
         }
     }
@@ -69,7 +86,7 @@ impl SettingKey {
 pub type SettingValues = BTreeMap<SettingKey, String>;
 
 /// What a request gets that names nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct WriterDefaults {
     /// Who writes.
     pub provider: Provider,
@@ -83,6 +100,10 @@ pub struct WriterDefaults {
     pub vision_provider: Option<Provider>,
     /// With which model.
     pub vision_model: Option<ModelId>,
+    /// US dollars that all generations together may cost in a calendar month (UTC).
+    pub max_cost_per_month_usd: Option<f64>,
+    /// US dollars that the generations of one user may cost in a calendar month (UTC).
+    pub max_cost_per_user_per_month_usd: Option<f64>,
 }
 
 impl WriterDefaults {
@@ -90,6 +111,7 @@ impl WriterDefaults {
     pub fn from_values(values: &SettingValues) -> Self {
         let text = |key: SettingKey| values.get(&key).map(String::as_str).filter(|text| !text.is_empty());
         let count = |key, max| text(key)?.parse().ok().filter(|count| (1..=max).contains(count));
+        let budget = |key| text(key)?.parse().ok().filter(|usd| *usd > 0.0 && *usd <= MAX_BUDGET_USD);
         let provider = text(SettingKey::Provider).and_then(|text| text.parse().ok()).unwrap_or(Provider::Builtin);
         let model = match provider {
             Provider::Builtin => BUILTIN_MODEL.parse().ok(),
@@ -102,6 +124,8 @@ impl WriterDefaults {
             max_concurrent_pages: count(SettingKey::Pages, MAX_CONCURRENT_PAGES).unwrap_or(10),
             vision_provider: text(SettingKey::VisionProvider).and_then(|text| text.parse().ok()),
             vision_model: text(SettingKey::VisionModel).and_then(|text| text.parse().ok()),
+            max_cost_per_month_usd: budget(SettingKey::MonthBudget),
+            max_cost_per_user_per_month_usd: budget(SettingKey::UserMonthBudget),
         }
     }
 
@@ -122,6 +146,8 @@ impl WriterSettings {
             (SettingKey::Model, self.ai_model.as_ref().map(ToString::to_string)),
             (SettingKey::Timeout, self.ai_cli_timeout.map(|minutes| minutes.to_string())),
             (SettingKey::Pages, self.max_concurrent_pages.map(|count| count.to_string())),
+            (SettingKey::MonthBudget, self.max_cost_per_month_usd.map(|usd| usd.to_string())),
+            (SettingKey::UserMonthBudget, self.max_cost_per_user_per_month_usd.map(|usd| usd.to_string())),
         ];
         values.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
     }

@@ -92,7 +92,6 @@ async fn a_worker_that_lost_its_lease_writes_nothing() {
     let lost = |result: Result<(), WriteError>| assert!(matches!(result, Err(WriteError::Lost)));
     lost(db::generations::set_stage(&mut connection, id, old, Stage::Planning).await);
     lost(db::generations::save_checkpoint(&mut connection, id, old, Stage::Planning, &json!({})).await);
-    lost(db::generations::add_cost(&mut connection, id, old, 1.0).await);
     lost(db::generations::end_unfinished(&mut connection, id, old, State::Error, "x").await);
     lost(db::generations::hand_back(&mut connection, id, old).await.map(|_| ()));
     lost(db::pages::create_all(&mut connection, id, old, &[]).await);

@@ -77,6 +77,8 @@ impl Api {
                 ai_model: None,
                 ai_cli_timeout: None,
                 max_concurrent_pages: None,
+                max_cost_per_month_usd: None,
+                max_cost_per_user_per_month_usd: None,
                 sandbox: Sandbox::Auto,
             },
             repo_host_allowlist: "127.0.0.1".parse().unwrap(),

@@ -86,6 +86,14 @@ impl World {
         self.worker = Some((stop, running));
     }
 
+    /// Starts a worker beside that of [`Self::start_worker`], in a folder of its own, with room for so many AI calls. It ends
+    /// with the test.
+    pub(crate) fn start_another_worker(&self, ai_slots: usize) {
+        let work_dir = self.folder.path().join("other-work");
+        let config = WorkerConfig { work_dir, ai_slots, ..self.worker_config() };
+        tokio::spawn(worker::run(config, CancellationToken::new()));
+    }
+
     /// Stops the worker in an orderly way.
     pub(crate) async fn stop_worker(&mut self) {
         let (stop, running) = self.worker.take().unwrap();
@@ -104,6 +112,8 @@ impl World {
                 ai_model: None,
                 ai_cli_timeout: None,
                 max_concurrent_pages: None,
+                max_cost_per_month_usd: None,
+                max_cost_per_user_per_month_usd: None,
                 sandbox: Sandbox::Auto,
             },
             git: GitSettings { repo_host_allowlist: "127.0.0.1".parse().unwrap(), ..GitSettings::default() },
@@ -226,6 +236,7 @@ pub(crate) fn new_generation(key: &VariantKey) -> NewGeneration {
         repo_type: None,
         call_timeout_minutes: 1,
         options: RunOptions::default(),
+        max_cost_usd: None,
     }
 }
 

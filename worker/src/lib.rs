@@ -5,6 +5,7 @@
 mod runner;
 mod jobs;
 mod held;
+mod ledger;
 mod runs;
 mod lease;
 mod pages;
@@ -82,6 +83,7 @@ pub(crate) struct Worker {
     pages: pages::Pages,
     workplaces: workplaces::Workplaces,
     clis: CliSettings,
+    ledger: ledger::Ledger,
     /// One for each AI command line that may run.
     ai_slots: Semaphore,
     /// Cancelled when the process is to end.
@@ -105,6 +107,7 @@ pub async fn run(config: WorkerConfig, shutdown: CancellationToken) -> anyhow::R
     let shutdown = shutdown.child_token();
     let name = runner::unique_name("worker");
     let ai_slots = Semaphore::new(config.ai_slots);
+    let ledger = ledger::Ledger::new(config.pool.clone(), &name);
     let worker = Arc::new(Worker {
         name,
         config,
@@ -112,6 +115,7 @@ pub async fn run(config: WorkerConfig, shutdown: CancellationToken) -> anyhow::R
         pages: pages::Pages::default(),
         workplaces: workplaces::Workplaces::default(),
         clis,
+        ledger,
         ai_slots,
         shutdown: shutdown.clone(),
     });

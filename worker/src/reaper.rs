@@ -71,6 +71,10 @@ async fn reap(worker: &Worker, look: u32) -> anyhow::Result<()> {
     if pages > 0 {
         tracing::warn!(pages, "pages lost their worker or their task");
     }
+    let calls = db::ai_calls::settle_lost(&mut transaction).await?;
+    if calls > 0 {
+        tracing::warn!(calls, "AI calls were lost with their worker");
+    }
     jobs::admit_pages(&mut transaction, &worker.config.provider_limits, None).await?;
     transaction.commit().await?;
     Ok(())

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use axum::{Json, extract::State};
 use serde_json::{Map, Value};
 use shared::{
+    budget::MAX_BUDGET_USD,
     db,
     names::ModelId,
     provider::{BUILTIN_MODEL, Provider},
@@ -91,6 +92,7 @@ fn read_values(settings: &Map<String, Value>) -> Result<SettingValues, String> {
             SettingKey::Pages => count(name, value, MAX_CONCURRENT_PAGES)?,
             SettingKey::Provider | SettingKey::VisionProvider => provider(&text(name, value)?)?,
             SettingKey::Model | SettingKey::VisionModel => model(text(name, value)?)?,
+            SettingKey::MonthBudget | SettingKey::UserMonthBudget => budget(name, &text(name, value)?)?,
         };
         values.insert(key, text);
     }
@@ -121,6 +123,19 @@ fn count(name: &str, value: &Value, max: u32) -> Result<String, String> {
     match number.parse::<u32>() {
         Ok(count) if count <= max => Ok(count.to_string()),
         _ => Err(format!("Setting '{name}' must be at most {max}")),
+    }
+}
+
+/// US dollars, or nothing for no limit.
+fn budget(name: &str, text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        return Ok(String::new());
+    }
+    match text.parse::<f64>() {
+        Ok(usd) if usd > 0.0 && usd <= MAX_BUDGET_USD => Ok(usd.to_string()),
+        _ => Err(format!(
+            "Setting '{name}' must be a number above 0 and at most {MAX_BUDGET_USD}, or empty for no limit"
+        )),
     }
 }
 

@@ -32,6 +32,8 @@ pub struct NewGeneration {
     pub call_timeout_minutes: i32,
     /// What it says about the documentation itself.
     pub options: RunOptions,
+    /// Budget of the generation in US dollars, when the caller named one.
+    pub max_cost_usd: Option<f64>,
 }
 
 /// The right to work on a generation, and what it is about.
@@ -68,8 +70,9 @@ pub async fn create(
 ) -> sqlx::Result<()> {
     sqlx::query!(
         r#"
-        INSERT INTO generations (id, variant_id, requested_by, force, replace, repo_type, call_timeout_min, options)
-        VALUES ($1, $2, $3, $4, $7, $5, $6, $8)
+        INSERT INTO generations
+               (id, variant_id, requested_by, force, replace, repo_type, call_timeout_min, options, max_cost_usd)
+        VALUES ($1, $2, $3, $4, $7, $5, $6, $8, $9)
         "#,
         id as GenerationId,
         variant_id,
@@ -79,6 +82,7 @@ pub async fn create(
         request.call_timeout_minutes,
         request.replace,
         Json(&request.options) as _,
+        request.max_cost_usd,
     )
     .execute(conn)
     .await?;
@@ -102,7 +106,8 @@ pub async fn claim(
          WHERE g.id = $1 AND g.state = 'queued' AND g.cancel_requested_at IS NULL AND v.id = g.variant_id
         RETURNING g.fence, g.variant_id, v.owner, v.name AS "name: ProjectName", v.branch AS "branch: BranchName",
                v.ai_provider AS "provider: Provider", v.ai_model AS "model: ModelId", v.repo_url, g.requested_by,
-               g.force, g.replace, g.repo_type AS "repo_type: RepoType", g.call_timeout_min, v.last_commit_sha, v.site_prefix,
+               g.force, g.replace, g.repo_type AS "repo_type: RepoType", g.call_timeout_min,
+               g.max_cost_usd, v.last_commit_sha, v.site_prefix,
                g.options AS "options: Json<RunOptions>",
                -- none for a site that was imported
                (SELECT made.options FROM generations made
@@ -134,6 +139,7 @@ pub async fn claim(
             repo_type: row.repo_type,
             call_timeout_minutes: row.call_timeout_min,
             options: row.options.0,
+            max_cost_usd: row.max_cost_usd,
         },
         served_options: row.served_options.map(|options| options.0).unwrap_or_default(),
         served_commit: row.last_commit_sha,
@@ -184,25 +190,6 @@ pub async fn find_page_work(conn: &mut PgConnection, id: GenerationId) -> sqlx::
         call_timeout_minutes: row.call_timeout_min,
         options: row.options.0,
     }))
-}
-
-/// Adds what a page's call cost, in US dollars, whoever coordinates its run by now.
-pub async fn add_page_cost(conn: &mut PgConnection, id: GenerationId, cost_usd: f64) -> sqlx::Result<()> {
-    sqlx::query!(
-        r#"
-        WITH run AS (
-            UPDATE generations SET cost_usd = COALESCE(cost_usd, 0) + $2 WHERE id = $1 RETURNING id, variant_id, cost_usd
-        )
-        UPDATE variants v SET total_cost_usd = run.cost_usd
-          FROM run
-         WHERE v.id = run.variant_id AND v.generation_id = run.id
-        "#,
-        id as GenerationId,
-        cost_usd,
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
 }
 
 /// Extends the lease. Says whether a person asked to abort the run.
@@ -316,26 +303,6 @@ pub async fn show_plan(
         fence,
         plan_json,
         repo_type.as_str(),
-    )
-    .execute(conn)
-    .await?;
-    one_row(rows.rows_affected())
-}
-
-/// Adds what calls cost, in US dollars, to the generation and to its variant.
-pub async fn add_cost(conn: &mut PgConnection, id: GenerationId, fence: i64, cost_usd: f64) -> Result<(), WriteError> {
-    let rows = sqlx::query!(
-        r#"
-        WITH held AS (
-            UPDATE generations SET cost_usd = COALESCE(cost_usd, 0) + $3
-             WHERE id = $1 AND fence = $2 AND state = 'running'
-            RETURNING variant_id, cost_usd
-        )
-        UPDATE variants v SET total_cost_usd = held.cost_usd FROM held WHERE v.id = held.variant_id
-        "#,
-        id as GenerationId,
-        fence,
-        cost_usd,
     )
     .execute(conn)
     .await?;

@@ -31,6 +31,7 @@ pub mod grants;
 pub mod deletions;
 pub mod settings;
 pub mod workers;
+pub mod ai_calls;
 pub mod imports;
 
 /// Why a worker's write did not happen.

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The body of `POST /api/generate`. Unknown fields are ignored; exactly one of `repo_url` and `repo_path` is needed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct GenerateRequest {
     /// `http(s)://host[:port]/owner/repo(.git)` or `git@host:owner/repo(.git)`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,6 +75,10 @@ pub struct GenerateRequest {
     /// Whether these are all pages of the site.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pages_only: Option<bool>,
+    /// US dollars that the generation may cost, above 0; no limit of its own when missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(exclusive_minimum = 0, maximum = 100_000)]
+    pub max_cost_usd: Option<f64>,
 }
 
 /// Answer 202: the generation is queued.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{provider::Provider, writer_defaults::WriterDefaults};
 
 /// What is in force, and which variables set it at a start.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SettingsResponse {
     /// What is in force.
     pub settings: Settings,
@@ -16,7 +16,7 @@ pub struct SettingsResponse {
 }
 
 /// Every setting that admins can make.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Settings {
     /// Provider of a request that names none.
     pub default_ai_provider: Provider,
@@ -32,6 +32,12 @@ pub struct Settings {
     pub vision_provider: String,
     /// With which model.
     pub vision_model: String,
+    /// US dollars that all generations together may cost in a calendar month (UTC); missing when there is no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_cost_per_month_usd: Option<f64>,
+    /// US dollars that the generations of one user may cost in a calendar month (UTC); missing when there is no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_cost_per_user_per_month_usd: Option<f64>,
 }
 
 impl From<WriterDefaults> for Settings {
@@ -43,19 +49,21 @@ impl From<WriterDefaults> for Settings {
             max_concurrent_pages: defaults.max_concurrent_pages,
             vision_provider: defaults.vision_provider.map(|provider| provider.to_string()).unwrap_or_default(),
             vision_model: defaults.vision_model.map(|model| model.to_string()).unwrap_or_default(),
+            max_cost_per_month_usd: defaults.max_cost_per_month_usd,
+            max_cost_per_user_per_month_usd: defaults.max_cost_per_user_per_month_usd,
         }
     }
 }
 
 /// The body of `PUT /api/admin/settings`: what is left out stays.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct ChangeSettingsRequest {
     /// The settings to change.
     pub settings: SettingsChange,
 }
 
-/// Settings to change. Numbers may be texts; the empty text unsets a provider or a model.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+/// Settings to change. Numbers may be texts; the empty text unsets a provider, a model or a budget.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SettingsChange {
     /// Provider of a request that names none.
@@ -78,6 +86,14 @@ pub struct SettingsChange {
     /// With which model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vision_model: Option<String>,
+    /// US dollars that all generations together may cost in a calendar month (UTC), above 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(exclusive_minimum = 0, maximum = 100_000)]
+    pub max_cost_per_month_usd: Option<f64>,
+    /// US dollars that the generations of one user may cost in a calendar month (UTC), above 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(exclusive_minimum = 0, maximum = 100_000)]
+    pub max_cost_per_user_per_month_usd: Option<f64>,
 }
 
 /// It is done.

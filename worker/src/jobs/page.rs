@@ -21,7 +21,7 @@ use crate::{
     pipeline::{StageError, persist},
     runner::Work,
     workplaces::Workplace,
-    writers::{CallContext, Failure, WriterError, Written},
+    writers::{CallContext, Failure, WriterError},
 };
 
 /// Calls for one page that may fail before the page does.
@@ -89,14 +89,16 @@ async fn write_page(worker: &Arc<Worker>, claimed: &ClaimedPage) -> anyhow::Resu
     work.instrument(span).await
 }
 
-type Called = (Arc<Workplace>, Result<Written<String>, WriterError>);
+type Called = (Arc<Workplace>, Result<String, WriterError>);
 
 async fn call_writer(worker: &Worker, claimed: &ClaimedPage, entry: &Entry<HeldPage>) -> Result<Called, StageError> {
     let stop = entry.stop.token();
     let call = async {
         let place = worker.workplaces.open(worker, claimed.generation, stop).await?;
         let page = place.plan.page(&claimed.slug).ok_or(StageError::internal("a page is not in the plan"))?;
-        let context = CallContext { cancel: stop.clone(), call_timeout: place.call_timeout() };
+        let (stage, page_of) = (stage_of(claimed), Some(claimed.slug.clone()));
+        let account = worker.ledger.account(claimed.generation, stage, page_of, claimed.tries + 1);
+        let context = CallContext { cancel: stop.clone(), call_timeout: place.call_timeout(), account: Some(account) };
         let findings: Option<Vec<String>> =
             claimed.findings.clone().and_then(|value| serde_json::from_value(value).ok());
         let written = match findings {
@@ -150,24 +152,26 @@ async fn end_page(
     }
 }
 
-/// Keeps the text, the cost and the progress.
+/// A page is revised by the stage that checks it.
+fn stage_of(claimed: &ClaimedPage) -> Stage {
+    if claimed.findings.is_some() { Stage::Validating } else { Stage::GeneratingPages }
+}
+
+/// Keeps the text and the progress.
 async fn keep(
     worker: &Worker,
     page: &HeldPage,
     claimed: &ClaimedPage,
     place: &Workplace,
-    written: &Written<String>,
+    written: &str,
 ) -> Result<(), StageError> {
     let mut conn = worker.config.pool.acquire().await?;
-    match db::page_jobs::finish(&mut conn, page, &written.value).await {
+    match db::page_jobs::finish(&mut conn, page, written).await {
         Ok(()) => {}
         Err(WriteError::Lost) => return Err(StageError::Stopped),
         Err(WriteError::Database(error)) => return Err(error.into()),
     }
-    if let Some(cost) = written.usage.cost_usd {
-        db::generations::add_page_cost(&mut conn, page.generation, cost).await?;
-    }
-    let stage = if claimed.findings.is_some() { Stage::Validating } else { Stage::GeneratingPages };
+    let stage = stage_of(claimed);
     let mut transaction = conn.begin().await?;
     db::page_jobs::note_progress(&mut transaction, page.generation).await?;
     let page_count = db::pages::show_count(&mut transaction, page.generation).await?;

@@ -134,8 +134,8 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 async fn write_page(run: &Run, writer: &dyn Writer, plan: &Plan, page: PlannedPage) -> Result<(), StageError> {
-    let written = writer.write_page(&run.call_context(), plan, &page).await;
+    let written = writer.write_page(&run.call_context(Stage::GeneratingPages), plan, &page).await;
     let written =
         written.map_err(|error| StageError::Fail(format!("page `{}` could not be written: {error}", page.slug)))?;
-    save_page(run, Stage::GeneratingPages, &page.slug, &written.value, plan.pages().count()).await
+    save_page(run, Stage::GeneratingPages, &page.slug, &written, plan.pages().count()).await
 }

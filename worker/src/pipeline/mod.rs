@@ -23,7 +23,7 @@ use shared::{
 use self::run::Run;
 pub(crate) use self::{
     cloning::{Pinned, restore_checkout},
-    run::persist,
+    run::{is_out_of_reach, persist},
     validating::rules::is_thin,
 };
 use crate::{Worker, held::StopSign};

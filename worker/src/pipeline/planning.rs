@@ -1,12 +1,12 @@
 //! Stage `planning`: the writer decides which pages the site has, unless they are fixed.
 
-use shared::{db, plan::Plan, provider::Provider};
+use shared::{db, plan::Plan, provider::Provider, stage::Stage};
 
 use super::{StageError, run::Run};
 use crate::{
     git::Checkout,
     steering::Steering,
-    writers::{PlanWish, Writer, retrying},
+    writers::{Failure, PlanWish, Writer, retrying},
 };
 
 /// Asks the writer for a plan, puts in what was wished for, checks it and shows it on the variant. `warnings` are about the
@@ -47,10 +47,9 @@ pub(crate) async fn plan_pages(
 }
 
 async fn ask(run: &Run, writer: &dyn Writer, wish: &PlanWish) -> Result<Plan, StageError> {
-    let context = run.call_context();
-    let written = retrying(&context, || run.call(writer.plan(&context, wish)))
-        .await
-        .map_err(|error| StageError::Fail(format!("planning failed: {error}")))?;
-    run.settle(written.usage).await?;
-    Ok(written.value)
+    let plan = |context| async move { run.call(writer.plan(&context, wish)).await };
+    retrying(&run.call_context(Stage::Planning), plan).await.map_err(|error| match error.failure {
+        Failure::BudgetLimit => StageError::Fail(error.message),
+        _ => StageError::Fail(format!("planning failed: {error}")),
+    })
 }

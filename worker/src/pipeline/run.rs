@@ -29,7 +29,7 @@ use crate::{
     steering::Steering,
     workdir::WorkDir,
     workplaces::Workplace,
-    writers::{self, CallContext, Usage, Writer},
+    writers::{self, CallContext, Writer},
 };
 
 /// A generation in progress.
@@ -133,13 +133,6 @@ impl Run {
         Ok(())
     }
 
-    /// Adds what a call cost.
-    pub(crate) async fn settle(&self, usage: Usage) -> Result<(), StageError> {
-        let Some(cost) = usage.cost_usd else { return Ok(()) };
-        // an answer that was lost may count a call twice, which is better than losing its result
-        self.persist(|| self.add_cost(cost).boxed()).await
-    }
-
     /// Does a write again as long as the database is out of reach and the lease holds: what is written was paid for.
     pub(crate) async fn persist<'a>(
         &self,
@@ -158,10 +151,14 @@ impl Run {
         call.await
     }
 
-    /// What every call of a writer knows.
-    pub(crate) fn call_context(&self) -> CallContext {
+    /// What every call of a writer knows that a stage makes itself.
+    pub(crate) fn call_context(&self, stage: Stage) -> CallContext {
         let minutes = u64::try_from(self.claimed.request.call_timeout_minutes).unwrap_or(1);
-        CallContext { cancel: self.stop.token().clone(), call_timeout: Duration::from_secs(minutes * 60) }
+        CallContext {
+            cancel: self.stop.token().clone(),
+            call_timeout: Duration::from_secs(minutes * 60),
+            account: Some(self.worker.ledger.account(self.claimed.id, stage, None, 1)),
+        }
     }
 
     /// Cancelled when the run is to stop.
@@ -189,11 +186,6 @@ impl Run {
         Ok(db::generations::save_checkpoint(&mut connection, id, fence, stage, result).await?)
     }
 
-    async fn add_cost(&self, cost_usd: f64) -> Result<(), StageError> {
-        let mut connection = self.worker.config.pool.acquire().await?;
-        Ok(db::generations::add_cost(&mut connection, self.claimed.id, self.claimed.fence, cost_usd).await?)
-    }
-
     /// What a stage produced in an earlier life of this run.
     pub(crate) async fn checkpoint<T: DeserializeOwned>(&self, stage: Stage) -> Result<Option<T>, StageError> {
         let mut connection = self.worker.config.pool.acquire().await?;
@@ -218,7 +210,7 @@ pub(crate) async fn persist<'a>(
 ) -> Result<(), StageError> {
     loop {
         match write().await {
-            Err(StageError::Internal(error)) if is_out_of_reach(&error) => {
+            Err(StageError::Internal(error)) if error.downcast_ref().is_some_and(is_out_of_reach) => {
                 tracing::warn!(error = format!("{error:#}"), "cannot keep a result yet, trying again");
                 tokio::select! {
                     () = tokio::time::sleep(Duration::from_millis(500)) => {}
@@ -231,11 +223,11 @@ pub(crate) async fn persist<'a>(
 }
 
 /// Whether the database could not be reached, or was just restarting: no answer about the statement itself.
-fn is_out_of_reach(error: &anyhow::Error) -> bool {
-    match error.downcast_ref::<sqlx::Error>() {
-        Some(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut) => true,
+pub(crate) fn is_out_of_reach(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => true,
         // 08: connection lost; 57P01 to 57P03: shut down, crashed, starting
-        Some(sqlx::Error::Database(error)) => {
+        sqlx::Error::Database(error) => {
             error.code().is_some_and(|code| code.starts_with("08") || code.starts_with("57P0"))
         }
         _ => false,

@@ -99,8 +99,8 @@ async fn revise_here(run: &Run, writer: &dyn Writer, plan: &Plan, page: &Failing
     let slug = &page.slug;
     let planned = plan.page(slug).ok_or(StageError::internal("a page is not in the plan"))?;
     let written = writer
-        .revise_page(&run.call_context(), plan, planned, &page.markdown, &page.sentences())
+        .revise_page(&run.call_context(Stage::Validating), plan, planned, &page.markdown, &page.sentences())
         .await
         .map_err(|error| StageError::Fail(format!("page `{slug}` could not be written again: {error}")))?;
-    save_page(run, Stage::Validating, slug, &written.value, plan.pages().count()).await
+    save_page(run, Stage::Validating, slug, &written, plan.pages().count()).await
 }

@@ -18,6 +18,7 @@ use self::builtin::BuiltinOptions;
 use crate::{
     Worker,
     git::{self, Checkout, ExportLimits},
+    ledger::Account,
     steering::Steering,
 };
 
@@ -47,15 +48,6 @@ impl Usage {
             (a, b) => Some(a.unwrap_or_default() + b.unwrap_or_default()),
         };
     }
-}
-
-/// What a writer returns, and what it cost.
-#[derive(Debug, Clone)]
-pub(crate) struct Written<T> {
-    /// The plan or the text.
-    pub(crate) value: T,
-    /// What it cost.
-    pub(crate) usage: Usage,
 }
 
 /// Why a writer could not do it (the classes of ai-cli.md section 8). `message` is shown to people: no secrets, no
@@ -91,7 +83,7 @@ pub(crate) enum Failure {
     Refused,
     /// The call used all its turns.
     TurnLimit,
-    /// The call used all its money.
+    /// A budget is used up.
     BudgetLimit,
     /// The call took longer than `AI_CLI_TIMEOUT`.
     Timeout,
@@ -110,6 +102,28 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// The name in the account of calls.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::NotInstalled => "not_installed",
+            Self::Auth => "auth",
+            Self::ModelUnknown => "model_unknown",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::Overloaded => "overloaded",
+            Self::PromptTooLong => "prompt_too_long",
+            Self::Refused => "refused",
+            Self::TurnLimit => "turn_limit",
+            Self::BudgetLimit => "budget_limit",
+            Self::Timeout => "timeout",
+            Self::Killed => "killed",
+            Self::Network => "network",
+            Self::Protocol => "protocol",
+            Self::Empty => "empty",
+            Self::Cancelled => "cancelled",
+            Self::Host => "host",
+        }
+    }
+
     /// Whether every other call of this run would fail the same way.
     pub(crate) fn concerns_all_pages(self) -> bool {
         matches!(self, Self::NotInstalled | Self::Auth | Self::ModelUnknown | Self::BudgetLimit | Self::Cancelled)
@@ -138,6 +152,8 @@ pub(crate) struct CallContext {
     pub(crate) cancel: CancellationToken,
     /// Longest one call of an AI command line may take.
     pub(crate) call_timeout: Duration,
+    /// For whom the call is made; `None` only in tests of a writer alone.
+    pub(crate) account: Option<Account>,
 }
 
 /// Writes plans and pages about one checkout. Cheap to make; made once per run.
@@ -147,15 +163,10 @@ pub(crate) trait Writer: Send + Sync {
     fn version(&self) -> String;
 
     /// Decides which pages the site has. The caller validates the plan.
-    async fn plan(&self, context: &CallContext, wish: &PlanWish) -> Result<Written<Plan>, WriterError>;
+    async fn plan(&self, context: &CallContext, wish: &PlanWish) -> Result<Plan, WriterError>;
 
     /// Writes one page: Markdown that begins with `# Title`.
-    async fn write_page(
-        &self,
-        context: &CallContext,
-        plan: &Plan,
-        page: &PlannedPage,
-    ) -> Result<Written<String>, WriterError>;
+    async fn write_page(&self, context: &CallContext, plan: &Plan, page: &PlannedPage) -> Result<String, WriterError>;
 
     /// Writes a page again, told what was wrong with it.
     async fn revise_page(
@@ -165,7 +176,7 @@ pub(crate) trait Writer: Send + Sync {
         page: &PlannedPage,
         previous: &str,
         findings: &[String],
-    ) -> Result<Written<String>, WriterError>;
+    ) -> Result<String, WriterError>;
 
     /// What went wrong without ending the run, one sentence each (files that could not be read or parsed).
     fn findings(&self) -> Vec<String> {
@@ -227,22 +238,24 @@ pub(crate) async fn open(
 }
 
 /// Tries of one call.
-const MAX_TRIES: u32 = 3;
+const MAX_TRIES: i32 = 3;
 /// Pause before the second try; the third waits four times as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// Longest pause, whatever a provider asks for.
 const MAX_PAUSE: Duration = Duration::from_mins(2);
 
-/// Makes a call again when it may succeed later, up to three times, and waits in between as long as the provider asks or a
+/// Makes a call again when it may succeed later, up to three times (each with a context that counts it), and
+/// waits in between as long as the provider asks or a
 /// little longer each time.
-pub(crate) async fn retrying<T, F>(context: &CallContext, call: impl Fn() -> F) -> Result<Written<T>, WriterError>
+pub(crate) async fn retrying<T, F>(context: &CallContext, call: impl Fn(CallContext) -> F) -> Result<T, WriterError>
 where
-    F: Future<Output = Result<Written<T>, WriterError>>,
+    F: Future<Output = Result<T, WriterError>>,
 {
     let mut pause = FIRST_PAUSE;
     let mut tries = 1;
     loop {
-        let error = match call().await {
+        let account = context.account.as_ref().map(|account| account.with_attempt(tries));
+        let error = match call(CallContext { account, ..context.clone() }).await {
             Ok(written) => return Ok(written),
             Err(error) => error,
         };

@@ -126,6 +126,34 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A number above 0 and up to `max`, also as a text; nothing for `null`.
+    pub(super) fn amount(&mut self, name: &'static str, max: f64) -> Option<f64> {
+        let value = self.object.get(name).filter(|value| !value.is_null())?;
+        let number = match value {
+            Value::Number(number) => number.as_f64().ok_or(("float_type", "Input should be a valid number")),
+            Value::String(text) => {
+                let message = "Input should be a valid number, unable to parse string as a number";
+                text.trim().parse::<f64>().map_err(|_| ("float_parsing", message))
+            }
+            _ => Err(("float_type", "Input should be a valid number")),
+        };
+        match number {
+            Err((kind, message)) => self.refuse(name, kind, message, value, None),
+            Ok(number) if !number.is_finite() => {
+                self.refuse(name, "finite_number", "Input should be a finite number", value, None);
+            }
+            Ok(number) if number <= 0.0 => {
+                self.refuse(name, "greater_than", "Input should be greater than 0", value, Some(json!({ "gt": 0.0 })));
+            }
+            Ok(number) if number > max => {
+                let message = format!("Input should be less than or equal to {max}");
+                self.refuse(name, "less_than_equal", &message, value, Some(json!({ "le": max })));
+            }
+            Ok(number) => return Some(number),
+        }
+        None
+    }
+
     fn refuse(&mut self, name: &str, kind: &str, message: &str, input: &Value, ctx: Option<Value>) {
         self.problems.push(ValidationProblem {
             kind: kind.into(),

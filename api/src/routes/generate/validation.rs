@@ -3,6 +3,7 @@
 use axum::extract::{FromRequest, Request};
 use serde_json::{Map, Value, json};
 use shared::{
+    budget::MAX_BUDGET_USD,
     names::{BranchName, ModelId},
     options::{OptionProblem, RunOptions, read_options},
     plan::RepoType,
@@ -31,6 +32,7 @@ pub(crate) struct ValidRequest {
     pub(super) branch: BranchName,
     pub(super) repo_type: Option<RepoType>,
     pub(super) options: RunOptions,
+    pub(super) max_cost_usd: Option<f64>,
 }
 
 impl<S: Send + Sync> FromRequest<S> for ValidRequest {
@@ -124,6 +126,7 @@ fn read_request(object: &Map<String, Value>) -> Result<ValidRequest, Vec<Validat
     let branch = fields.required_text("branch").unwrap_or(DEFAULT_BRANCH);
     let branch = fields.parsed("branch", branch, |text| text.parse().map_err(name_sentence));
     let repo_type = fields.choice("repo_type", &REPO_TYPES.map(|kind| (kind.as_str(), kind)));
+    let max_cost_usd = fields.amount("max_cost_usd", MAX_BUDGET_USD);
     let (options, option_problems) = read_options(object);
     let mut problems = fields.into_problems();
     problems.extend(option_problems.into_iter().map(of_option));
@@ -135,7 +138,18 @@ fn read_request(object: &Map<String, Value>) -> Result<ValidRequest, Vec<Validat
         (Some(_), Some(_)) => return Err(vec![of_whole(object, "Provide either 'repo_url' or 'repo_path', not both")]),
         (None, None) => return Err(vec![of_whole(object, "Either 'repo_url' or 'repo_path' must be provided")]),
     };
-    Ok(ValidRequest { source, provider, model, call_timeout_minutes, force, replace, branch, repo_type, options })
+    Ok(ValidRequest {
+        source,
+        provider,
+        model,
+        call_timeout_minutes,
+        force,
+        replace,
+        branch,
+        repo_type,
+        options,
+        max_cost_usd,
+    })
 }
 
 const REPO_TYPES: [RepoType; 4] = [RepoType::App, RepoType::Tests, RepoType::Library, RepoType::Framework];

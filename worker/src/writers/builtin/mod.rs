@@ -46,7 +46,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::parsing::child::parse_source_child;
 pub(crate) use self::parsing::parent::ParserLimits;
 use self::{site::Site, survey::Survey};
-use super::{CallContext, Failure, PlanWish, Usage, Writer, WriterError, Written};
+use super::{CallContext, Failure, PlanWish, Writer, WriterError};
 use crate::{git::Checkout, steering::PathFilter};
 
 /// Raised when the same commit would give other words.
@@ -119,23 +119,19 @@ impl BuiltinWriter {
         }
     }
 
-    async fn page(&self, context: &CallContext, page: &PlannedPage) -> Result<Written<String>, WriterError> {
+    async fn page(&self, context: &CallContext, page: &PlannedPage) -> Result<String, WriterError> {
         let site = self.site(&context.cancel).await?;
         let text = site.pages.get(&page.slug).ok_or_else(|| {
             let message =
                 format!("the plan has a page `{}` that the built-in writer does not write; plan again", page.slug);
             failure(Failure::Refused, &message)
         })?;
-        Ok(free(text.clone()))
+        Ok(text.clone())
     }
 }
 
 fn failure(failure: Failure, message: &str) -> WriterError {
     WriterError { failure, message: message.chars().take(500).collect() }
-}
-
-fn free<T>(value: T) -> Written<T> {
-    Written { value, usage: Usage::default() }
 }
 
 #[async_trait]
@@ -145,20 +141,15 @@ impl Writer for BuiltinWriter {
         format!("{VERSION}{}", steered.unwrap_or_default())
     }
 
-    async fn plan(&self, context: &CallContext, wish: &PlanWish) -> Result<Written<Plan>, WriterError> {
+    async fn plan(&self, context: &CallContext, wish: &PlanWish) -> Result<Plan, WriterError> {
         let mut plan = self.site(&context.cancel).await?.plan.clone();
         if let Some(repo_type) = wish.repo_type {
             plan.repo_type = repo_type;
         }
-        Ok(free(plan))
+        Ok(plan)
     }
 
-    async fn write_page(
-        &self,
-        context: &CallContext,
-        _: &Plan,
-        page: &PlannedPage,
-    ) -> Result<Written<String>, WriterError> {
+    async fn write_page(&self, context: &CallContext, _: &Plan, page: &PlannedPage) -> Result<String, WriterError> {
         self.page(context, page).await
     }
 
@@ -169,12 +160,10 @@ impl Writer for BuiltinWriter {
         page: &PlannedPage,
         _previous: &str,
         _findings: &[String],
-    ) -> Result<Written<String>, WriterError> {
+    ) -> Result<String, WriterError> {
         let written = self.page(context, page).await?;
         // the one complaint that can be met without knowing more: links that lead nowhere become their words
-        Ok(free(markdown::without_dead_links(&written.value, |slug| {
-            plan.pages().any(|page| page.slug.as_str() == slug)
-        })))
+        Ok(markdown::without_dead_links(&written, |slug| plan.pages().any(|page| page.slug.as_str() == slug)))
     }
 
     fn findings(&self) -> Vec<String> {

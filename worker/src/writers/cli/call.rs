@@ -5,7 +5,7 @@ use std::{ffi::OsString, path::PathBuf};
 use serde_json::Value;
 use shared::names::ModelId;
 
-use crate::writers::Usage;
+use crate::writers::{Usage, WriterError};
 
 /// What a call is asked.
 #[derive(Debug, Clone)]
@@ -14,6 +14,8 @@ pub(super) struct CallSpec {
     pub(super) model: ModelId,
     /// The prompt. Handed over as a file on stdin, never as an argument.
     pub(super) prompt: String,
+    /// US dollars that it may cost, for a command that can be told so.
+    pub(super) left_usd: Option<f64>,
 }
 
 /// The folders of one call. All but `tree` are its own and are deleted after it.
@@ -79,6 +81,21 @@ pub(super) struct CallOk {
     pub(super) usage: Usage,
     /// How often the model asked for a tool that it was not given.
     pub(super) denied_tools: usize,
+}
+
+/// A call without an answer, and what it cost all the same.
+#[derive(Debug)]
+pub(super) struct CallFailed {
+    /// Why.
+    pub(super) error: WriterError,
+    /// What it cost, as far as the command says.
+    pub(super) usage: Usage,
+}
+
+impl From<WriterError> for CallFailed {
+    fn from(error: WriterError) -> Self {
+        Self { error, usage: Usage::default() }
+    }
 }
 
 /// The number at a JSON pointer, zero when there is none.

@@ -4,7 +4,7 @@ use serde_json::Value;
 use shared::provider::Provider;
 
 use super::{
-    call::{CallDirs, CallOk, CallSpec, Exit, Launch, Program, count_at, text_at},
+    call::{CallDirs, CallFailed, CallOk, CallSpec, Exit, Launch, Program, count_at, text_at},
     environment::{Environment, base_variables},
     failure::{failure, of_status, unreadable},
 };
@@ -12,6 +12,8 @@ use crate::writers::{Failure, Usage, WriterError};
 
 /// Turns after which a call is given up.
 const MAX_TURNS: u32 = 40;
+/// Least money that a call is given.
+const SMALLEST_BUDGET_USD: f64 = 0.01;
 
 /// What is started for one call: read-only tools, nothing loaded that the repository brings along.
 pub(super) fn launch(spec: &CallSpec, dirs: &CallDirs, program: Program, environment: &Environment) -> Launch {
@@ -21,6 +23,10 @@ pub(super) fn launch(spec: &CallSpec, dirs: &CallDirs, program: Program, environ
     arguments.extend(["--permission-prompts", "none", "--permission-mode", "dontAsk"].map(Into::into));
     arguments.extend(["--no-session-persistence", "--tools", "Read,Grep,Glob"].map(Into::into));
     arguments.extend(["--max-turns".into(), MAX_TURNS.to_string().into()]);
+    if let Some(left_usd) = spec.left_usd {
+        // the command takes no smaller one, and a call that is under way may go a little over
+        arguments.extend(["--max-budget-usd".into(), format!("{:.4}", left_usd.max(SMALLEST_BUDGET_USD)).into()]);
+    }
     arguments.extend(["--system-prompt-file".into(), dirs.system_prompt.clone().into()]);
     arguments.extend(["--add-dir".into(), dirs.data.clone().into()]);
 
@@ -52,35 +58,46 @@ pub(super) fn launch(spec: &CallSpec, dirs: &CallDirs, program: Program, environ
 }
 
 /// Reads the one JSON object that `claude` prints. Code 0 alone is no success, and `subtype` says `success` on errors.
-pub(super) fn parse(exit: Exit, stdout: &[u8], stderr: &[u8]) -> Result<CallOk, WriterError> {
+pub(super) fn parse(exit: Exit, stdout: &[u8], stderr: &[u8]) -> Result<CallOk, CallFailed> {
     let answer: Value = match serde_json::from_slice(stdout.trim_ascii()) {
         Ok(answer) if text_at(&answer, "/type") == "result" => answer,
-        _ => return Err(unreadable("claude", exit, stdout, stderr)),
+        _ => return Err(unreadable("claude", exit, stdout, stderr).into()),
     };
-    match text_at(&answer, "/subtype") {
+    let usage = usage(&answer);
+    match read_text(exit, &answer) {
+        Ok(text) => {
+            let denied_tools = answer["permission_denials"].as_array().map_or(0, Vec::len);
+            Ok(CallOk { text: text.to_owned(), usage, denied_tools })
+        }
+        Err(error) => Err(CallFailed { error, usage }),
+    }
+}
+
+fn read_text(exit: Exit, answer: &Value) -> Result<&str, WriterError> {
+    match text_at(answer, "/subtype") {
         "error_max_turns" => return Err(failure(Failure::TurnLimit, "claude", "the call used all its turns")),
         "error_max_budget_usd" => return Err(failure(Failure::BudgetLimit, "claude", "the call used all its money")),
         _ => {}
     }
-    let text = text_at(&answer, "/result");
+    let text = text_at(answer, "/result");
     let is_error = answer["is_error"].as_bool().unwrap_or(true);
     if is_error || exit != Exit::Code(0) {
-        return Err(failure(class(&answer), "claude", first_words(text, &answer)));
+        return Err(failure(class(answer), "claude", first_words(text, answer)));
     }
     if text.trim().is_empty() {
         return Err(failure(Failure::Empty, "claude", "the answer was empty"));
     }
-    Ok(CallOk {
-        text: text.to_owned(),
-        usage: Usage {
-            input_tokens: count_at(&answer, "/usage/input_tokens")
-                + count_at(&answer, "/usage/cache_creation_input_tokens"),
-            output_tokens: count_at(&answer, "/usage/output_tokens"),
-            cached_tokens: count_at(&answer, "/usage/cache_read_input_tokens"),
-            cost_usd: answer["total_cost_usd"].as_f64(),
-        },
-        denied_tools: answer["permission_denials"].as_array().map_or(0, Vec::len),
-    })
+    Ok(text)
+}
+
+/// What the call cost; failed ones say it too.
+fn usage(answer: &Value) -> Usage {
+    Usage {
+        input_tokens: count_at(answer, "/usage/input_tokens") + count_at(answer, "/usage/cache_creation_input_tokens"),
+        output_tokens: count_at(answer, "/usage/output_tokens"),
+        cached_tokens: count_at(answer, "/usage/cache_read_input_tokens"),
+        cost_usd: answer["total_cost_usd"].as_f64(),
+    }
 }
 
 /// What went wrong, by the status of the API where there is one, else by the words of the message.

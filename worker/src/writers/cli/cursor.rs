@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use shared::provider::Provider;
 
 use super::{
-    call::{CallDirs, CallOk, CallSpec, Exit, Launch, Program, count_at, text_at},
+    call::{CallDirs, CallFailed, CallOk, CallSpec, Exit, Launch, Program, count_at, text_at},
     environment::{Environment, base_variables},
     failure::{failure, unreadable},
 };
@@ -46,28 +46,29 @@ fn has_result(stdout: &[u8]) -> bool {
 }
 
 /// Reads one JSON object per line. The answer is the last text of the assistant: `result` may have its thoughts in front.
-pub(super) fn parse(exit: Exit, stdout: &[u8], stderr: &[u8]) -> Result<CallOk, WriterError> {
+pub(super) fn parse(exit: Exit, stdout: &[u8], stderr: &[u8]) -> Result<CallOk, CallFailed> {
     let lines = || stdout.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Value>(line).ok());
     let result = lines().rfind(|line| line["type"] == "result");
     let Some(result) = result else {
-        return Err(without_result(exit, stdout, stderr));
+        return Err(without_result(exit, stdout, stderr).into());
     };
-    let is_error = result["is_error"].as_bool().unwrap_or(true);
-    if is_error || !matches!(exit, Exit::Code(0) | Exit::Complete) {
-        let reason = [text_at(&result, "/result"), text_at(&result, "/subtype"), "the call failed without a reason"];
-        let reason = reason.into_iter().find(|reason| !reason.is_empty()).unwrap_or_default();
-        return Err(failure(class_of_words(reason), "cursor", reason));
-    }
-    let text = last_words(lines()).unwrap_or_else(|| text_at(&result, "/result").to_owned());
-    if text.trim().is_empty() {
-        return Err(failure(Failure::Empty, "cursor", "the answer was empty"));
-    }
     let usage = Usage {
         input_tokens: count_at(&result, "/usage/inputTokens") + count_at(&result, "/usage/cacheWriteTokens"),
         output_tokens: count_at(&result, "/usage/outputTokens"),
         cached_tokens: count_at(&result, "/usage/cacheReadTokens"),
         cost_usd: None,
     };
+    let failed = |class, reason| Err(CallFailed { error: failure(class, "cursor", reason), usage });
+    let is_error = result["is_error"].as_bool().unwrap_or(true);
+    if is_error || !matches!(exit, Exit::Code(0) | Exit::Complete) {
+        let reason = [text_at(&result, "/result"), text_at(&result, "/subtype"), "the call failed without a reason"];
+        let reason = reason.into_iter().find(|reason| !reason.is_empty()).unwrap_or_default();
+        return failed(class_of_words(reason), reason);
+    }
+    let text = last_words(lines()).unwrap_or_else(|| text_at(&result, "/result").to_owned());
+    if text.trim().is_empty() {
+        return failed(Failure::Empty, "the answer was empty");
+    }
     Ok(CallOk { text, usage, denied_tools: 0 })
 }
 

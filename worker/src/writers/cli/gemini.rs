@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use shared::provider::Provider;
 
 use super::{
-    call::{CallDirs, CallOk, CallSpec, Exit, Launch, Program, count_at, text_at},
+    call::{CallDirs, CallFailed, CallOk, CallSpec, Exit, Launch, Program, count_at, text_at},
     environment::{Environment, base_variables},
     failure::{failure, of_status, unreadable},
 };
@@ -58,27 +58,29 @@ fn settings() -> Value {
 }
 
 /// Reads the object on stdout, or, when the call failed, the last object on stderr, behind warnings and stack traces.
-pub(super) fn parse(exit: Exit, stdout: &[u8], stderr: &[u8]) -> Result<CallOk, WriterError> {
+pub(super) fn parse(exit: Exit, stdout: &[u8], stderr: &[u8]) -> Result<CallOk, CallFailed> {
     let Exit::Code(code) = exit else {
-        return Err(unreadable("gemini", exit, stdout, stderr));
+        return Err(unreadable("gemini", exit, stdout, stderr).into());
     };
     if code != 0 {
-        return Err(failed(code, stdout, stderr));
+        return Err(failed(code, stdout, stderr).into());
     }
     let Ok(answer) = serde_json::from_slice::<Value>(stdout.trim_ascii()) else {
-        return Err(unreadable("gemini", exit, stdout, stderr));
+        return Err(unreadable("gemini", exit, stdout, stderr).into());
     };
+    let usage = usage(&answer);
+    let failed = |class, reason| Err(CallFailed { error: failure(class, "gemini", reason), usage });
     let text = text_at(&answer, "/response");
     if text.trim().is_empty() {
         let reason = [text_at(&answer, "/error/message"), text_at(&answer, "/warnings/0"), "the answer was empty"];
         let reason = reason.into_iter().find(|reason| !reason.is_empty()).unwrap_or_default();
         let class = if reason.contains("blocked") { Failure::Refused } else { Failure::Empty };
-        return Err(failure(class, "gemini", reason));
+        return failed(class, reason);
     }
     if answer["error"].is_object() {
-        return Err(failure(Failure::Protocol, "gemini", text_at(&answer, "/error/message")));
+        return failed(Failure::Protocol, text_at(&answer, "/error/message"));
     }
-    Ok(CallOk { text: text.to_owned(), usage: usage(&answer), denied_tools: 0 })
+    Ok(CallOk { text: text.to_owned(), usage, denied_tools: 0 })
 }
 
 fn failed(code: i32, stdout: &[u8], stderr: &[u8]) -> WriterError {

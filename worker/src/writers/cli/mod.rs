@@ -2,6 +2,7 @@
 //! `process` runs it, here one becomes a [`Writer`].
 
 mod agent_files;
+mod ask;
 mod call;
 mod claude;
 mod cursor;
@@ -12,6 +13,7 @@ mod gemini;
 mod marks;
 mod process;
 mod prompts;
+mod question;
 mod redact;
 mod sandbox;
 
@@ -32,11 +34,12 @@ use shared::{
 
 pub(crate) use self::{agent_files::is_agent_configuration, environment::Environment, marks::sweep_leftovers};
 use self::{
-    call::{CallDirs, CallOk, CallSpec, Exit, Launch},
+    ask::Purpose,
+    call::{CallDirs, CallFailed, CallOk, CallSpec, Exit, Launch},
     folder::CallFolder,
     sandbox::Isolation,
 };
-use super::{CallContext, Failure, PlanWish, Usage, Writer, WriterError, Written, answers};
+use super::{CallContext, Failure, PlanWish, Writer, WriterError, answers};
 use crate::steering::Steering;
 
 /// What every AI command line of this worker needs; made once at start.
@@ -104,50 +107,43 @@ impl Writer for CliWriter {
         format!("{}-{}{steered}", self.provider, prompts::fingerprint())
     }
 
-    async fn plan(&self, context: &CallContext, wish: &PlanWish) -> Result<Written<Plan>, WriterError> {
+    async fn plan(&self, context: &CallContext, wish: &PlanWish) -> Result<Plan, WriterError> {
         let wished = json!({
             "project_name": wish.project_name,
             "repository": wish.repo_url,
             "repo_type": wish.repo_type,
         });
-        let mut usage = Usage::default();
         let wishes = self.wishes.clone();
         let answer = self
-            .ask(context, &mut usage, move |folder| {
+            .ask(context, Purpose::Plan, move |folder| {
                 let wish = folder.add_data("wish.json", &pretty(&wished))?;
                 let wishes = add_wishes(folder, wishes.as_deref())?;
                 Ok(prompts::plan(&shown(&wish), wishes.as_deref()))
             })
             .await?;
         let problem = match answers::read_plan(&answer, wish) {
-            Ok(plan) => return Ok(Written { value: plan, usage }),
+            Ok(plan) => return Ok(plan),
             Err(problem) => problem,
         };
         tracing::info!(writer.provider = %self.provider, %problem, "the plan is asked for again");
         let wishes = self.wishes.clone();
         let answer = self
-            .ask(context, &mut usage, move |folder| {
+            .ask(context, Purpose::Repair, move |folder| {
                 let answer = folder.add_data("answer.txt", &answer)?;
                 let problem = folder.add_data("problem.txt", &problem)?;
                 let wishes = add_wishes(folder, wishes.as_deref())?;
                 Ok(prompts::repair(&shown(&answer), &shown(&problem), wishes.as_deref()))
             })
             .await?;
-        let plan = answers::read_plan(&answer, wish);
-        plan.map(|value| Written { value, usage }).map_err(|problem| WriterError {
+        answers::read_plan(&answer, wish).map_err(|problem| WriterError {
             failure: Failure::Protocol,
             message: format!("{} gave no usable plan, also when asked again: {problem}", self.provider),
         })
     }
 
-    async fn write_page(
-        &self,
-        context: &CallContext,
-        plan: &Plan,
-        page: &PlannedPage,
-    ) -> Result<Written<String>, WriterError> {
+    async fn write_page(&self, context: &CallContext, plan: &Plan, page: &PlannedPage) -> Result<String, WriterError> {
         let (data, wishes) = (PageData::new(plan, page), self.wishes.clone());
-        self.ask_for_page(context, move |folder| {
+        self.ask_for_page(context, Purpose::Page, move |folder| {
             let (page, plan) = data.write(folder)?;
             let wishes = add_wishes(folder, wishes.as_deref())?;
             Ok(prompts::page(&data.slug, &page, &plan, wishes.as_deref()))
@@ -162,10 +158,10 @@ impl Writer for CliWriter {
         page: &PlannedPage,
         previous: &str,
         findings: &[String],
-    ) -> Result<Written<String>, WriterError> {
+    ) -> Result<String, WriterError> {
         let (data, wishes) = (PageData::new(plan, page), self.wishes.clone());
         let (previous, findings) = (previous.to_owned(), findings.join("\n"));
-        self.ask_for_page(context, move |folder| {
+        self.ask_for_page(context, Purpose::Revise, move |folder| {
             let (page, plan) = data.write(folder)?;
             let previous = folder.add_data("previous.md", &previous)?;
             let findings = folder.add_data("findings.txt", &findings)?;
@@ -188,67 +184,14 @@ impl CliWriter {
     async fn ask_for_page(
         &self,
         context: &CallContext,
-        write_prompt: impl FnOnce(&CallFolder) -> io::Result<String> + Send + 'static,
-    ) -> Result<Written<String>, WriterError> {
-        let mut usage = Usage::default();
-        let answer = self.ask(context, &mut usage, write_prompt).await?;
-        let value = answers::clean_page(&redact::mask(&answer, &self.settings.environment.secrets()));
-        if value.is_empty() {
-            return Err(failure::failure(Failure::Empty, self.provider.as_str(), "the answer was empty"));
-        }
-        Ok(Written { value, usage })
-    }
-
-    /// One call: makes its folder, lets `write_prompt` fill it, runs the command and reads what it said.
-    async fn ask(
-        &self,
-        context: &CallContext,
-        usage: &mut Usage,
+        purpose: Purpose,
         write_prompt: impl FnOnce(&CallFolder) -> io::Result<String> + Send + 'static,
     ) -> Result<String, WriterError> {
-        if context.cancel.is_cancelled() {
-            return Err(WriterError { failure: Failure::Cancelled, message: "the run was cancelled".into() });
+        let text = answers::clean_page(&self.ask(context, purpose, write_prompt).await?);
+        if text.is_empty() {
+            return Err(failure::failure(Failure::Empty, self.provider.as_str(), "the answer was empty"));
         }
-        let prepared = self.prepare(write_prompt).await;
-        let (launch, folder) = prepared.map_err(|error| self.made_showable(&error))?;
-        let ports = self.settings.environment.ports(self.provider);
-        let run = process::run(launch, folder, &self.settings.isolation, ports, context).await;
-        let parsed = run.and_then(|output| parse(self.provider, output.exit, &output.stdout, &output.stderr));
-        let answer = parsed.map_err(|error| self.made_showable(&error))?;
-        if answer.denied_tools > 0 {
-            tracing::info!(
-                writer.denied_tools = answer.denied_tools,
-                "the model asked for tools that it does not have"
-            );
-        }
-        usage.add(answer.usage);
-        Ok(answer.text)
-    }
-
-    async fn prepare(
-        &self,
-        write_prompt: impl FnOnce(&CallFolder) -> io::Result<String> + Send + 'static,
-    ) -> Result<(Launch, CallFolder), WriterError> {
-        let (work_dir, tree) = (self.work_dir.clone(), self.tree.clone());
-        let (provider, model, environment) =
-            (self.provider, self.model.clone(), Arc::clone(&self.settings.environment));
-        let prepared = tokio::task::spawn_blocking(move || {
-            let program = environment.program(provider)?;
-            let folder = CallFolder::create(&work_dir, &tree, prompts::system()).map_err(no_folder)?;
-            let prompt = write_prompt(&folder).map_err(no_folder)?;
-            let spec = CallSpec { model, prompt };
-            let launch = launch(provider, &spec, folder.dirs(), program, &environment);
-            Ok((launch, folder))
-        });
-        prepared.await.map_err(|error| no_folder(io::Error::other(error)))?
-    }
-
-    fn made_showable(&self, error: &WriterError) -> WriterError {
-        let paths = [&self.work_dir, &self.tree].map(|path| shown(path));
-        let [work_dir, tree] = &paths;
-        let secrets = self.settings.environment.secrets();
-        let message = redact::message(&error.message, &secrets, &[tree, work_dir]);
-        WriterError { failure: error.failure, message }
+        Ok(text)
     }
 }
 
@@ -267,7 +210,7 @@ fn launch(
     }
 }
 
-fn parse(provider: Provider, exit: Exit, stdout: &[u8], stderr: &[u8]) -> Result<CallOk, WriterError> {
+fn parse(provider: Provider, exit: Exit, stdout: &[u8], stderr: &[u8]) -> Result<CallOk, CallFailed> {
     match provider {
         Provider::Claude => claude::parse(exit, stdout, stderr),
         Provider::Gemini => gemini::parse(exit, stdout, stderr),

@@ -13,7 +13,7 @@ use Failure::{
 
 const RATE_LIMITED: Failure = Failure::RateLimited { retry_after: None };
 
-fn recorded(name: &str) -> Result<CallOk, WriterError> {
+fn recorded(name: &str) -> Result<CallOk, CallFailed> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/writers/cli/recorded");
     let file: Value = serde_json::from_slice(&fs::read(folder.join(format!("{name}.json"))).unwrap()).unwrap();
     let provider = name.split('-').next().unwrap().parse().unwrap();
@@ -63,7 +63,7 @@ fn every_recorded_failure_has_its_class_and_a_sentence() {
         ("gemini-untrusted", Host, "gemini"),
     ];
     for (name, class, words) in expected {
-        let error = recorded(name).unwrap_err();
+        let error = recorded(name).unwrap_err().error;
         assert_eq!(error.failure, class, "{name}: {error}");
         assert!(error.message.contains(words), "{name}: {error}");
     }
@@ -82,6 +82,13 @@ fn recorded_answers_are_read_with_what_they_cost() {
     assert_eq!(recorded("gemini-fake").unwrap().usage.cost_usd, None);
 }
 
+#[test]
+fn a_failure_says_what_it_cost() {
+    let failed = recorded("claude-tools").unwrap_err();
+    assert_eq!(failed.error.failure, TurnLimit);
+    assert!(failed.usage.cost_usd.unwrap() > 0.0 && failed.usage.input_tokens > 0, "{:?}", failed.usage);
+}
+
 /// `gemini` does not tell that an answer was cut off; whoever checks pages has to see it.
 #[test]
 fn gemini_hides_that_an_answer_was_cut_off() {
@@ -93,9 +100,9 @@ fn what_a_signal_leaves_behind_is_no_answer() {
     for provider in [Provider::Claude, Provider::Gemini, Provider::Cursor] {
         // their handlers of SIGTERM and SIGINT end some of them with code 0 and nothing printed
         for exit in [Exit::Code(0), Exit::Code(143), Exit::Signal(9)] {
-            assert_eq!(parse(provider, exit, b"", b"").unwrap_err().failure, Killed, "{provider} {exit:?}");
+            assert_eq!(parse(provider, exit, b"", b"").unwrap_err().error.failure, Killed, "{provider} {exit:?}");
         }
-        let half = parse(provider, Exit::Code(0), br#"{"type":"result","resu"#, b"").unwrap_err();
+        let half = parse(provider, Exit::Code(0), br#"{"type":"result","resu"#, b"").unwrap_err().error;
         assert_eq!(half.failure, Protocol, "{provider}");
     }
 }
@@ -104,11 +111,11 @@ fn what_a_signal_leaves_behind_is_no_answer() {
 fn limits_are_told_as_limits() {
     let budget =
         br#"{"type":"result","subtype":"error_max_budget_usd","is_error":true,"terminal_reason":"budget_exhausted"}"#;
-    assert_eq!(parse(Provider::Claude, Exit::Code(1), budget, b"").unwrap_err().failure, BudgetLimit);
+    assert_eq!(parse(Provider::Claude, Exit::Code(1), budget, b"").unwrap_err().error.failure, BudgetLimit);
     let credit = br#"{"type":"result","subtype":"success","is_error":true,"result":"Credit balance is too low","api_error_status":400}"#;
-    assert_eq!(parse(Provider::Claude, Exit::Code(1), credit, b"").unwrap_err().failure, Auth);
+    assert_eq!(parse(Provider::Claude, Exit::Code(1), credit, b"").unwrap_err().error.failure, Auth);
     let looped = br#"{"response":"","stats":{},"warnings":["Loop detected, stopping execution"]}"#;
-    let error = parse(Provider::Gemini, Exit::Code(0), looped, b"").unwrap_err();
+    let error = parse(Provider::Gemini, Exit::Code(0), looped, b"").unwrap_err().error;
     assert_eq!((error.failure, error.message.contains("Loop detected")), (Empty, true));
 }
 
@@ -138,7 +145,7 @@ fn failures_of_cursor_are_told_by_their_words() {
         ("something else", Protocol),
     ];
     for (words, class) in plain {
-        let error = parse(Provider::Cursor, Exit::Code(1), b"", words.as_bytes()).unwrap_err();
+        let error = parse(Provider::Cursor, Exit::Code(1), b"", words.as_bytes()).unwrap_err().error;
         assert_eq!(error.failure, class, "{words}");
         assert!(error.message.contains(words), "{error}");
     }

@@ -67,7 +67,7 @@ fn launch(script: &str) -> Launch {
 }
 
 fn context(timeout: Duration) -> CallContext {
-    CallContext { cancel: CancellationToken::new(), call_timeout: timeout }
+    CallContext { cancel: CancellationToken::new(), call_timeout: timeout, account: None }
 }
 
 fn patient() -> CallContext {

@@ -88,15 +88,15 @@ fn options() -> BuiltinOptions {
 }
 
 fn context() -> CallContext {
-    CallContext { cancel: CancellationToken::new(), call_timeout: Duration::from_mins(1) }
+    CallContext { cancel: CancellationToken::new(), call_timeout: Duration::from_mins(1), account: None }
 }
 
 async fn site(writer: &BuiltinWriter) -> (Plan, BTreeMap<String, String>) {
-    let plan = writer.plan(&context(), &PlanWish::default()).await.unwrap().value;
+    let plan = writer.plan(&context(), &PlanWish::default()).await.unwrap();
     plan.validate().unwrap();
     let mut pages = BTreeMap::new();
     for page in plan.pages() {
-        let text = writer.write_page(&context(), &plan, page).await.unwrap().value;
+        let text = writer.write_page(&context(), &plan, page).await.unwrap();
         assert!(text.starts_with("# "), "{}: {text}", page.slug);
         pages.insert(page.slug.to_string(), text);
     }
@@ -186,7 +186,7 @@ async fn the_same_commit_gives_the_same_bytes_also_after_a_restart() {
     let plan: Plan = serde_json::from_str(&stored).unwrap();
     let writer = open(&fixture.checkout, options());
     for page in plan.pages() {
-        let text = writer.write_page(&context(), &plan, page).await.unwrap().value;
+        let text = writer.write_page(&context(), &plan, page).await.unwrap();
         assert_eq!(text, pages[page.slug.as_str()]);
     }
 }
@@ -198,12 +198,12 @@ async fn a_revised_page_loses_links_that_lead_nowhere() {
         ("docs/guide.md", &format!("# Guide\n\n{}\n", "Words about it. ".repeat(20))),
     ]);
     let writer = open(&fixture.checkout, options());
-    let mut plan = writer.plan(&context(), &PlanWish::default()).await.unwrap().value;
+    let mut plan = writer.plan(&context(), &PlanWish::default()).await.unwrap();
     plan.navigation.retain(|group| group.group != "Guides");
     let page = plan.pages().next().unwrap().clone();
-    let first = writer.write_page(&context(), &plan, &page).await.unwrap().value;
+    let first = writer.write_page(&context(), &plan, &page).await.unwrap();
     assert!(first.contains("[guide](guide.html)"), "{first}");
     let findings = ["broken link".to_owned()];
-    let revised = writer.revise_page(&context(), &plan, &page, &first, &findings).await.unwrap().value;
+    let revised = writer.revise_page(&context(), &plan, &page, &first, &findings).await.unwrap();
     assert!(revised.contains("See guide."), "{revised}");
 }
