@@ -303,18 +303,20 @@ async fn another_wish_at_the_same_commit_is_another_site() {
 #[tokio::test]
 async fn whoever_writes_a_page_sees_the_same() {
     // the first takes the run and writes one page at most, so another writes the rest
-    let world = World::without_worker().await;
+    let mut world = World::without_worker().await;
     world.start_another_worker(1);
     world.stand_ins.set("mode.page", "show");
     world.stand_ins.block("page");
     let repository = monorepo(FILE);
     let key = variant("mono", Provider::Claude);
     world.request(&repository, &key, false).await.unwrap();
-    world.stand_ins.wait_until_blocked("page");
-    let mut world = world;
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_mins(1);
+    while !world.stand_ins.is_blocked("page") {
+        assert!(tokio::time::Instant::now() < deadline, "no page is begun");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
     world.start_worker();
     let workers = "SELECT count(DISTINCT worker) FROM page_jobs WHERE state = 'running'";
-    let deadline = tokio::time::Instant::now() + std::time::Duration::from_mins(1);
     while sqlx::query_scalar::<_, i64>(workers).fetch_one(&world.pool).await.unwrap() < 2 {
         assert!(tokio::time::Instant::now() < deadline, "no other worker takes a page");
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
