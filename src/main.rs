@@ -46,9 +46,11 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    // a child that parses hostile input reads neither `.env` nor settings
-    if std::env::args_os().nth(1).is_some_and(|argument| argument == "parse-source") {
-        return finish(worker::parse_source_child());
+    // children that meet hostile input read neither `.env` nor settings
+    match std::env::args_os().nth(1) {
+        Some(argument) if argument == "parse-source" => return finish(worker::parse_source_child()),
+        Some(argument) if argument == worker::LAUNCH_COMMAND => std::process::exit(worker::launch_child()),
+        _ => {}
     }
     // docsfy's `.env` in the current folder works here too; real variables win
     if let Err(error) = dotenvy::dotenv()

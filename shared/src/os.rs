@@ -30,9 +30,13 @@ pub fn return_free_memory() {
 
 /// The child gets `signal` when the thread that starts it ends, so start it from a thread that lives as long as this
 /// process. Safe with `uid`/`gid` on the same command: the hook runs after they changed, as the kernel wants it.
-#[expect(unsafe_code, reason = "a death signal can only be asked for between fork and exec")]
 pub fn die_with_parent(command: &mut Command, signal: i32) {
-    let parent = std::process::id();
+    die_with(command, std::process::id(), signal);
+}
+
+/// The same for a command that this process is to become by `exec`, and whose parent is `parent`.
+#[expect(unsafe_code, reason = "a death signal can only be asked for between fork and exec")]
+pub fn die_with(command: &mut Command, parent: u32, signal: i32) {
     // SAFETY: the closure calls only async-signal-safe functions and does not allocate
     unsafe {
         command.pre_exec(move || {
@@ -81,8 +85,19 @@ pub fn own_session(command: &mut Command) {
     }
 }
 
+/// The child and what it starts get the processor only when nobody of usual priority wants it: those who answer people come
+/// first.
+#[expect(unsafe_code, reason = "the priority of a child can only be set between fork and exec")]
+pub fn lower_priority(command: &mut Command) {
+    const NICENESS: i32 = 10;
+    // SAFETY: setpriority takes three numbers and touches no memory
+    unsafe {
+        command.pre_exec(|| check(libc::setpriority(libc::PRIO_PROCESS, 0, NICENESS)).map(drop));
+    }
+}
+
 /// What a child may take; everything it starts is bound, too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Resource {
     /// Files open at the same time.
     OpenFiles,
@@ -116,11 +131,11 @@ impl Resource {
 
 /// Limits a child.
 #[expect(unsafe_code, reason = "limits of a child can only be set between fork and exec")]
-pub fn limit<const N: usize>(command: &mut Command, limits: [(Resource, u64); N]) {
+pub fn limit(command: &mut Command, limits: Vec<(Resource, u64)>) {
     // SAFETY: getrlimit and setrlimit read and write only the local variables and do not allocate
     unsafe {
         command.pre_exec(move || {
-            for (resource, value) in limits {
+            for &(resource, value) in &limits {
                 let mut current = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
                 check(libc::getrlimit(resource.number(), &raw mut current))?;
                 // an ordinary user cannot raise a limit again
@@ -268,7 +283,7 @@ mod tests {
     fn a_child_is_told_its_memory_limit_and_keeps_it() {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", "ulimit -v"]);
-        limit(&mut command, [(Resource::AddressSpaceBytes, 512 << 20)]);
+        limit(&mut command, vec![(Resource::AddressSpaceBytes, 512 << 20)]);
         let output = command.output().unwrap();
         assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), (512 << 10).to_string());
     }

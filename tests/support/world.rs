@@ -235,8 +235,8 @@ pub(crate) fn new_generation(key: &VariantKey) -> NewGeneration {
         replace: false,
         repo_type: None,
         call_timeout_minutes: 1,
-        options: RunOptions::default(),
         max_cost_usd: None,
+        options: RunOptions::default(),
     }
 }
 

@@ -17,9 +17,13 @@ mod pipeline;
 mod steering;
 mod writers;
 mod git;
+mod launch;
 mod workdir;
 
-pub use self::writers::parse_source_child;
+pub use self::{
+    launch::{COMMAND as LAUNCH_COMMAND, launch_child},
+    writers::parse_source_child,
+};
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -96,6 +100,7 @@ pub async fn run(config: WorkerConfig, shutdown: CancellationToken) -> anyhow::R
     tokio::fs::create_dir_all(&config.work_dir)
         .await
         .with_context(|| format!("cannot create the folder `{}`", config.work_dir.display()))?;
+    launch::use_program(config.program.clone());
     let clis = prepare_clis(config.writers.sandbox, config.variables.clone()).await?;
     if clis.isolation().is_weak() {
         tracing::warn!(

@@ -30,10 +30,10 @@ pub struct NewGeneration {
     pub repo_type: Option<RepoType>,
     /// Minutes one call of an AI command line may take.
     pub call_timeout_minutes: i32,
-    /// What it says about the documentation itself.
-    pub options: RunOptions,
     /// Budget of the generation in US dollars, when the caller named one.
     pub max_cost_usd: Option<f64>,
+    /// What it says about the documentation itself.
+    pub options: RunOptions,
 }
 
 /// The right to work on a generation, and what it is about.
@@ -70,8 +70,8 @@ pub async fn create(
 ) -> sqlx::Result<()> {
     sqlx::query!(
         r#"
-        INSERT INTO generations
-               (id, variant_id, requested_by, force, replace, repo_type, call_timeout_min, options, max_cost_usd)
+        INSERT INTO generations (id, variant_id, requested_by, force, replace, repo_type, call_timeout_min, max_cost_usd,
+                                 options)
         VALUES ($1, $2, $3, $4, $7, $5, $6, $8, $9)
         "#,
         id as GenerationId,
@@ -81,8 +81,8 @@ pub async fn create(
         request.repo_type.map(RepoType::as_str),
         request.call_timeout_minutes,
         request.replace,
-        Json(&request.options) as _,
         request.max_cost_usd,
+        Json(&request.options) as _,
     )
     .execute(conn)
     .await?;
@@ -138,8 +138,8 @@ pub async fn claim(
             replace: row.replace,
             repo_type: row.repo_type,
             call_timeout_minutes: row.call_timeout_min,
-            options: row.options.0,
             max_cost_usd: row.max_cost_usd,
+            options: row.options.0,
         },
         served_options: row.served_options.map(|options| options.0).unwrap_or_default(),
         served_commit: row.last_commit_sha,

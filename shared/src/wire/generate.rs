@@ -44,6 +44,10 @@ pub struct GenerateRequest {
     /// Kind of repository; found out when missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repo_type: Option<RepoType>,
+    /// US dollars that the generation may cost, above 0; no limit of its own when missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(exclusive_minimum = 0, maximum = 100_000)]
+    pub max_cost_usd: Option<f64>,
     /// The project's name as a title, at most 200 characters. This and the fields below win over the repository's own
     /// `docmill.toml`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,10 +79,6 @@ pub struct GenerateRequest {
     /// Whether these are all pages of the site.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pages_only: Option<bool>,
-    /// US dollars that the generation may cost, above 0; no limit of its own when missing.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(exclusive_minimum = 0, maximum = 100_000)]
-    pub max_cost_usd: Option<f64>,
 }
 
 /// Answer 202: the generation is queued.

@@ -131,7 +131,7 @@ async fn fetch(remote: &Remote, branch: &BranchName, git_dir: &Path, bounds: &Bo
 }
 
 async fn fetch_once(remote: &Remote, branch: &BranchName, git_dir: &Path, bounds: &Bounds<'_>) -> Result<(), GitError> {
-    let mut command = git(bounds.limits.max_bytes);
+    let mut command = git(bounds.limits.max_bytes)?;
     remote.configure(&mut command)?;
     command.args(["clone", "--bare", "--quiet", "--no-progress", "--depth=1", "--single-branch", "--no-tags"]);
     command.args(["--template=", &format!("--branch={branch}")]);
@@ -158,7 +158,7 @@ async fn list_references(
 }
 
 async fn list_once(remote: &Remote, patterns: &[String], bounds: &Bounds<'_>) -> Result<String, GitError> {
-    let mut command = git(bounds.limits.max_bytes);
+    let mut command = git(bounds.limits.max_bytes)?;
     remote.configure(&mut command)?;
     command.args(["ls-remote", "--quiet", "--heads", "--tags"]);
     command.args(remote.upload_pack()).arg("--").arg(remote.git_url()).args(patterns);

@@ -22,6 +22,7 @@ use shared::{
 };
 
 use super::error::{GitError, GitFailure};
+use crate::launch::{self, Restrictions};
 
 /// `http.curloptResolve`, without which an address cannot be pinned, came with this version; older ones ignore it.
 const MIN_VERSION: (u32, u32) = (2, 37);
@@ -31,9 +32,6 @@ const MAX_OUTPUT_BYTES: usize = 256 << 10;
 
 /// Most memory of each process of a call: git keeps every reference that a server names, and a server need not stop.
 const MAX_MEMORY_BYTES: u64 = 2 << 30;
-
-/// The number of the signal on every system we run on.
-const SIGKILL: i32 = 9;
 
 /// How often the size of a growing clone is looked at; the limit of a single file holds at every moment.
 const SIZE_INTERVAL: Duration = Duration::from_millis(200);
@@ -100,9 +98,15 @@ pub(super) struct Output {
 }
 
 /// A hardened call without arguments. It may write no file above `max_file_bytes`.
-pub(super) fn git(max_file_bytes: u64) -> Command {
-    let mut command = Command::new("git");
-    command.env_clear();
+pub(super) fn git(max_file_bytes: u64) -> Result<Command, GitError> {
+    let restrictions = Restrictions {
+        limits: vec![(Resource::FileBytes, max_file_bytes), (Resource::DataBytes, MAX_MEMORY_BYTES)],
+        ignores_large_files: true,
+        ..Restrictions::default()
+    };
+    // tokio starts it from a thread that lives as long as the runtime
+    let mut command =
+        Command::from(launch::command("git".as_ref(), &restrictions).map_err(|error| not_started(&error))?);
     for name in KEPT_VARIABLES {
         if let Some(value) = std::env::var_os(name) {
             command.env(name, value);
@@ -129,15 +133,10 @@ pub(super) fn git(max_file_bytes: u64) -> Command {
         .stderr(Stdio::piped())
         .process_group(0)
         .kill_on_drop(true);
-    let limits = [(Resource::FileBytes, max_file_bytes), (Resource::DataBytes, MAX_MEMORY_BYTES)];
-    os::limit(command.as_std_mut(), limits);
-    os::ignore_large_file_signal(command.as_std_mut());
-    // tokio starts it from a thread that lives as long as the runtime
-    os::die_with_parent(command.as_std_mut(), SIGKILL);
     for setting in CONFIG {
         command.args(["-c", setting]);
     }
-    command
+    Ok(command)
 }
 
 /// Runs a call to its end, whatever its exit code.

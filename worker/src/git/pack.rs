@@ -63,7 +63,7 @@ pub(crate) async fn restore_commit(
     let what = format!("restoring commit `{}`", commit.short());
     let deadline = Instant::now() + limits.timeout;
     let bounds = Bounds { what: &what, limits, cancel, deadline, folder: Some(&git_dir) };
-    let mut command = git(limits.max_bytes);
+    let mut command = git(limits.max_bytes)?;
     command.arg(git_dir_argument(&git_dir));
     command.args(["index-pack", "--stdin", &format!("--max-input-size={}", limits.max_bytes)]);
     command.stdin(pack);
@@ -96,7 +96,7 @@ async fn write_pack(
     let (line, output) = (format!("{}\n", checkout.commit), target.try_clone().map_err(|error| unwritable(&error))?);
     let wish = blocking(move || file_with(line.as_bytes()).map_err(|error| unwritable(&error))).await?;
 
-    let mut command = git(limits.max_bytes);
+    let mut command = git(limits.max_bytes)?;
     command.arg(git_dir_argument(&checkout.git_dir));
     // blobs left out of the clone stay out; what is a delta stays one, new deltas are not looked for
     command.args(["pack-objects", "--revs", "--missing=allow-any", "--stdout", "--window=0", "-q"]);

@@ -59,8 +59,8 @@ pub(super) async fn create_generation(
             Some(minutes) => minutes,
             None => i32::try_from(defaults.call_timeout_minutes).unwrap_or(i32::MAX),
         },
-        options: request.options,
         max_cost_usd: request.max_cost_usd,
+        options: request.options,
     };
     let mut transaction = state.pool().begin().await?;
     // a user who is deleted just now leaves nothing behind

@@ -31,8 +31,8 @@ pub(crate) struct ValidRequest {
     pub(super) replace: bool,
     pub(super) branch: BranchName,
     pub(super) repo_type: Option<RepoType>,
-    pub(super) options: RunOptions,
     pub(super) max_cost_usd: Option<f64>,
+    pub(super) options: RunOptions,
 }
 
 impl<S: Send + Sync> FromRequest<S> for ValidRequest {
@@ -147,8 +147,8 @@ fn read_request(object: &Map<String, Value>) -> Result<ValidRequest, Vec<Validat
         replace,
         branch,
         repo_type,
-        options,
         max_cost_usd,
+        options,
     })
 }
 

@@ -128,7 +128,7 @@ mod tests {
     fn marked_sleeper(mark: Mark) -> Child {
         let mut command = Command::new("sleep");
         command.arg("90100");
-        os::limit(&mut command, [(Resource::Mark, mark.number())]);
+        os::limit(&mut command, vec![(Resource::Mark, mark.number())]);
         command.spawn().unwrap()
     }
 

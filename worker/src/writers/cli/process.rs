@@ -25,7 +25,10 @@ use super::{
     marks::Mark,
     sandbox::{self, Isolation},
 };
-use crate::writers::{CallContext, Failure, WriterError};
+use crate::{
+    launch,
+    writers::{CallContext, Failure, WriterError},
+};
 
 /// Most bytes that a command may write to stdout, and to stderr.
 pub(super) const MAX_OUTPUT_BYTES: u64 = 10 << 20;
@@ -87,6 +90,9 @@ pub(super) async fn run(
     });
     let (stdout, stderr) = swept.await.map_err(io::Error::other).flatten().map_err(host)?;
     let exit = exit_of(ended, stdout.len().max(stderr.len()), context)?;
+    if let Some(reason) = launch_failure(exit, &stderr) {
+        return Err(host(io::Error::other(reason)));
+    }
     Ok(Output { exit, stdout, stderr })
 }
 
@@ -238,6 +244,12 @@ fn exit_of(ended: Ended, output_bytes: usize, context: &CallContext) -> Result<E
             (None, signal) => Ok(Exit::Signal(signal.unwrap_or_default())),
         },
     }
+}
+
+/// Why the command was not even started.
+fn launch_failure(exit: Exit, stderr: &[u8]) -> Option<String> {
+    let stderr = str::from_utf8(stderr).ok().filter(|_| exit == Exit::Code(launch::FAILED))?;
+    stderr.strip_prefix(launch::FAILED_PREFIX).map(|reason| reason.trim().to_owned())
 }
 
 /// One byte more than allowed tells that there was more.

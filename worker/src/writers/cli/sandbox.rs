@@ -2,15 +2,11 @@
 
 use std::{
     io,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
-use landlock::{
-    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, Ruleset, RulesetAttr, RulesetCreated,
-    RulesetCreatedAttr, Scope, path_beneath_rules,
-};
 use shared::{
     os::{self, Resource},
     settings::Sandbox,
@@ -20,6 +16,7 @@ use super::{
     call::{CallDirs, Launch},
     marks::Mark,
 };
+use crate::launch::{self, FileRules, Restrictions, Rules};
 
 /// Largest file that a command may write. Output is ended far below it by `process`; this holds between two looks.
 const FILE_BYTES: u64 = 64 << 20;
@@ -51,8 +48,6 @@ const SYSTEM_FACTS: [&str; 17] = [
 /// Devices that are written to.
 const SYSTEM_DEVICES: [&str; 2] = ["/dev/null", "/dev/zero"];
 
-/// The newest version of Landlock that the rules below know; an older kernel enforces what it can of them.
-const RULES: ABI = ABI::V6;
 const FIRST_VERSION_WITH_TCP: u32 = 4;
 
 /// The isolation in force on this host, found once at start.
@@ -108,7 +103,7 @@ pub(crate) fn probe(wanted: Sandbox) -> Result<Isolation, String> {
 }
 
 /// The command that starts a launch under this isolation: limits and own session always, files and network as far as the
-/// host can. Everything that allocates happens here, before the fork.
+/// host can.
 pub(super) fn command(
     isolation: &Isolation,
     launch: &Launch,
@@ -117,76 +112,53 @@ pub(super) fn command(
     mark: Mark,
 ) -> io::Result<Command> {
     let program = &launch.program;
+    let restrictions = Restrictions {
+        own_session: true,
+        limits: vec![
+            (Resource::OpenFiles, OPEN_FILES),
+            (Resource::FileBytes, FILE_BYTES),
+            (Resource::CoreBytes, 0),
+            (Resource::Mark, mark.number()),
+        ],
+        unprivileged: true,
+        rules: match isolation.kind {
+            Kind::Landlock => Some(Rules { files: Some(file_rules(&program.readable, dirs)), ports: ports.to_vec() }),
+            Kind::Bubblewrap(_) => network_rules(isolation.landlock, ports),
+            Kind::LimitsAlone => None,
+        },
+        ..Restrictions::default()
+    };
     let mut command = match &isolation.kind {
         Kind::Bubblewrap(bubblewrap) => {
-            let mut command = Command::new(bubblewrap);
+            let mut command = launch::command(bubblewrap.as_os_str(), &restrictions)?;
             command.args(bubblewrap_system()).args(bubblewrap_folders(&program.readable, dirs));
             command.arg("--chdir").arg(&dirs.tree).arg("--").arg(&program.executable);
             command
         }
-        Kind::Landlock | Kind::LimitsAlone => Command::new(&program.executable),
+        Kind::Landlock | Kind::LimitsAlone => launch::command(program.executable.as_os_str(), &restrictions)?,
     };
     command.args(&program.first_arguments).args(&launch.arguments).current_dir(&dirs.tree);
-    command.env_clear().envs(launch.environment.iter().map(|(name, value)| (name, value)));
-    os::own_session(&mut command);
-    let limits = [
-        (Resource::OpenFiles, OPEN_FILES),
-        (Resource::FileBytes, FILE_BYTES),
-        (Resource::CoreBytes, 0),
-        (Resource::Mark, mark.number()),
-    ];
-    os::limit(&mut command, limits);
-    os::drop_privileges(&mut command);
-    let ruleset = match isolation.kind {
-        Kind::Landlock => Some(whole_ruleset(&program.readable, dirs, ports).map_err(io::Error::other)?),
-        Kind::Bubblewrap(_) => network_ruleset(isolation.landlock, ports)?,
-        Kind::LimitsAlone => None,
-    };
-    if let Some(ruleset) = ruleset.and_then(Option::from) {
-        os::restrict_by_landlock(&mut command, ruleset);
-    }
-    os::die_with_parent(&mut command, os::Signal::Kill.number());
+    command.envs(launch.environment.iter().map(|(name, value)| (name, value)));
     Ok(command)
 }
 
-fn whole_ruleset(
-    program_files: &[PathBuf],
-    dirs: &CallDirs,
-    ports: &[u16],
-) -> Result<RulesetCreated, landlock::RulesetError> {
-    let look = AccessFs::ReadFile | AccessFs::ReadDir;
-    let run = look | AccessFs::Execute;
-    let change: BitFlags<AccessFs> = AccessFs::from_all(RULES) & !AccessFs::Execute;
-    let device = AccessFs::ReadFile | AccessFs::WriteFile;
-    let programs = SYSTEM_PROGRAMS.iter().map(Path::new).chain(program_files.iter().map(PathBuf::as_path));
-    Ruleset::default()
-        .set_compatibility(CompatLevel::BestEffort)
-        .handle_access(AccessFs::from_all(RULES))?
-        .handle_access(AccessNet::from_all(RULES))?
-        .scope(Scope::from_all(RULES))?
-        .create()?
-        .add_rules(path_beneath_rules(programs, run))?
-        .add_rules(path_beneath_rules(SYSTEM_FACTS, look))?
-        .add_rules(path_beneath_rules(SYSTEM_DEVICES, device))?
-        .add_rules(path_beneath_rules([&dirs.tree, &dirs.data], look))?
-        .add_rules(path_beneath_rules([&dirs.home, &dirs.temporary], change))?
-        .add_rules(connect_rules(ports))
+fn file_rules(program_files: &[PathBuf], dirs: &CallDirs) -> FileRules {
+    let paths = |paths: &[&str]| paths.iter().map(PathBuf::from).collect::<Vec<_>>();
+    let mut rules = FileRules {
+        programs: paths(&SYSTEM_PROGRAMS),
+        readable: paths(&SYSTEM_FACTS),
+        writable: vec![dirs.home.clone(), dirs.temporary.clone()],
+        devices: paths(&SYSTEM_DEVICES),
+    };
+    rules.programs.extend_from_slice(program_files);
+    rules.readable.extend([dirs.tree.clone(), dirs.data.clone()]);
+    rules
 }
 
 /// Bubblewrap hides files, and leaves the network as it is: the ports are Landlock's, where the kernel has it.
-fn network_ruleset(landlock: Option<u32>, ports: &[u16]) -> io::Result<Option<RulesetCreated>> {
-    if landlock.is_none_or(|version| version < FIRST_VERSION_WITH_TCP) {
-        return Ok(None);
-    }
-    let ruleset = Ruleset::default()
-        .handle_access(AccessNet::from_all(RULES))
-        .and_then(Ruleset::create)
-        .and_then(|created| created.add_rules(connect_rules(ports)));
-    ruleset.map(Some).map_err(io::Error::other)
-}
-
-fn connect_rules(ports: &[u16]) -> impl Iterator<Item = Result<NetPort, landlock::RulesetError>> {
-    ports.iter().map(|port| Ok(NetPort::new(*port, AccessNet::ConnectTcp)))
+fn network_rules(landlock: Option<u32>, ports: &[u16]) -> Option<Rules> {
+    landlock.filter(|version| *version >= FIRST_VERSION_WITH_TCP)?;
+    Some(Rules { files: None, ports: ports.to_vec() })
 }
 
 fn bubblewrap_system() -> Vec<String> {
@@ -225,14 +197,12 @@ fn usable_bubblewrap(landlock: Option<u32>) -> Result<PathBuf, String> {
     let folders = std::env::split_paths(&path).filter(|folder| folder.is_absolute());
     let bubblewrap = folders.map(|folder| folder.join("bwrap")).find(|candidate| candidate.is_file());
     let bubblewrap = bubblewrap.ok_or("`bwrap` is not on the PATH: install the package `bubblewrap`")?;
-    let mut command = Command::new(&bubblewrap);
-    command.args(bubblewrap_system()).args(["--", "/bin/sh", "-c", "exit 0"]).env_clear();
+    let restrictions =
+        Restrictions { unprivileged: true, rules: network_rules(landlock, &[443]), ..Restrictions::default() };
+    let command = launch::command(bubblewrap.as_os_str(), &restrictions);
+    let mut command = command.map_err(|error| format!("Landlock failed: {error}"))?;
+    command.args(bubblewrap_system()).args(["--", "/bin/sh", "-c", "exit 0"]);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    os::drop_privileges(&mut command);
-    let restricted = network_ruleset(landlock, &[443]).map_err(|error| format!("Landlock failed: {error}"))?;
-    if let Some(ruleset) = restricted.and_then(Option::from) {
-        os::restrict_by_landlock(&mut command, ruleset);
-    }
     let works = ends_well(&mut command, Duration::from_secs(10));
     works.then_some(bubblewrap).ok_or_else(|| {
         "`bwrap` cannot open its namespaces here (a container's seccomp profile or AppArmor forbids it)".to_owned()

@@ -195,7 +195,7 @@ fn spawn(program: &Path) -> anyhow::Result<Child> {
     let mut command = Command::new(program);
     command.arg("parse-source").env_clear().current_dir("/");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-    os::limit(&mut command, [(Resource::AddressSpaceBytes, CHILD_MEMORY_BYTES)]);
+    os::limit(&mut command, vec![(Resource::AddressSpaceBytes, CHILD_MEMORY_BYTES)]);
     os::die_with_parent(&mut command, SIGKILL);
     command.spawn().with_context(|| format!("the parser `{}` cannot be started", program.display()))
 }

@@ -49,7 +49,8 @@ async fn brackets_without_end_in_documents_take_no_time() {
         let fixture = fixture([("README.md", readme.as_str()), ("docs/a.md", &readme), ("docs/b.rst", &readme)]);
         let started = std::time::Instant::now();
         site(&open(&fixture.checkout, options())).await;
-        assert!(started.elapsed() < Duration::from_secs(10), "{text:?} took {:?}", started.elapsed());
+        // what looks again and again for the other bracket would take minutes
+        assert!(started.elapsed() < Duration::from_mins(1), "{text:?} took {:?}", started.elapsed());
     }
 }
 

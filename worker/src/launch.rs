@@ -1,0 +1,169 @@
+//! Starting foreign programs under restrictions. A fork of this process would copy its page tables for every call of git or
+//! of an AI command line, which costs more than most of these calls; so this very program is started once more
+//! (`docmill launch RESTRICTIONS PROGRAM ARGUMENT...`, by `posix_spawn`, which copies nothing), restricts itself and becomes
+//! the program.
+
+use std::{
+    ffi::{OsStr, OsString},
+    io,
+    os::unix::process::CommandExt,
+    path::PathBuf,
+    process::Command,
+    sync::OnceLock,
+};
+
+use anyhow::Context;
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, Ruleset, RulesetAttr, RulesetCreated,
+    RulesetCreatedAttr, RulesetError, Scope, path_beneath_rules,
+};
+use serde::{Deserialize, Serialize};
+use shared::os::{self, Resource, Signal};
+
+/// The command of this program that is started in between.
+pub const COMMAND: &str = "launch";
+/// Its exit code when the program could not be started. Its last line on stderr then begins with [`FAILED_PREFIX`].
+pub(crate) const FAILED: i32 = 125;
+/// See [`FAILED`].
+pub(crate) const FAILED_PREFIX: &str = "docmill launch: ";
+
+/// The newest version of Landlock that [`Rules`] know; an older kernel enforces what it can of them.
+const RULES: ABI = ABI::V6;
+
+static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+
+/// Says where this program is, once per process; before that, and in tests of this crate, children are forked.
+pub(crate) fn use_program(program: PathBuf) {
+    // a second worker in the same process is of the same program
+    let _ = PROGRAM.set(program);
+}
+
+/// What binds a program and everything it starts.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Restrictions {
+    /// It leads a session of its own.
+    pub(crate) own_session: bool,
+    /// What it may take.
+    pub(crate) limits: Vec<(Resource, u64)>,
+    /// A file that grows above its limit is an error and not the end.
+    pub(crate) ignores_large_files: bool,
+    /// It has no capability, also when it runs as root.
+    pub(crate) unprivileged: bool,
+    /// What Landlock lets it do.
+    pub(crate) rules: Option<Rules>,
+}
+
+/// What Landlock lets a program do; all else is refused.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Rules {
+    /// Files and folders, or everything.
+    pub(crate) files: Option<FileRules>,
+    /// Ports of other hosts that it may connect to by TCP.
+    pub(crate) ports: Vec<u16>,
+}
+
+/// Files and folders, with all that is below them. What does not exist is left out.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct FileRules {
+    /// To be read and executed.
+    pub(crate) programs: Vec<PathBuf>,
+    /// To be read.
+    pub(crate) readable: Vec<PathBuf>,
+    /// To be read and changed, and not executed.
+    pub(crate) writable: Vec<PathBuf>,
+    /// Devices to be read and written.
+    pub(crate) devices: Vec<PathBuf>,
+}
+
+/// A program that starts restricted, with an empty environment and lower priority than this process, and ends with it.
+/// Arguments, environment, folder and streams are for the caller to add.
+pub(crate) fn command(program: &OsStr, restrictions: &Restrictions) -> io::Result<Command> {
+    let written = serde_json::to_string(restrictions);
+    let mut command = match (PROGRAM.get(), written) {
+        (Some(this), Ok(written)) => {
+            let mut command = Command::new(this);
+            command.args([COMMAND, &std::process::id().to_string(), &written]).arg(program);
+            command
+        }
+        // a path that is not UTF-8 cannot be written
+        _ => {
+            let mut command = Command::new(program);
+            restrict(&mut command, restrictions, std::process::id())?;
+            command
+        }
+    };
+    command.env_clear();
+    Ok(command)
+}
+
+/// `docmill launch`: restricts this process and becomes the program. Comes back only when that fails.
+pub fn launch_child() -> i32 {
+    let error = become_program(std::env::args_os().skip(2));
+    eprintln!("{FAILED_PREFIX}{error:#}");
+    FAILED
+}
+
+fn become_program(mut arguments: impl Iterator<Item = OsString>) -> anyhow::Error {
+    let prepared = (|| {
+        let mut next = || arguments.next().context("an argument is missing");
+        let parent = next()?.to_str().and_then(|parent| parent.parse().ok()).context("no process has this number")?;
+        let restrictions: Restrictions = serde_json::from_str(&next()?.to_string_lossy())?;
+        let mut command = Command::new(next()?);
+        command.args(arguments);
+        restrict(&mut command, &restrictions, parent)?;
+        anyhow::Ok(command)
+    })();
+    match prepared {
+        Ok(mut command) => command.exec().into(),
+        Err(error) => error,
+    }
+}
+
+/// Everything that allocates happens here, before a fork.
+fn restrict(command: &mut Command, restrictions: &Restrictions, parent: u32) -> io::Result<()> {
+    os::lower_priority(command);
+    if restrictions.own_session {
+        os::own_session(command);
+    }
+    os::limit(command, restrictions.limits.clone());
+    if restrictions.ignores_large_files {
+        os::ignore_large_file_signal(command);
+    }
+    if restrictions.unprivileged {
+        os::drop_privileges(command);
+    }
+    let ruleset = restrictions.rules.as_ref().map(Rules::build).transpose().map_err(io::Error::other)?;
+    if let Some(ruleset) = ruleset.and_then(Option::from) {
+        os::restrict_by_landlock(command, ruleset);
+    }
+    os::die_with(command, parent, Signal::Kill.number());
+    Ok(())
+}
+
+impl Rules {
+    fn build(&self) -> Result<RulesetCreated, RulesetError> {
+        let ruleset = Ruleset::default().set_compatibility(CompatLevel::BestEffort);
+        let ruleset = ruleset.handle_access(AccessNet::from_all(RULES))?;
+        let created = match &self.files {
+            None => ruleset.create()?,
+            Some(files) => files.build(ruleset)?,
+        };
+        created
+            .add_rules(self.ports.iter().map(|port| Ok::<_, RulesetError>(NetPort::new(*port, AccessNet::ConnectTcp))))
+    }
+}
+
+impl FileRules {
+    fn build(&self, ruleset: Ruleset) -> Result<RulesetCreated, RulesetError> {
+        let look = AccessFs::ReadFile | AccessFs::ReadDir;
+        let change: BitFlags<AccessFs> = AccessFs::from_all(RULES) & !AccessFs::Execute;
+        ruleset
+            .handle_access(AccessFs::from_all(RULES))?
+            .scope(Scope::from_all(RULES))?
+            .create()?
+            .add_rules(path_beneath_rules(&self.programs, look | AccessFs::Execute))?
+            .add_rules(path_beneath_rules(&self.readable, look))?
+            .add_rules(path_beneath_rules(&self.devices, AccessFs::ReadFile | AccessFs::WriteFile))?
+            .add_rules(path_beneath_rules(&self.writable, change))
+    }
+}
