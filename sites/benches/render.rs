@@ -46,6 +46,7 @@ fn main() {
             })
             .collect(),
         version: None,
+        redirects: std::collections::BTreeMap::new(),
         language: None,
     };
     let bytes: usize = texts.iter().map(String::len).sum();

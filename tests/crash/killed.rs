@@ -25,7 +25,7 @@ async fn finish_after_a_kill(table: &str, condition: &str, may_repeat: &[&str]) 
     let calls_before = world.stand_ins.calls().len();
 
     let mut barrier = Barrier::raise(&world, table, condition).await;
-    let id = world.request(&repository, &key, false).await.unwrap();
+    let id = world.request(&repository, &key, true).await.unwrap();
     barrier.wait_for_arrival().await;
     first.kill();
     barrier.open().await;

@@ -3,6 +3,7 @@
 mod publishing;
 mod failures;
 mod resuming;
+mod incremental;
 mod accounting;
 mod aborting;
 mod taking_over;

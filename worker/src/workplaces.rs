@@ -20,27 +20,41 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Worker,
-    pipeline::{Pinned, StageError, restore_checkout},
+    git::{self, Checkout},
+    pipeline::{Decision, Pinned, StageError, Update, restore_checkout},
     steering::Steering,
     workdir::WorkDir,
     writers::{self, Writer},
 };
-
-/// Workplaces that are kept although nobody writes there at the moment.
-const KEPT: usize = 16;
 
 /// Everything that writing a page of a run takes.
 pub(crate) struct Workplace {
     pub(crate) work: PageWork,
     pub(crate) plan: Plan,
     pub(crate) writer: Arc<dyn Writer>,
+    /// The commit.
+    pub(crate) checkout: Checkout,
+    /// What changed since the pages there are, when they are brought up to date.
+    pub(crate) update: Option<Arc<Update>>,
     /// The folder with the tree; goes when nobody uses it any more.
     _folder: Arc<WorkDir>,
+    /// What the folder takes on disk.
+    bytes: u64,
 }
 
 impl Workplace {
-    pub(crate) fn new(work: PageWork, plan: Plan, writer: Arc<dyn Writer>, folder: Arc<WorkDir>) -> Self {
-        Self { work, plan, writer, _folder: folder }
+    /// Puts a workplace together and looks how large its folder is.
+    pub(crate) async fn measure(
+        work: PageWork,
+        plan: Plan,
+        writer: Arc<dyn Writer>,
+        checkout: Checkout,
+        update: Option<Arc<Update>>,
+        folder: Arc<WorkDir>,
+    ) -> Self {
+        let path = folder.path().to_owned();
+        let bytes = tokio::task::spawn_blocking(move || git::folder_bytes(path)).await.unwrap_or_default();
+        Self { work, plan, writer, checkout, update, _folder: folder, bytes }
     }
 
     /// Longest one call of an AI command line may take.
@@ -52,16 +66,42 @@ impl Workplace {
 type Place = Arc<OnceCell<Arc<Workplace>>>;
 
 /// The workplaces of this process.
-#[derive(Default)]
 pub(crate) struct Workplaces {
-    places: Mutex<HashMap<GenerationId, (Instant, Place)>>,
+    places: Mutex<HashMap<GenerationId, Entry>>,
+    /// Most bytes of folders that are kept although nobody writes there at the moment.
+    max_bytes: u64,
+}
+
+struct Entry {
+    used: Instant,
+    place: Place,
+    /// The run's own folder, which stays as long as the run.
+    is_brought: bool,
+}
+
+impl Entry {
+    fn bytes(&self) -> u64 {
+        self.place.get().map_or(0, |place| place.bytes)
+    }
+
+    /// Whether nobody makes it or writes there.
+    fn is_idle(&self) -> bool {
+        !self.is_brought && self.place.get().is_some_and(|place| Arc::strong_count(place) == 1)
+    }
 }
 
 impl Workplaces {
+    /// Keeps folders of so many bytes for pages to come.
+    pub(crate) fn new(max_bytes: u64) -> Self {
+        Self { places: Mutex::default(), max_bytes }
+    }
+
     /// Brings the workplace of a run that this process coordinates.
     pub(crate) fn bring(&self, generation: GenerationId, workplace: Workplace) {
         let place = Arc::new(OnceCell::new_with(Some(Arc::new(workplace))));
-        self.lock().insert(generation, (Instant::now(), place));
+        let mut places = self.lock();
+        places.insert(generation, Entry { used: Instant::now(), place, is_brought: true });
+        drop_oldest(&mut places, self.max_bytes);
     }
 
     /// The workplace of a run; made when this process has none, once however many pages ask.
@@ -73,14 +113,19 @@ impl Workplaces {
     ) -> Result<Arc<Workplace>, StageError> {
         let place = {
             let mut places = self.lock();
-            let (used, place) = places.entry(generation).or_insert_with(|| (Instant::now(), Place::default()));
-            *used = Instant::now();
-            let place = Arc::clone(place);
-            drop_oldest(&mut places);
-            place
+            let entry = places.entry(generation).or_insert_with(|| Entry {
+                used: Instant::now(),
+                place: Place::default(),
+                is_brought: false,
+            });
+            entry.used = Instant::now();
+            Arc::clone(&entry.place)
         };
         let made = place.get_or_try_init(|| async { make(worker, generation, cancel).await.map(Arc::new) }).await;
-        made.cloned()
+        let made = made.cloned();
+        // this one is in use by now
+        drop_oldest(&mut self.lock(), self.max_bytes);
+        made
     }
 
     /// Forgets the workplace of a run that is over.
@@ -93,15 +138,18 @@ impl Workplaces {
         self.lock().keys().copied().collect()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<GenerationId, (Instant, Place)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<GenerationId, Entry>> {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Forgets those that were not used for the longest time; their folders go when the last page there is done.
-fn drop_oldest(places: &mut HashMap<GenerationId, (Instant, Place)>) {
-    while places.len() > KEPT {
-        let Some(oldest) = places.iter().min_by_key(|(_, (used, _))| *used).map(|(id, _)| *id) else { return };
+/// Forgets those that were not used for the longest time, with their folders, until the others fit. Those that are in use
+/// stay, whatever they take.
+fn drop_oldest(places: &mut HashMap<GenerationId, Entry>, max_bytes: u64) {
+    while places.values().map(Entry::bytes).sum::<u64>() > max_bytes {
+        let idle = places.iter().filter(|(_, entry)| entry.is_idle());
+        let Some(oldest) = idle.min_by_key(|(_, entry)| entry.used).map(|(id, _)| *id) else { return };
+        tracing::debug!(generation.id = %oldest, "its tree is not kept any longer");
         places.remove(&oldest);
     }
 }
@@ -111,6 +159,7 @@ async fn make(worker: &Worker, generation: GenerationId, cancel: &CancellationTo
     let work = db::generations::find_page_work(&mut conn, generation).await?.ok_or(StageError::Stopped)?;
     let pinned = db::generations::find_checkpoint(&mut conn, generation, Stage::Cloning).await?;
     let plan = db::generations::find_checkpoint(&mut conn, generation, Stage::Planning).await?;
+    let decision = db::generations::find_checkpoint(&mut conn, generation, Stage::IncrementalPlanning).await?;
     drop(conn);
     let (pinned, plan) = pinned.zip(plan).ok_or(StageError::internal("a page is asked for before there is a plan"))?;
     let pinned: Pinned = serde_json::from_value(pinned).context("the pinned commit cannot be read")?;
@@ -128,5 +177,9 @@ async fn make(worker: &Worker, generation: GenerationId, cancel: &CancellationTo
     let writer = writers::open(worker, &work.key, &checkout, repo_url, &steering, folder.path())
         .await
         .map_err(|error| StageError::Fail(error.message))?;
-    Ok(Workplace::new(work, plan, writer.into(), Arc::new(folder)))
+    let update = match decision.and_then(|value| serde_json::from_value(value).ok()) {
+        Some(Decision::Update(update)) => Some(update),
+        _ => None,
+    };
+    Ok(Workplace::measure(work, plan, writer.into(), checkout, update, Arc::new(folder)).await)
 }

@@ -6,11 +6,12 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::PgConnection;
 
 use super::{WriteError, generations::interval, one_row};
-use crate::{ids::GenerationId, names::PageSlug, provider::Provider};
+use crate::{generation::PROTOCOL, ids::GenerationId, names::PageSlug, provider::Provider};
 
 /// Deaths of workers at a page after which it is written alone.
 pub const SUSPECT_AFTER: i32 = 2;
@@ -30,6 +31,32 @@ pub struct Admitted {
     pub priority: i32,
 }
 
+/// What is to be done about a page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum PageTask {
+    /// It is written anew.
+    Write,
+    /// It is written again.
+    Revise {
+        /// What is wrong with the text there is.
+        findings: Vec<String>,
+    },
+    /// The text of an earlier run is brought up to date; the checkpoint of `incremental_planning` says which, and what
+    /// changed.
+    Update,
+}
+
+impl PageTask {
+    /// As it is stored: `Write` is null.
+    fn to_value(&self) -> Value {
+        match self {
+            Self::Write => Value::Null,
+            other => serde_json::to_value(other).expect("it is made of texts and lists"),
+        }
+    }
+}
+
 /// The right to write a page.
 #[derive(Debug, Clone)]
 pub struct ClaimedPage {
@@ -39,12 +66,20 @@ pub struct ClaimedPage {
     pub slug: PageSlug,
     /// Names this claim in every write.
     pub fence: i64,
-    /// What was wrong with the text there is; `None` when it is written anew.
-    pub findings: Option<Value>,
+    /// What is to be done, as it is stored; see [`ClaimedPage::task`].
+    pub task: Option<Value>,
     /// Calls that failed before this one.
     pub tries: i32,
     /// Workers died at it: it is written alone.
     pub suspect: bool,
+}
+
+impl ClaimedPage {
+    /// What is to be done. What this version does not know is written anew: dearer, and always right.
+    pub fn task(&self) -> PageTask {
+        let task = self.task.clone().and_then(|value| serde_json::from_value(value).ok());
+        task.unwrap_or(PageTask::Write)
+    }
 }
 
 /// How far the pages of a generation are.
@@ -74,8 +109,8 @@ pub struct FailedPage {
 pub struct NewPageJob {
     /// The page.
     pub slug: PageSlug,
-    /// What is wrong with the text there is; `None` to write it anew.
-    pub findings: Option<Value>,
+    /// What is to be done.
+    pub task: PageTask,
 }
 
 /// Asks for pages to be written, as part of the stage of a coordinator that holds its generation. A page whose job is open
@@ -89,18 +124,18 @@ pub async fn ask(
     pages: &[NewPageJob],
 ) -> Result<(), WriteError> {
     let slugs: Vec<String> = pages.iter().map(|page| page.slug.to_string()).collect();
-    let findings: Vec<Value> = pages.iter().map(|page| page.findings.clone().unwrap_or(Value::Null)).collect();
+    let tasks: Vec<Value> = pages.iter().map(|page| page.task.to_value()).collect();
     let held = sqlx::query_scalar!(
         r#"
         WITH held AS (
             UPDATE generations SET page_window = $4 WHERE id = $1 AND fence = $2 AND state = 'running' RETURNING id
         ),
         asked AS (
-            INSERT INTO page_jobs (generation_id, slug, position, provider, findings)
-            SELECT held.id, new.slug, new.position, $3, NULLIF(new.findings, 'null'::jsonb)
-              FROM held, unnest($5::text[], $6::jsonb[]) WITH ORDINALITY AS new (slug, findings, position)
+            INSERT INTO page_jobs (generation_id, slug, position, provider, task)
+            SELECT held.id, new.slug, new.position, $3, NULLIF(new.task, 'null'::jsonb)
+              FROM held, unnest($5::text[], $6::jsonb[]) WITH ORDINALITY AS new (slug, task, position)
             ON CONFLICT (generation_id, slug) DO UPDATE
-               SET state = 'waiting', findings = EXCLUDED.findings, due_at = now(), tries = 0, deaths = 0,
+               SET state = 'waiting', task = EXCLUDED.task, findings = NULL, due_at = now(), tries = 0, deaths = 0,
                    failure = NULL, concerns_all = false
              WHERE page_jobs.state IN ('done', 'failed')
         )
@@ -111,19 +146,24 @@ pub async fn ask(
         provider.as_str(),
         window,
         &slugs,
-        &findings,
+        &tasks,
     )
     .fetch_one(conn)
     .await?;
     one_row(held.unsigned_abs())
 }
 
+/// Lets nobody else admit until the end of the transaction: two that count at once would both see the same free places.
+pub async fn lock_admission(conn: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::query!("SELECT pg_advisory_xact_lock(733002)").fetch_one(conn).await?;
+    Ok(())
+}
+
 /// Admits pages: as many as free slots, windows and the limits of providers allow, one generation after the other, the most
 /// urgent first. To be called after every change that may let a page start; the caller pushes the tasks in the same
 /// transaction. `limits` are (provider, most pages in flight over the whole cluster), `slots` the AI slots of all workers.
 pub async fn admit(conn: &mut PgConnection, limits: &[(Provider, i32)], slots: i64) -> sqlx::Result<Vec<Admitted>> {
-    // one at a time: two that count at once would both see the same free places
-    sqlx::query!("SELECT pg_advisory_xact_lock(733002)").fetch_one(&mut *conn).await?;
+    lock_admission(conn).await?;
     let (providers, most): (Vec<String>, Vec<i32>) =
         limits.iter().map(|(provider, most)| (provider.to_string(), *most)).unzip();
     sqlx::query_as!(
@@ -135,7 +175,12 @@ pub async fn admit(conn: &mut PgConnection, limits: &[(Provider, i32)], slots: i
              GROUP BY generation_id, provider
         ),
         free AS (
-            SELECT GREATEST($3::bigint - COALESCE(sum(pages), 0), 0) AS slots FROM in_flight
+            -- what a draining worker still writes takes no slot of those that are counted
+            SELECT GREATEST($3::bigint - count(*), 0) AS slots
+              FROM page_jobs p
+             WHERE p.state = 'admitted'
+                OR (p.state = 'running' AND NOT EXISTS (
+                       SELECT 1 FROM workers w WHERE w.name = p.worker AND w.draining_since IS NOT NULL))
         ),
         -- a page's turn: after how many pages of its own run, those in flight included
         candidates AS (
@@ -151,7 +196,7 @@ pub async fn admit(conn: &mut PgConnection, limits: &[(Provider, i32)], slots: i
                                        WHERE pauses.provider IN (p.provider, '') AND (until IS NULL OR until > now()))
                     ORDER BY p.tries, p.position
                     LIMIT LEAST(GREATEST(g.page_window - COALESCE(f.pages, 0), 0), free.slots)) next
-             WHERE g.state IN ('queued', 'running') AND g.cancel_requested_at IS NULL
+             WHERE g.state IN ('queued', 'running') AND g.cancel_requested_at IS NULL AND g.protocol <= $4
         ),
         of_providers AS (
             SELECT c.*,
@@ -175,6 +220,7 @@ pub async fn admit(conn: &mut PgConnection, limits: &[(Provider, i32)], slots: i
         &providers,
         &most,
         slots,
+        PROTOCOL,
     )
     .fetch_all(conn)
     .await
@@ -193,11 +239,20 @@ pub async fn claim(
         ClaimedPage,
         r#"
         UPDATE page_jobs p
-           SET state = 'running', fence = p.fence + 1, worker = $4, lease_until = now() + $5::interval
+           SET state = 'running', fence = p.fence + 1, worker = $4, lease_until = now() + $5::interval,
+               claimed_at = now()
           FROM generations g
          WHERE p.generation_id = $1 AND p.slug = $2 AND p.fence = $3 AND p.state = 'admitted'
            AND g.id = p.generation_id AND g.state IN ('queued', 'running') AND g.cancel_requested_at IS NULL
-        RETURNING p.generation_id AS "generation: GenerationId", p.slug AS "slug: PageSlug", p.fence, p.findings, p.tries,
+          AND g.protocol <= $7
+           AND NOT EXISTS (SELECT 1 FROM pauses
+                            WHERE pauses.reason = 'admin' AND pauses.provider IN ('', p.provider)
+                              AND (pauses.until IS NULL OR pauses.until > now()))
+        RETURNING p.generation_id AS "generation: GenerationId", p.slug AS "slug: PageSlug", p.fence, p.tries,
+                  -- a row of an older version has its findings only
+                  COALESCE(p.task, CASE WHEN p.findings IS NOT NULL
+                           THEN jsonb_build_object('kind', 'revise', 'findings', p.findings) END)
+                      AS task,
                   p.deaths >= $6 AS "suspect!"
         "#,
         generation as GenerationId,
@@ -206,6 +261,7 @@ pub async fn claim(
         worker,
         interval(lease),
         SUSPECT_AFTER,
+        PROTOCOL,
     )
     .fetch_optional(conn)
     .await
@@ -248,9 +304,14 @@ pub async fn renew(conn: &mut PgConnection, held: &[HeldPage], lease: Duration) 
     .await
 }
 
-/// Keeps a page's text and ends its job. Fails with `Lost` when the page was taken over or its run is over. A run that waits
+/// Keeps a page's text, with the files it speaks of, and ends its job. Fails with `Lost` when the page was taken over or its run is over. A run that waits
 /// for a new coordinator is not over: what was paid for is kept.
-pub async fn finish(conn: &mut PgConnection, page: &HeldPage, markdown: &str) -> Result<(), WriteError> {
+pub async fn finish(
+    conn: &mut PgConnection,
+    page: &HeldPage,
+    markdown: &str,
+    sources: Option<&[String]>,
+) -> Result<(), WriteError> {
     let rows = sqlx::query!(
         r#"
         WITH run AS (
@@ -267,7 +328,8 @@ pub async fn finish(conn: &mut PgConnection, page: &HeldPage, markdown: &str) ->
             RETURNING p.generation_id, p.slug
         )
         UPDATE pages
-           SET markdown = $4, checked = false, attempts = attempts + 1, updated_at = now()
+           SET markdown = $4, sources = to_jsonb($5::text[]), checked = false, attempts = attempts + 1,
+               updated_at = now()
           FROM held
          WHERE pages.generation_id = held.generation_id AND pages.slug = held.slug
         "#,
@@ -275,6 +337,7 @@ pub async fn finish(conn: &mut PgConnection, page: &HeldPage, markdown: &str) ->
         page.slug.as_str(),
         page.fence,
         markdown,
+        sources,
     )
     .execute(conn)
     .await?;
@@ -377,12 +440,27 @@ pub async fn list_revised(conn: &mut PgConnection, generation: GenerationId) -> 
     sqlx::query_scalar!(
         r#"
         SELECT slug AS "slug: PageSlug" FROM page_jobs
-         WHERE generation_id = $1 AND state = 'done' AND findings IS NOT NULL
+         WHERE generation_id = $1 AND state = 'done' AND COALESCE(task->>'kind' = 'revise', findings IS NOT NULL)
         "#,
         generation as GenerationId,
     )
     .fetch_all(conn)
     .await
+}
+
+/// Removes the waiting tasks of pages that are not admitted any more.
+pub async fn remove_unwanted_tasks(conn: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"
+        DELETE FROM apalis.jobs j
+         USING page_jobs p
+         WHERE j.job_type = 'page' AND j.status IN ('Pending', 'Failed') AND p.state = 'waiting'
+           AND j.idempotency_key = p.generation_id || ':' || p.slug || ':' || p.fence
+        "#
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// Takes back the pages of a generation that nobody works on, when its run ends.

@@ -1,8 +1,14 @@
 //! The reaper's statements: the one place where a lost run is found and decided about (decisions.md 1 and 5).
 
+use std::time::Duration;
+
 use sqlx::PgConnection;
 
-use crate::{generation::State, ids::GenerationId};
+use super::generations::interval;
+use crate::{
+    generation::{PROTOCOL, State},
+    ids::GenerationId,
+};
 
 /// Deaths without a new checkpoint in between that end a run.
 pub const MAX_CRASHES: i32 = 3;
@@ -94,21 +100,31 @@ pub async fn reap_expired(conn: &mut PgConnection) -> sqlx::Result<Vec<Reaped>> 
     Ok(reaped)
 }
 
-/// Queued generations for which no task is waiting or being handled: the bell has to be rung again. At most 500, the oldest
-/// first; those younger than five seconds are left to the transaction that made them.
-pub async fn list_unrung(conn: &mut PgConnection) -> sqlx::Result<Vec<(GenerationId, i64)>> {
+/// Most generations that [`list_unrung`] gives.
+pub const UNRUNG_AT_ONCE: usize = 500;
+
+/// Queued generations for which no task is waiting or being handled: the bell has to be rung again. Not those that are
+/// paused or wait for a newer worker. The oldest first; those younger than `age` are left to the transaction that made them.
+pub async fn list_unrung(conn: &mut PgConnection, age: Duration) -> sqlx::Result<Vec<(GenerationId, i64)>> {
     let rows = sqlx::query!(
         r#"
         SELECT g.id AS "id: GenerationId", g.fence
           FROM generations g
-         WHERE g.state = 'queued' AND g.created_at < now() - interval '5 seconds'
+          JOIN variants v ON v.id = g.variant_id
+         WHERE g.state = 'queued' AND g.created_at <= now() - $1::interval AND g.protocol <= $2
+           AND NOT EXISTS (SELECT 1 FROM pauses p
+                            WHERE p.reason = 'admin' AND p.provider IN ('', v.ai_provider)
+                              AND (p.until IS NULL OR p.until > now()))
            AND NOT EXISTS (
                SELECT 1 FROM apalis.jobs j
                 WHERE j.job_type = 'generate' AND j.idempotency_key = g.id || ':' || g.fence
                   AND j.status IN ('Pending', 'Queued', 'Running'))
          ORDER BY g.created_at
-         LIMIT 500
-        "#
+         LIMIT $3
+        "#,
+        interval(age),
+        PROTOCOL,
+        UNRUNG_AT_ONCE as i64,
     )
     .fetch_all(conn)
     .await?;
@@ -183,13 +199,35 @@ pub async fn list_over(conn: &mut PgConnection, ids: &[GenerationId]) -> sqlx::R
     .await
 }
 
-/// Which of these generations are still active; the files of the others can go.
-pub async fn list_active_of(conn: &mut PgConnection, ids: &[GenerationId]) -> sqlx::Result<Vec<GenerationId>> {
+/// Forgets what updates that ended well were about: megabytes of differences, which only their own run needs.
+pub async fn forget_updates(conn: &mut PgConnection) -> sqlx::Result<u64> {
+    let rows = sqlx::query!(
+        r#"
+        DELETE FROM checkpoints c USING generations g
+         WHERE c.generation_id = g.id AND c.stage = 'incremental_planning' AND g.state = 'ready'
+        "#
+    )
+    .execute(conn)
+    .await?;
+    Ok(rows.rows_affected())
+}
+
+/// Of which of these generations the pinned commit is still needed: by its own run, by a retry of it (the newest of its
+/// variant), or by the next run to compare with (the newest that ended well, [`super::generations::find_last_good`]).
+pub async fn list_pinned_of(conn: &mut PgConnection, ids: &[GenerationId]) -> sqlx::Result<Vec<GenerationId>> {
     let ids: Vec<uuid::Uuid> = ids.iter().map(|id| id.0).collect();
     sqlx::query_scalar!(
         r#"
-        SELECT id AS "id: GenerationId" FROM generations
-         WHERE id = ANY($1) AND (state IN ('queued', 'running') OR finished_at > now() - interval '1 hour')
+        SELECT g.id AS "id: GenerationId"
+          FROM generations g JOIN variants v ON v.id = g.variant_id
+         WHERE g.id = ANY($1)
+           AND (g.state IN ('queued', 'running') OR g.finished_at > now() - interval '1 hour' OR v.generation_id = g.id
+                OR g.id = (SELECT good.id
+                             FROM generations good
+                             JOIN checkpoints c ON c.generation_id = good.id AND c.stage = 'cloning'
+                            WHERE good.variant_id = g.variant_id AND good.state = 'ready'
+                            ORDER BY good.finished_at DESC
+                            LIMIT 1))
         "#,
         &ids,
     )

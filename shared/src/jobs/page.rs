@@ -63,6 +63,34 @@ pub async fn admit_pages(
     Ok(taken)
 }
 
+/// Nothing new starts any more, of a provider or at all, until [`resume`]; the caller's transaction should end soon.
+pub async fn pause(
+    conn: &mut PgConnection,
+    provider: Option<Provider>,
+    message: &str,
+    admin: &str,
+) -> sqlx::Result<()> {
+    // admissions wait, so that none that did not see the pause commits after it
+    db::page_jobs::lock_admission(conn).await?;
+    db::pauses::pause(conn, provider, message, admin).await?;
+    // those of pages that still may start are pushed again with them
+    db::page_jobs::remove_unwanted_tasks(conn).await
+}
+
+/// Ends a pause and rings for every queued generation that nobody rings for any more; says whether there was a pause.
+pub async fn resume(conn: &mut PgConnection, provider: Option<Provider>) -> sqlx::Result<bool> {
+    let ended = db::pauses::resume(conn, provider).await?;
+    loop {
+        let unrung = db::recovery::list_unrung(conn, Duration::ZERO).await?;
+        for (generation, fence) in &unrung {
+            super::enqueue(conn, &super::GenerateJob { generation: *generation, fence: *fence }).await?;
+        }
+        if unrung.len() < db::recovery::UNRUNG_AT_ONCE {
+            return Ok(ended);
+        }
+    }
+}
+
 /// Takes back the pages of a run that is over, and their tasks. Those that are being written stop by themselves.
 pub async fn take_back_pages(conn: &mut PgConnection, generation: GenerationId) -> sqlx::Result<()> {
     db::page_jobs::take_back(conn, generation).await?;

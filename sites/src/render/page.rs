@@ -1,7 +1,7 @@
 //! The templates of the theme and what each of them is given.
 
 use askama::Template;
-use shared::{page::Page, provider::Provider};
+use shared::{names::PageSlug, page::Page, provider::Provider};
 
 use super::{assets::Assets, headings::Heading, markdown::RenderedPage, site::Site};
 
@@ -79,6 +79,13 @@ struct NotFoundTemplate<'a> {
     frame: Frame<'a>,
 }
 
+#[derive(Template)]
+#[template(path = "moved.html")]
+struct MovedTemplate<'a> {
+    frame: Frame<'a>,
+    target: Option<PageLink>,
+}
+
 /// The page number `position` of the site.
 pub(crate) fn page_html(site: &Site<'_>, assets: &Assets, position: usize, rendered: &RenderedPage) -> String {
     let page = &site.pages[position];
@@ -124,6 +131,13 @@ pub(crate) fn index_html(site: &Site<'_>, assets: &Assets) -> String {
 /// What a server shows for an address without a file.
 pub(crate) fn not_found_html(site: &Site<'_>, assets: &Assets) -> String {
     render(&NotFoundTemplate { frame: frame(site, assets, &site.plan.tagline) })
+}
+
+/// What stands at the address of a page that is no more: a link to where it went, else to the first page. A link and not a
+/// jump: a site is files, and these work from any server and from a disk.
+pub(crate) fn moved_html(site: &Site<'_>, assets: &Assets, end: Option<&PageSlug>) -> String {
+    let target = end.and_then(|end| site.position(end.as_str())).map(|position| page_link(site, position, false));
+    render(&MovedTemplate { frame: frame(site, assets, &site.plan.tagline), target })
 }
 
 fn render(template: &impl Template) -> String {

@@ -1,6 +1,6 @@
 //! docsfy's plan becomes ours: slugs that no file of a site may have are renamed, what comes twice or too much is left out.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Value;
 use shared::{
@@ -54,6 +54,7 @@ pub(super) fn read(text: &str, project: &str) -> Result<ImportedPlan, String> {
         navigation,
         version: line(&json["version"], MAX_VERSION_CHARS),
         language: None,
+        redirects: BTreeMap::new(),
     };
     reader.finish(plan)
 }
@@ -70,6 +71,7 @@ pub(super) fn of_files(slugs: &[String], project: &str) -> Result<ImportedPlan, 
         navigation: vec![NavGroup { group: "Documentation".into(), pages }],
         version: None,
         language: None,
+        redirects: BTreeMap::new(),
     };
     reader.finish(plan)
 }

@@ -36,7 +36,8 @@ pub(crate) struct Steering {
     pub(crate) refusal: Option<String>,
     instructions: Option<Instructions>,
     pages: Vec<WishedPage>,
-    pages_only: bool,
+    /// Whether the wished pages are all there are.
+    pub(crate) pages_only: bool,
 }
 
 impl Steering {
@@ -84,10 +85,11 @@ impl Steering {
     /// Changes with everything that a page's words depend on besides the plan: which files are seen, and what is wished.
     /// `None` when nothing of that is said.
     pub(crate) fn digest(&self) -> Option<String> {
-        if self.title.is_none() && self.wishes().is_none() && self.filter.is_open() {
+        let plain = self.title.is_none() && self.repo_type.is_none() && !self.pages_only;
+        if plain && self.wishes().is_none() && self.filter.is_open() {
             return None;
         }
-        let all = json!([self.title, self.wishes(), self.filter.describe()]);
+        let all = json!([self.title, self.repo_type, self.pages_only, self.wishes(), self.filter.describe()]);
         let digest = Sha256::digest(all.to_string());
         Some(digest.iter().take(8).fold(String::new(), |text, byte| text + &format!("{byte:02x}")))
     }

@@ -21,6 +21,7 @@ impl Steering {
             navigation: Vec::new(),
             version: None,
             language: None,
+            redirects: std::collections::BTreeMap::new(),
         };
         self.add_pages(&mut plan);
         Some(plan)

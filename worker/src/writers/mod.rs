@@ -4,10 +4,16 @@ mod answers;
 pub(crate) mod cli;
 mod builtin;
 
-use std::{path::Path, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use shared::{
+    db::pages::BasePage,
+    names::PageSlug,
     plan::{Plan, PlannedPage, RepoType},
     provider::Provider,
     variant::VariantKey,
@@ -17,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use self::builtin::BuiltinOptions;
 use crate::{
     Worker,
-    git::{self, Checkout, ExportLimits},
+    git::{self, Change, Checkout, ExportLimits},
     ledger::Account,
     steering::Steering,
 };
@@ -178,10 +184,61 @@ pub(crate) trait Writer: Send + Sync {
         findings: &[String],
     ) -> Result<String, WriterError>;
 
+    /// Says what becomes of a plan after the repository changed; or why its answer is of no use, also when asked again. A
+    /// writer that makes everything anew has nothing to say.
+    async fn revise_plan(
+        &self,
+        _context: &CallContext,
+        _question: &PlanQuestion<'_>,
+    ) -> Result<Result<PlanRevision, String>, WriterError> {
+        Ok(Ok(PlanRevision::default()))
+    }
+
+    /// Brings the text of an earlier commit up to date. `None` when the answer is of no use and the page has to be written
+    /// anew.
+    async fn edit_page(
+        &self,
+        _context: &CallContext,
+        _plan: &Plan,
+        _page: &PlannedPage,
+        _previous: &str,
+        _changes: &[&Change],
+    ) -> Result<Option<String>, WriterError> {
+        Ok(None)
+    }
+
     /// What went wrong without ending the run, one sentence each (files that could not be read or parsed).
     fn findings(&self) -> Vec<String> {
         Vec::new()
     }
+}
+
+/// What is known about a plan after the repository changed, and what is not.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PlanQuestion<'a> {
+    /// The plan there is.
+    pub(crate) plan: &'a Plan,
+    /// Its pages, with the files that they name.
+    pub(crate) pages: &'a [BasePage],
+    /// The pages that have to be brought up to date anyway.
+    pub(crate) known: &'a BTreeSet<PageSlug>,
+    /// What changed.
+    pub(crate) changes: &'a [Change],
+    /// What has to be decided, a sentence each.
+    pub(crate) questions: &'a [String],
+}
+
+/// What a model says about a plan after the repository changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct PlanRevision {
+    /// The whole new plan; `None` when its pages stay.
+    pub(crate) plan: Option<Plan>,
+    /// New slugs by old ones.
+    pub(crate) renamed: BTreeMap<PageSlug, PageSlug>,
+    /// Pages that go.
+    pub(crate) removed: BTreeSet<PageSlug>,
+    /// Pages that have to be brought up to date, by their old or new slugs.
+    pub(crate) affected: BTreeSet<PageSlug>,
 }
 
 /// What the request says about the plan.

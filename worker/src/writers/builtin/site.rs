@@ -171,6 +171,7 @@ fn plan(project: &Project, navigation: Vec<NavGroup>, version: Option<String>) -
         navigation,
         version,
         language: None,
+        redirects: std::collections::BTreeMap::new(),
     }
 }
 

@@ -16,6 +16,7 @@ mod prompts;
 mod question;
 mod redact;
 mod sandbox;
+mod updating;
 
 use std::{
     io,
@@ -39,8 +40,8 @@ use self::{
     folder::CallFolder,
     sandbox::Isolation,
 };
-use super::{CallContext, Failure, PlanWish, Writer, WriterError, answers};
-use crate::steering::Steering;
+use super::{CallContext, Failure, PlanQuestion, PlanRevision, PlanWish, Writer, WriterError, answers};
+use crate::{git::Change, steering::Steering};
 
 /// What every AI command line of this worker needs; made once at start.
 #[derive(Debug, Clone)]
@@ -170,6 +171,25 @@ impl Writer for CliWriter {
             Ok(prompts::revise(&data.slug, &page, &plan, [&texts[0], &texts[1]], wishes.as_deref()))
         })
         .await
+    }
+
+    async fn revise_plan(
+        &self,
+        context: &CallContext,
+        question: &PlanQuestion<'_>,
+    ) -> Result<Result<PlanRevision, String>, WriterError> {
+        updating::revise_plan(self, context, question).await
+    }
+
+    async fn edit_page(
+        &self,
+        context: &CallContext,
+        plan: &Plan,
+        page: &PlannedPage,
+        previous: &str,
+        changes: &[&Change],
+    ) -> Result<Option<String>, WriterError> {
+        updating::edit_page(self, context, PageData::new(plan, page), previous, changes).await
     }
 }
 

@@ -13,6 +13,9 @@ const PAGE: &str = include_str!("../../prompts/page.md");
 const PAGE_RULES: &str = include_str!("../../prompts/page_rules.md");
 const WISHES: &str = include_str!("../../prompts/wishes.md");
 const REVISE: &str = include_str!("../../prompts/revise.md");
+const PLAN_UPDATE: &str = include_str!("../../prompts/plan_update.md");
+const PLAN_UPDATE_REPAIR: &str = include_str!("../../prompts/plan_update_repair.md");
+const EDIT: &str = include_str!("../../prompts/edit.md");
 
 /// The prompt's frame: who the model is, and that the repository is material, not orders.
 pub(super) fn system() -> &'static str {
@@ -54,10 +57,45 @@ fn about(wishes: Option<&str>) -> String {
     wishes.map(|path| fill(WISHES, &[("path", path)])).unwrap_or_default()
 }
 
+/// Asks what becomes of pages after the repository changed. The paths are those of the plan, of what pages name, of the
+/// changed files, of their differences and of the questions.
+pub(super) fn plan_update([plan, pages, changes, diff, questions]: [&str; 5], wishes: Option<&str>) -> String {
+    let values = [
+        ("plan", plan),
+        ("pages", pages),
+        ("changes", changes),
+        ("diff", diff),
+        ("questions", questions),
+        ("wishes", &about(wishes)),
+    ];
+    fill(PLAN_UPDATE, &values)
+}
+
+/// Asks that once more. The paths are those of the first answer, of what was wrong with it, and of the plan.
+pub(super) fn plan_update_repair([answer, problem, plan]: [&str; 3], wishes: Option<&str>) -> String {
+    let wishes = about(wishes);
+    fill(PLAN_UPDATE_REPAIR, &[("answer", answer), ("problem", problem), ("plan", plan), ("wishes", &wishes)])
+}
+
+/// Asks for the edits of a page. The paths are those of [`page`], of its last text and of what changed.
+pub(super) fn edit(slug: &str, page: &str, plan: &str, [previous, changes]: [&str; 2], wishes: Option<&str>) -> String {
+    let rules = fill(PAGE_RULES, &[("page", page), ("plan", plan), ("wishes", &about(wishes))]);
+    let values = [
+        ("slug", slug),
+        ("page", page),
+        ("plan", plan),
+        ("previous", previous),
+        ("changes", changes),
+        ("rules", &rules),
+    ];
+    fill(EDIT, &values)
+}
+
 /// Changes with every change of a prompt.
 pub(super) fn fingerprint() -> String {
     let mut hash = Sha256::new();
-    for text in [SYSTEM, PLAN, PLAN_SHAPE, REPAIR, PAGE, PAGE_RULES, WISHES, REVISE] {
+    let prompts = [PLAN, PLAN_SHAPE, REPAIR, PAGE, PAGE_RULES, REVISE, PLAN_UPDATE, PLAN_UPDATE_REPAIR, EDIT];
+    for text in [SYSTEM, WISHES].into_iter().chain(prompts) {
         hash.update(text);
         hash.update([0]);
     }
@@ -111,6 +149,12 @@ mod tests {
             ("repair", repair("/d/answer.txt", "/d/problem.txt", wishes)),
             ("page", page("start", "/d/page.json", "/d/plan.json", wishes)),
             ("revise", revise("start", "/d/page.json", "/d/plan.json", ["/d/previous.md", "/d/findings.txt"], wishes)),
+            (
+                "plan_update",
+                plan_update(["/d/plan.json", "/d/pages.json", "/d/changes.txt", "/d/diff", "/d/questions.txt"], wishes),
+            ),
+            ("plan_update_repair", plan_update_repair(["/d/answer.txt", "/d/problem.txt", "/d/plan.json"], wishes)),
+            ("edit", edit("start", "/d/page.json", "/d/plan.json", ["/d/previous.md", "/d/changes.diff"], wishes)),
         ];
         for (task, prompt) in prompts {
             assert_eq!(prompt.contains("/d/wishes.json"), wishes.is_some(), "{prompt}");
