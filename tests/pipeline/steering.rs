@@ -331,3 +331,22 @@ async fn whoever_writes_a_page_sees_the_same() {
         assert_eq!((shown.files, shown.wishes), (first.files.clone(), first.wishes.clone()), "{slug}");
     }
 }
+
+#[tokio::test]
+async fn a_commit_that_changes_only_the_file_changes_the_site() {
+    let world = World::start().await;
+    let key = variant("mono", Provider::Claude);
+    let repository = monorepo("[[pages]]\ntitle = \"Start\"\n");
+    let plan = ready(&world.generate(&repository, &key, false).await);
+    assert_eq!(groups(&plan).len(), 2);
+    for (file, kind) in [
+        ("pages_only = true\n[[pages]]\ntitle = \"Start\"\n", "app"),
+        ("pages_only = true\nrepo_type = \"tests\"\n[[pages]]\ntitle = \"Start\"\n", "tests"),
+        ("repo_type = \"library\"\n", "library"),
+    ] {
+        repository.write("docmill.toml", file);
+        repository.commit("the file alone");
+        let plan = ready(&world.generate(&repository, &key, false).await);
+        assert_eq!((&plan["repo_type"], groups(&plan).len()), (&json!(kind), 1), "{file}");
+    }
+}
