@@ -1,23 +1,35 @@
 //! Real worker processes that are killed, frozen or told to end: the work goes on elsewhere.
 
+mod barrier;
+mod traces;
 mod killed;
+mod frozen;
+mod poison;
+mod restarts;
 mod ended;
+mod rolling;
 mod pages;
 mod database;
 mod taking_over;
+mod disks;
+mod clocks;
+mod races;
+mod soak;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
-use sqlx::{Connection, PgConnection};
+use tokio::time::Instant;
 
 use crate::support::{
     process::Program,
+    repository::Repository,
     world::{SHORT_TIMING, World},
 };
 
-/// Starts `docmill worker` on the world's database and sites, with folders of its own; `name` tells them apart.
-fn start_worker(world: &World, name: &str, timing: &[(&str, &str)]) -> Program {
-    let data_dir = world.folder().join(name);
+/// Starts `docmill worker` on the world's database and sites; `name` tells the logs apart. All are on one host: the next to
+/// start finds what a killed one left.
+fn start_worker(world: &World, name: &str, settings: &[(&str, &str)]) -> Program {
+    let data_dir = world.folder().join("host");
     let (data_dir, sites_dir) = (data_dir.to_str().unwrap().to_owned(), world.sites_dir());
     let owned = world.variables();
     let mut variables: Vec<(&str, &str)> = owned.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
@@ -28,10 +40,11 @@ fn start_worker(world: &World, name: &str, timing: &[(&str, &str)]) -> Program {
         // the stand-ins write down who called them
         ("SANDBOX", "off"),
     ]);
-    variables.extend(timing);
+    variables.extend(settings);
     Program::start(&["worker"], &variables, &log_of(world, name))
 }
 
+/// The same with leases of two seconds.
 fn start_short_worker(world: &World, name: &str) -> Program {
     start_worker(world, name, &SHORT_TIMING)
 }
@@ -40,48 +53,54 @@ fn log_of(world: &World, name: &str) -> PathBuf {
     world.folder().join(format!("{name}.log"))
 }
 
-/// Holds workers at one point of the pipeline, until dropped: where `table` gets a row that fulfils `condition`.
-struct Barrier {
-    holder: PgConnection,
-    observer: PgConnection,
+/// A running `docmill api`.
+struct ApiProgram {
+    program: Program,
+    address: String,
+    client: reqwest::Client,
 }
 
-impl Barrier {
-    async fn raise(world: &World, table: &str, condition: &str) -> Self {
-        let mut holder = PgConnection::connect(&world.database_url).await.unwrap();
-        let statements = format!(
-            "CREATE OR REPLACE FUNCTION wait_at_barrier() RETURNS trigger LANGUAGE plpgsql AS $$
-             BEGIN PERFORM pg_advisory_xact_lock_shared(4242); RETURN NEW; END $$;
-             CREATE TRIGGER barrier BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW WHEN ({condition})
-             EXECUTE FUNCTION wait_at_barrier();
-             SELECT pg_advisory_lock(4242);"
-        );
-        sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).execute(&mut holder).await.unwrap();
-        let observer = PgConnection::connect(&world.database_url).await.unwrap();
-        Self { holder, observer }
-    }
+const ADMIN_KEY: &str = "the-admin-key-of-crash-tests";
 
-    /// Waits until somebody stands at the barrier.
-    async fn wait_for_arrival(&mut self) {
-        let deadline = tokio::time::Instant::now() + std::time::Duration::from_mins(1);
-        loop {
-            let waiting: bool = sqlx::query_scalar(
-                "SELECT EXISTS (SELECT 1 FROM pg_locks l JOIN pg_database d ON d.oid = l.database
-                  WHERE l.locktype = 'advisory' AND l.objid = 4242 AND NOT l.granted AND d.datname = current_database())",
-            )
-            .fetch_one(&mut self.observer)
-            .await
-            .unwrap();
-            if waiting {
-                return;
-            }
-            assert!(tokio::time::Instant::now() < deadline, "nobody came to the barrier");
-            tokio::task::yield_now().await;
+impl ApiProgram {
+    /// Starts it on the world's database and sites, and waits until it answers.
+    async fn start(world: &World, settings: &[(&str, &str)]) -> Self {
+        let pepper_file = world.folder().join("pepper");
+        api::auth::pepper::load_or_create(&pepper_file, true).unwrap();
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let (data_dir, sites_dir, port) = (world.folder().join("api"), world.sites_dir(), free.port().to_string());
+        let mut variables = vec![
+            ("DATABASE_URL", world.database_url.as_str()),
+            ("DATA_DIR", data_dir.to_str().unwrap()),
+            ("SITES_DIR", sites_dir.to_str().unwrap()),
+            ("ADMIN_KEY", ADMIN_KEY),
+            ("KEY_PEPPER_FILE", pepper_file.to_str().unwrap()),
+            ("PORT", &port),
+        ];
+        variables.extend(settings);
+        let program = Program::start(&["api"], &variables, &log_of(world, "api"));
+        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let api = Self { program, address: format!("http://{free}"), client };
+        let deadline = Instant::now() + Duration::from_mins(1);
+        while api.client.get(format!("{}/health", api.address)).send().await.is_err() {
+            let log = || std::fs::read_to_string(log_of(world, "api")).unwrap_or_default();
+            assert!(Instant::now() < deadline, "the API does not answer: {}", log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
+        api
     }
 
-    /// Opens the barrier for good.
-    async fn open(mut self) {
-        sqlx::query("SELECT pg_advisory_unlock(4242)").execute(&mut self.holder).await.unwrap();
+    /// A request of the admin.
+    fn ask(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        let request = self.client.request(method, format!("{}{path}", self.address));
+        request.bearer_auth(ADMIN_KEY).timeout(Duration::from_mins(1))
+    }
+
+    /// POST /api/generate for a repository and the stand-in of claude.
+    fn generate(&self, repository: &Repository) -> reqwest::RequestBuilder {
+        let body = serde_json::json!({
+            "repo_path": repository.path(), "ai_provider": "claude", "ai_model": "test-model", "force": true,
+        });
+        self.ask(reqwest::Method::POST, "/api/generate").json(&body)
     }
 }

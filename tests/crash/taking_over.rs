@@ -7,7 +7,7 @@ use shared::{
     variant::Status,
 };
 
-use super::{Barrier, start_short_worker};
+use super::{barrier::Barrier, start_short_worker};
 use crate::support::{
     repository::Repository,
     world::{World, new_generation, variant},

@@ -164,6 +164,29 @@ async fn a_page_is_kept_while_its_run_waits_for_a_new_coordinator_and_lost_when_
 }
 
 #[tokio::test]
+async fn a_new_coordinator_does_not_begin_again_what_is_done_or_failed() {
+    let pool = pool().await;
+    let mut conn = pool.acquire().await.unwrap();
+    let id = ask(&mut conn, "demo", Provider::Claude, 3, 10).await;
+    let admitted = admit(&mut conn, &[], 100).await;
+    let mut claimed = Vec::new();
+    for page in &admitted {
+        claimed.push(claim(&mut conn, page, "worker", LEASE).await.unwrap());
+    }
+    page_jobs::finish(&mut conn, &held(&claimed[0]), "text", None).await.unwrap();
+    page_jobs::fail(&mut conn, &held(&claimed[1]), "no", false).await.unwrap();
+    let states =
+        "SELECT string_agg(state || CASE WHEN task IS NULL THEN '' ELSE '!' END, ' ' ORDER BY position) FROM page_jobs";
+    let revise = PageTask::Revise { findings: vec!["too short".into()] };
+    for (task, expected) in [(PageTask::Write, "done failed running"), (revise, "waiting! failed running")] {
+        let jobs: Vec<_> =
+            claimed.iter().map(|page| NewPageJob { slug: page.slug.clone(), task: task.clone() }).collect();
+        page_jobs::ask(&mut conn, id, 1, Provider::Claude, 10, &jobs).await.unwrap();
+        assert_eq!(sqlx::query_scalar::<_, String>(states).fetch_one(&mut *conn).await.unwrap(), expected);
+    }
+}
+
+#[tokio::test]
 async fn deaths_are_counted_against_the_page_and_not_against_its_run() {
     let pool = pool().await;
     let mut conn = pool.acquire().await.unwrap();

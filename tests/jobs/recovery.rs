@@ -42,6 +42,28 @@ async fn three_deaths_without_progress_end_the_run() {
 }
 
 #[tokio::test]
+async fn a_run_is_not_blamed_for_workers_that_die_without_it() {
+    let pool = pool().await;
+    let mut connection = pool.acquire().await.unwrap();
+    let dead = "INSERT INTO workers (name, last_seen) SELECT 'dead-' || n, now() - interval '1 minute' FROM generate_series(1, 30) n";
+    sqlx::query(dead).execute(&mut *connection).await.unwrap();
+    let id = start(&mut connection).await.unwrap();
+    for _ in 1..db::recovery::MAX_CRASHES_AMONG_OTHERS {
+        assert_eq!(die(&mut connection, id).await, State::Queued);
+    }
+    assert_eq!(die(&mut connection, id).await, State::Error, "but not for ever");
+    let other = start(&mut connection).await.unwrap();
+    // it was there at half of the deaths
+    sqlx::query("DELETE FROM workers WHERE name NOT IN ('dead-1', 'dead-2', 'dead-3', 'dead-4', 'dead-5', 'dead-6')")
+        .execute(&mut *connection)
+        .await
+        .unwrap();
+    assert_eq!(die(&mut connection, other).await, State::Queued);
+    assert_eq!(die(&mut connection, other).await, State::Queued);
+    assert_eq!(die(&mut connection, other).await, State::Error);
+}
+
+#[tokio::test]
 async fn progress_forgives_earlier_deaths() {
     let pool = pool().await;
     let mut connection = pool.acquire().await.unwrap();

@@ -4,6 +4,7 @@ pub(crate) mod database;
 pub(crate) mod world;
 pub(crate) mod repository;
 pub(crate) mod process;
+pub(crate) mod proxy;
 pub(crate) mod stand_ins;
 pub(crate) mod model_server;
 pub(crate) mod docsfy;

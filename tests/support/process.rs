@@ -39,6 +39,11 @@ impl Program {
         self.child.wait().unwrap();
     }
 
+    /// Whether it has ended.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Waits for its end for so long.
     pub(crate) fn wait_for(mut self, patience: Duration) -> ExitStatus {
         let deadline = Instant::now() + patience;

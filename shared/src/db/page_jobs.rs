@@ -113,8 +113,10 @@ pub struct NewPageJob {
     pub task: PageTask,
 }
 
-/// Asks for pages to be written, as part of the stage of a coordinator that holds its generation. A page whose job is open
-/// stays as it is, so that a new coordinator changes nothing; one that ended is asked for again.
+/// Asks for pages to be written, as part of the stage of a coordinator that holds its generation. A page that is asked for
+/// already stays as it is, so that a new coordinator changes nothing: one that is done, maybe since it looked, is not paid for
+/// twice, and one that failed does not begin anew when its last worker was the coordinator, too. Only a page that was written
+/// is asked for again, once, when there are findings.
 pub async fn ask(
     conn: &mut PgConnection,
     generation: GenerationId,
@@ -137,7 +139,8 @@ pub async fn ask(
             ON CONFLICT (generation_id, slug) DO UPDATE
                SET state = 'waiting', task = EXCLUDED.task, findings = NULL, due_at = now(), tries = 0, deaths = 0,
                    failure = NULL, concerns_all = false
-             WHERE page_jobs.state IN ('done', 'failed')
+             WHERE page_jobs.state = 'done' AND EXCLUDED.task ->> 'kind' = 'revise'
+               AND page_jobs.findings IS NULL AND page_jobs.task ->> 'kind' IS DISTINCT FROM 'revise'
         )
         SELECT count(*) AS "held!" FROM held
         "#,

@@ -10,8 +10,11 @@ use crate::{
     ids::GenerationId,
 };
 
-/// Deaths without a new checkpoint in between that end a run.
+/// Deaths without a new checkpoint in between that end a run, when it is the likely cause: at least half of the workers that
+/// died lately had held it.
 pub const MAX_CRASHES: i32 = 3;
+/// Deaths that end a run also while workers die of other causes, such as hosts that are taken away.
+pub const MAX_CRASHES_AMONG_OTHERS: i32 = 10;
 
 /// A run whose lease ran out, and what became of it.
 #[derive(Debug, Clone)]
@@ -22,7 +25,7 @@ pub struct Reaped {
     pub variant_id: i64,
     /// Its fence.
     pub fence: i64,
-    /// `queued` again, `error` after [`MAX_CRASHES`] deaths, or `aborted` when that was asked for.
+    /// `queued` again, `error` after so many deaths that it must be the cause, or `aborted` when that was asked for.
     pub state: State,
     /// What the variant says, for the ended ones.
     pub message: Option<String>,
@@ -57,16 +60,25 @@ pub async fn reap_expired(conn: &mut PgConnection) -> sqlx::Result<Vec<Reaped>> 
                           AND (p.state = 'running' OR p.deaths > 0)) THEN 0 ELSE 1 END AS crashes
               FROM generations g JOIN expired USING (id)
         ),
+        -- whoever ends in order takes its row away
+        died AS (
+            SELECT count(*) AS workers FROM workers
+             WHERE last_seen BETWEEN now() - interval '10 minutes' AND now() - interval '30 seconds'
+        ),
+        judged AS (
+            SELECT counted.*, crashes >= $1 AND (crashes * 2 >= died.workers OR crashes >= $3) AS is_poison
+              FROM counted, died
+        ),
         decided AS (
             SELECT id, crashes,
                    CASE WHEN cancel_requested_at IS NOT NULL THEN 'aborted'
-                        WHEN crashes >= $1 THEN 'error'
+                        WHEN is_poison THEN 'error'
                         ELSE 'queued' END AS next,
                    CASE WHEN cancel_requested_at IS NOT NULL THEN $2
-                        WHEN crashes >= $1
+                        WHEN is_poison
                         THEN 'The worker died ' || crashes || ' times in stage '
                              || COALESCE(stage, 'cloning') || ' without finishing anything in between' END AS message
-              FROM counted
+              FROM judged
         )
         UPDATE generations g
            SET state = decided.next, crash_count = decided.crashes, worker = NULL, lease_until = NULL,
@@ -79,6 +91,7 @@ pub async fn reap_expired(conn: &mut PgConnection) -> sqlx::Result<Vec<Reaped>> 
         "#,
         MAX_CRASHES,
         super::aborts::ABORTED_BY_USER,
+        MAX_CRASHES_AMONG_OTHERS,
     )
     .fetch_all(&mut *conn)
     .await?;

@@ -49,14 +49,15 @@ pub async fn admit_pages(
     taker: Option<Taker<'_>>,
 ) -> sqlx::Result<Option<ClaimedPage>> {
     let slots = db::workers::count_slots(conn).await?;
-    let mut admitted = db::page_jobs::admit(conn, limits, slots).await?.into_iter();
+    let admitted = db::page_jobs::admit(conn, limits, slots).await?;
     let mut taken = None;
-    if let Some(taker) = taker
-        && let Some(page) = admitted.next()
-    {
-        taken = db::page_jobs::claim(conn, page.generation, &page.slug, page.fence, taker.worker, taker.lease).await?;
-    }
     for page in admitted {
+        if let (Some(Taker { worker, lease }), None) = (taker, &taken) {
+            taken = db::page_jobs::claim(conn, page.generation, &page.slug, page.fence, worker, lease).await?;
+            if taken.is_some() {
+                continue;
+            }
+        }
         let job = PageJob { generation: page.generation, slug: page.slug, fence: page.fence };
         super::enqueue_with(conn, &job, page.priority).await?;
     }

@@ -12,6 +12,7 @@
 #                  (its file `stand-in-seconds` says how long a page takes)
 #   block.KEY      a FIFO: the call waits until somebody has opened it for writing and closed it again. A test knows that
 #                  a call waits there once `open(O_WRONLY | O_NONBLOCK)` no longer fails with ENXIO
+#   delay.KEY      the call takes 10 to 10 + that many milliseconds
 #   text.KEY       the answer, escaped for JSON
 #   mode.KEY       one line:
 #     ok           the default
@@ -27,7 +28,8 @@
 #     flood        prints for ever
 #     daemon       answers, but leaves a process without parent, session and environment behind
 #     kill-worker  kill -9 of whoever started it (needs SANDBOX=off: Landlock forbids it)
-# Each call adds its key to `controls/calls`, where the sandbox lets it: with SANDBOX=off.
+# Each call adds its key to `controls/calls`, where the sandbox lets it (with SANDBOX=off), and the first line of the
+# repository's README after it when there is a control `name-repositories`.
 
 controls=${0%/*}/controls
 IFS= read -r task
@@ -37,7 +39,9 @@ key=$task
 case $slug in
 "slug: "*) key=$task-${slug#slug: } ;;
 esac
-{ printf '%s\n' "$key" >>"$controls/calls"; } 2>/dev/null
+readme=
+[ -e "$controls/name-repositories" ] && IFS= read -r readme <README.md
+{ printf '%s\n' "$key${readme:+ $readme}" >>"$controls/calls"; } 2>/dev/null
 
 # sets `control` to the file of the narrowest control of a kind
 find_control() {
@@ -49,6 +53,10 @@ find_control() {
 
 if find_control block; then
     while IFS= read -r _; do :; done <"$control"
+fi
+if find_control delay; then
+    IFS= read -r milliseconds <"$control"
+    sleep "0.$(printf '%03d' $((10 + $$ % milliseconds)))"
 fi
 mode=ok
 if find_control mode; then IFS= read -r mode <"$control"; fi

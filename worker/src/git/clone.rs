@@ -1,6 +1,7 @@
 //! Cloning one commit of one branch or tag, and asking a remote which commit that is.
 
 use std::{
+    io::ErrorKind,
     path::{Path, PathBuf},
     process::Stdio,
 };
@@ -76,12 +77,27 @@ pub(super) async fn clone_from(
         adopt(&git_dir, request.branch, request.limits.max_files).await
     };
     let result = result.await;
-    if result.is_err() {
-        let git_dir = git_dir.clone();
+    let Err(error) = result else { return result };
+    let folder = request.folder.to_owned();
+    let cleaning = tokio::task::spawn_blocking(move || {
+        let is_full = is_full(&folder);
         // the folder of the run goes soon, too: what cannot be removed now is removed with it
-        drop(tokio::task::spawn_blocking(move || std::fs::remove_dir_all(git_dir)).await);
+        drop(std::fs::remove_dir_all(git_dir));
+        is_full
+    });
+    match cleaning.await {
+        // git does not say so when it cannot write its own configuration
+        Ok(true) if error.failure == GitFailure::Other => Err(GitError::disk_full()),
+        _ => Err(error),
     }
-    result
+}
+
+/// Whether nothing can be written into a folder for want of room.
+fn is_full(folder: &Path) -> bool {
+    let probe = folder.join("probe");
+    let written = std::fs::write(&probe, [0; 8192]);
+    drop(std::fs::remove_file(probe));
+    written.is_err_and(|error| matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
 }
 
 /// The commit that a branch or tag stands for now. Cheap: one question to the server, nothing is fetched.

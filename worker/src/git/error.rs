@@ -70,7 +70,8 @@ impl GitError {
         Self::new(GitFailure::Host, format!("{what}: {}", error.kind()))
     }
 
-    pub(super) fn disk_full() -> Self {
+    /// The folder of temporary trees has no room left.
+    pub(crate) fn disk_full() -> Self {
         Self::new(GitFailure::DiskFull, "the disk of the worker is full, free some space in its data folder")
     }
 

@@ -1,6 +1,6 @@
 //! One generation in progress: what its stages share, and what every stage does around its work.
 
-use std::{sync::Arc, time::Duration};
+use std::{io::ErrorKind, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use futures_util::{FutureExt, future::BoxFuture};
@@ -24,7 +24,7 @@ use tracing::Instrument;
 use super::{StageError, Update};
 use crate::{
     Worker,
-    git::Checkout,
+    git::{Checkout, GitError},
     held::StopSign,
     pauses,
     steering::Steering,
@@ -58,7 +58,12 @@ impl Run {
         let work_dir = tokio::task::spawn_blocking(move || WorkDir::create(&base, id, fence))
             .await
             .map_err(anyhow::Error::from)?
-            .context("cannot make the temporary folder of the run")?;
+            .map_err(|error| match error.kind() {
+                ErrorKind::StorageFull => StageError::Fail(GitError::disk_full().message),
+                _ => StageError::Internal(
+                    anyhow::Error::from(error).context("cannot make the temporary folder of the run"),
+                ),
+            })?;
         let defaults = db::settings::read_defaults(&mut *worker.config.pool.acquire().await?).await?;
         Ok(Self {
             concurrent_pages: defaults.max_concurrent_pages as usize,
