@@ -299,3 +299,54 @@ async fn another_wish_at_the_same_commit_is_another_site() {
     assert_eq!((other.status, other.current_stage), (Status::Ready, None));
     assert!(shown(&world, &other, "page-1").await.wishes.contains("\"fr\""));
 }
+
+#[tokio::test]
+async fn whoever_writes_a_page_sees_the_same() {
+    // the first takes the run and writes one page at most, so another writes the rest
+    let mut world = World::without_worker().await;
+    world.start_another_worker(1);
+    world.stand_ins.set("mode.page", "show");
+    world.stand_ins.block("page");
+    let repository = monorepo(FILE);
+    let key = variant("mono", Provider::Claude);
+    world.request(&repository, &key, false).await.unwrap();
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_mins(1);
+    while !world.stand_ins.is_blocked("page") {
+        assert!(tokio::time::Instant::now() < deadline, "no page is begun");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    world.start_worker();
+    let workers = "SELECT count(DISTINCT worker) FROM page_jobs WHERE state = 'running'";
+    while sqlx::query_scalar::<_, i64>(workers).fetch_one(&world.pool).await.unwrap() < 2 {
+        assert!(tokio::time::Instant::now() < deadline, "no other worker takes a page");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    world.stand_ins.release("page");
+    let row = world.wait_for_end(&key).await;
+    let plan = ready(&row);
+    let first = shown(&world, &row, "page-1").await;
+    assert_eq!(first.files.len(), 4, "{:?}", first.files);
+    for slug in groups(&plan).into_iter().flat_map(|(_, slugs)| slugs) {
+        let shown = shown(&world, &row, &slug).await;
+        assert_eq!((shown.files, shown.wishes), (first.files.clone(), first.wishes.clone()), "{slug}");
+    }
+}
+
+#[tokio::test]
+async fn a_commit_that_changes_only_the_file_changes_the_site() {
+    let world = World::start().await;
+    let key = variant("mono", Provider::Claude);
+    let repository = monorepo("[[pages]]\ntitle = \"Start\"\n");
+    let plan = ready(&world.generate(&repository, &key, false).await);
+    assert_eq!(groups(&plan).len(), 2);
+    for (file, kind) in [
+        ("pages_only = true\n[[pages]]\ntitle = \"Start\"\n", "app"),
+        ("pages_only = true\nrepo_type = \"tests\"\n[[pages]]\ntitle = \"Start\"\n", "tests"),
+        ("repo_type = \"library\"\n", "library"),
+    ] {
+        repository.write("docmill.toml", file);
+        repository.commit("the file alone");
+        let plan = ready(&world.generate(&repository, &key, false).await);
+        assert_eq!((&plan["repo_type"], groups(&plan).len()), (&json!(kind), 1), "{file}");
+    }
+}

@@ -99,6 +99,14 @@ impl World {
         self.worker = Some((stop, running));
     }
 
+    /// Starts a worker beside that of [`Self::start_worker`], in a folder of its own, with room for so many AI calls. It ends
+    /// with the test.
+    pub(crate) fn start_another_worker(&self, ai_slots: usize) {
+        let work_dir = self.folder.path().join("other-work");
+        let config = WorkerConfig { work_dir, ai_slots, ..self.worker_config() };
+        tokio::spawn(worker::run(config, CancellationToken::new()));
+    }
+
     /// Stops the worker in an orderly way.
     pub(crate) async fn stop_worker(&mut self) {
         let (stop, running) = self.worker.take().unwrap();

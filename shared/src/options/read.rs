@@ -33,7 +33,7 @@ impl OptionProblem {
             match part {
                 Place::Name(name) if path.is_empty() => path.push_str(name),
                 Place::Name(name) => path.extend([".", name]),
-                Place::Position(position) => path.push_str(&format!("[{position}]")),
+                Place::Position(position) => path.extend(["[", &position.to_string(), "]"]),
             }
         }
         path

@@ -134,7 +134,8 @@ fn read_table(path: &str, table: toml::Table) -> (SteeringFile, Vec<String>) {
     }
     let unknown: Vec<&String> = object.keys().filter(|key| !FIELDS.contains(&key.as_str())).collect();
     if !unknown.is_empty() {
-        let told: Vec<String> = unknown.iter().take(MAX_TOLD).map(|key| format!("`{}`", shown(key))).collect();
+        let told: Vec<String> =
+            unknown.iter().take(MAX_TOLD).map(|key| format!("`{}`", shown(key).replace('`', "?"))).collect();
         let more = match unknown.len() - told.len() {
             0 => String::new(),
             more => format!(" and {more} more"),
@@ -172,7 +173,10 @@ fn to_json(value: toml::Value) -> Value {
     }
 }
 
-/// What a warning repeats of the file: at most 200 characters of one line.
+/// What a warning repeats of the file: at most 200 characters of one line, none of which hides or turns others.
 fn shown(text: &str) -> String {
-    text.chars().take(200).map(|c| if c.is_control() || c == '`' { '?' } else { c }).collect()
+    let is_safe = |c: char| {
+        !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+    };
+    text.chars().take(200).map(|c| if is_safe(c) { c } else { '?' }).collect()
 }
