@@ -131,8 +131,8 @@ pub async fn create(
     if kept.pages {
         sqlx::query!(
             r#"
-            INSERT INTO pages (generation_id, slug, position, input_hash, markdown, checked)
-            SELECT $1, slug, position, input_hash, markdown, checked AND $3
+            INSERT INTO pages (generation_id, slug, position, input_hash, markdown, sources, checked)
+            SELECT $1, slug, position, input_hash, markdown, sources, checked AND $3
               FROM pages WHERE generation_id = $2 AND markdown IS NOT NULL
             "#,
             id as GenerationId,

@@ -50,17 +50,18 @@ pub async fn admit_pages(
 ) -> sqlx::Result<Option<ClaimedPage>> {
     let slots = db::workers::count_slots(conn).await?;
     let mut admitted = db::page_jobs::admit(conn, limits, slots).await?.into_iter();
-    let mut taken = None;
+    let mut claimed = None;
     if let Some(taker) = taker
         && let Some(page) = admitted.next()
     {
-        taken = db::page_jobs::claim(conn, page.generation, &page.slug, page.fence, taker.worker, taker.lease).await?;
+        claimed =
+            db::page_jobs::claim(conn, page.generation, &page.slug, page.fence, taker.worker, taker.lease).await?;
     }
     for page in admitted {
         let job = PageJob { generation: page.generation, slug: page.slug, fence: page.fence };
         super::enqueue_with(conn, &job, page.priority).await?;
     }
-    Ok(taken)
+    Ok(claimed)
 }
 
 /// Nothing new starts any more, of a provider or at all, until [`resume`]; the caller's transaction should end soon.

@@ -38,7 +38,7 @@ pub(super) struct Base {
 /// Whether the newest good run stood at a commit with the same files: then there is nothing to do.
 pub(crate) async fn is_same_tree(run: &Run, pinned: &Pinned) -> Result<bool, StageError> {
     let claimed = &run.claimed;
-    if claimed.request.force || !claimed.served_site || claimed.request.options != claimed.served_options {
+    if claimed.starts_anew() || !claimed.served_site || claimed.request.options != claimed.served_options {
         return Ok(false);
     }
     let mut conn = run.worker.config.pool.acquire().await?;
@@ -51,7 +51,7 @@ pub(crate) async fn is_same_tree(run: &Run, pinned: &Pinned) -> Result<bool, Sta
 /// pages would not be what this one writes.
 pub(super) async fn find(run: &Run, writer: &dyn Writer) -> Result<Option<Base>, StageError> {
     let claimed = &run.claimed;
-    if claimed.request.force || !claimed.served_site || !is_by_model(run) {
+    if claimed.starts_anew() || !claimed.served_site || !is_by_model(run) {
         return Ok(None);
     }
     let mut conn = run.worker.config.pool.acquire().await?;
