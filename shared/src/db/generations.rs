@@ -128,7 +128,7 @@ pub async fn claim(
                g.options AS "options: Json<RunOptions>",
                -- none for a site that was imported
                (SELECT made.options FROM generations made
-                 WHERE made.variant_id = v.id AND made.site_prefix = v.site_prefix) AS "served_options: Json<RunOptions>",
+                 WHERE made.variant_id = v.id AND made.site_prefix = v.site_prefix LIMIT 1) AS "served_options: Json<RunOptions>",
                to_char(g.started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS "started_date!",
                g.retry_of AS "retry_of: GenerationId", g.retry_from AS "retry_from: Stage"
         "#,

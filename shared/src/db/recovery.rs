@@ -137,7 +137,7 @@ pub async fn list_unrung(conn: &mut PgConnection, age: Duration) -> sqlx::Result
         "#,
         interval(age),
         PROTOCOL,
-        UNRUNG_AT_ONCE as i64,
+        i64::try_from(UNRUNG_AT_ONCE).unwrap_or(i64::MAX),
     )
     .fetch_all(conn)
     .await?;
@@ -235,6 +235,10 @@ pub async fn list_pinned_of(conn: &mut PgConnection, ids: &[GenerationId]) -> sq
           FROM generations g JOIN variants v ON v.id = g.variant_id
          WHERE g.id = ANY($1)
            AND (g.state IN ('queued', 'running') OR g.finished_at > now() - interval '1 hour' OR v.generation_id = g.id
+                -- a run that repeats another one takes its pack over when it begins
+                OR EXISTS (SELECT 1 FROM generations newest
+                            WHERE newest.id = v.generation_id AND newest.state IN ('queued', 'running')
+                              AND newest.commit_sha = g.commit_sha)
                 OR g.id = (SELECT good.id
                              FROM generations good
                              JOIN checkpoints c ON c.generation_id = good.id AND c.stage = 'cloning'

@@ -63,7 +63,11 @@ pub async fn retry_generation(
         return Ok(Retried::NothingFailed);
     }
     let id = GenerationId::new();
-    let stages = stages_to_keep(from);
+    let mut stages = stages_to_keep(from);
+    if from == Some(Stage::GeneratingPages) && held.state == State::Ready {
+        // it says which pages stay as they are, and here none does
+        stages.retain(|stage| *stage != Stage::IncrementalPlanning);
+    }
     let kept = Kept {
         base: held.base,
         stages: &stages,
