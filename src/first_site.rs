@@ -13,6 +13,7 @@ use shared::{
     ids::GenerationId,
     jobs::{self, Started},
     names::{BranchName, PageSlug, ProjectName},
+    options::RunOptions,
     source::RepoSource,
     variant::{Status, VariantKey},
     writer_defaults::WriterDefaults,
@@ -82,6 +83,7 @@ impl Wanted {
             replace: false,
             repo_type: None,
             call_timeout_minutes: i32::try_from(writers.call_timeout_minutes).unwrap_or(i32::MAX),
+            options: RunOptions::default(),
         };
         let mut transaction = pool.begin().await?;
         let started = jobs::start_generation(&mut transaction, &self.key, &self.source, &request).await?;

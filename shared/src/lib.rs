@@ -9,6 +9,7 @@ pub mod source;
 pub mod address;
 pub mod provider;
 pub mod stage;
+pub mod options;
 pub mod plan;
 pub mod variant;
 pub mod generation;

@@ -46,6 +46,8 @@ fn main() {
             })
             .collect(),
         version: None,
+        redirects: std::collections::BTreeMap::new(),
+        language: None,
     };
     let bytes: usize = texts.iter().map(String::len).sum();
     let pages: Vec<Page> = texts

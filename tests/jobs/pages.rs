@@ -5,7 +5,7 @@ use std::time::Duration;
 use shared::{
     db::{
         self, WriteError,
-        page_jobs::{self, Admitted, ClaimedPage, HeldPage, NewPageJob},
+        page_jobs::{self, Admitted, ClaimedPage, HeldPage, NewPageJob, PageTask},
     },
     ids::GenerationId,
     jobs::{PageJob, Started, Taker, admit_pages, request_abort, start_generation, take_back_pages},
@@ -34,7 +34,7 @@ async fn ask(conn: &mut PgConnection, name: &str, provider: Provider, pages: usi
     let rows: Vec<_> =
         slugs.iter().map(|slug| db::pages::NewPage { slug: slug.clone(), input_hash: "x".into() }).collect();
     db::pages::create_all(conn, id, claimed.fence, &rows).await.unwrap();
-    let jobs: Vec<_> = slugs.into_iter().map(|slug| NewPageJob { slug, findings: None }).collect();
+    let jobs: Vec<_> = slugs.into_iter().map(|slug| NewPageJob { slug, task: PageTask::Write }).collect();
     page_jobs::ask(conn, id, claimed.fence, provider, window, &jobs).await.unwrap();
     id
 }
@@ -71,7 +71,7 @@ async fn a_small_generation_gets_its_share_beside_a_large_one_at_once() {
     let mut shares = Vec::new();
     for page in &first[..6] {
         let claimed = claim(&mut conn, page, "worker", LEASE).await.unwrap();
-        page_jobs::finish(&mut conn, &held(&claimed), "text").await.unwrap();
+        page_jobs::finish(&mut conn, &held(&claimed), "text", None).await.unwrap();
         shares.extend(admit(&mut conn, &[], 8).await);
     }
     assert_eq!((count(&shares, small), count(&shares, large)), (4, 2), "{shares:?}");
@@ -139,9 +139,9 @@ async fn a_page_is_claimed_once_and_only_its_holder_writes_it() {
     let second = claim(&mut conn, &again, "second", LEASE).await.unwrap();
     assert!(second.fence > first.fence);
     assert_eq!(page_jobs::renew(&mut conn, &[held(&first), held(&second)], LEASE).await.unwrap(), [held(&second)]);
-    assert!(matches!(page_jobs::finish(&mut conn, &held(&first), "old").await, Err(WriteError::Lost)));
+    assert!(matches!(page_jobs::finish(&mut conn, &held(&first), "old", None).await, Err(WriteError::Lost)));
     assert!(matches!(page_jobs::fail(&mut conn, &held(&first), "no", false).await, Err(WriteError::Lost)));
-    page_jobs::finish(&mut conn, &held(&second), "new").await.unwrap();
+    page_jobs::finish(&mut conn, &held(&second), "new", None).await.unwrap();
     let text = db::pages::find_markdown(&mut conn, page.generation, &page.slug).await.unwrap();
     assert_eq!(text.as_deref(), Some("new"));
 }
@@ -156,10 +156,10 @@ async fn a_page_is_kept_while_its_run_waits_for_a_new_coordinator_and_lost_when_
     let two = claim(&mut conn, &admitted[1], "worker", LEASE).await.unwrap();
     sqlx::query("UPDATE generations SET lease_until = now() - interval '1 second'").execute(&mut *conn).await.unwrap();
     assert_eq!(db::recovery::reap_expired(&mut conn).await.unwrap().len(), 1);
-    page_jobs::finish(&mut conn, &held(&one), "paid for").await.unwrap();
+    page_jobs::finish(&mut conn, &held(&one), "paid for", None).await.unwrap();
     let variant = db::generations::find_variant_id(&mut conn, id).await.unwrap().unwrap();
     request_abort(&mut conn, variant, id).await.unwrap();
-    assert!(matches!(page_jobs::finish(&mut conn, &held(&two), "too late").await, Err(WriteError::Lost)));
+    assert!(matches!(page_jobs::finish(&mut conn, &held(&two), "too late", None).await, Err(WriteError::Lost)));
     assert_eq!(page_jobs::renew(&mut conn, &[held(&two)], LEASE).await.unwrap(), []);
 }
 
@@ -173,14 +173,15 @@ async fn a_new_coordinator_does_not_begin_again_what_is_done_or_failed() {
     for page in &admitted {
         claimed.push(claim(&mut conn, page, "worker", LEASE).await.unwrap());
     }
-    page_jobs::finish(&mut conn, &held(&claimed[0]), "text").await.unwrap();
+    page_jobs::finish(&mut conn, &held(&claimed[0]), "text", None).await.unwrap();
     page_jobs::fail(&mut conn, &held(&claimed[1]), "no", false).await.unwrap();
-    let states = "SELECT string_agg(state || CASE WHEN findings IS NULL THEN '' ELSE '!' END, ' ' ORDER BY position) FROM page_jobs";
-    for (findings, expected) in
-        [(None, "done failed running"), (Some(serde_json::json!(["too short"])), "waiting! failed running")]
-    {
+    let states = "SELECT string_agg(state || CASE WHEN task IS NULL THEN '' ELSE '!' END, ' ' ORDER BY position) FROM page_jobs";
+    for (task, expected) in [
+        (PageTask::Write, "done failed running"),
+        (PageTask::Revise { findings: vec!["too short".into()] }, "waiting! failed running"),
+    ] {
         let jobs: Vec<_> =
-            claimed.iter().map(|page| NewPageJob { slug: page.slug.clone(), findings: findings.clone() }).collect();
+            claimed.iter().map(|page| NewPageJob { slug: page.slug.clone(), task: task.clone() }).collect();
         page_jobs::ask(&mut conn, id, 1, Provider::Claude, 10, &jobs).await.unwrap();
         assert_eq!(sqlx::query_scalar::<_, String>(states).fetch_one(&mut *conn).await.unwrap(), expected);
     }
@@ -230,4 +231,25 @@ async fn an_admitted_page_has_one_task_and_loses_it_when_its_run_ends() {
     take_back_pages(&mut conn, id).await.unwrap();
     assert_eq!(db::queue::count_waiting(&mut conn, queue).await.unwrap(), 0);
     assert_eq!(page_jobs::progress(&mut conn, id).await.unwrap().open, 0);
+}
+
+#[tokio::test]
+async fn a_page_that_was_written_when_its_run_was_aborted_is_forgotten() {
+    let pool = pool().await;
+    let mut conn = pool.acquire().await.unwrap();
+    let id = ask(&mut conn, "demo", Provider::Claude, 2, 10).await;
+    let admitted = admit(&mut conn, &[], 100).await;
+    let done = claim(&mut conn, &admitted[0], "worker", LEASE).await.unwrap();
+    page_jobs::finish(&mut conn, &held(&done), "text", None).await.unwrap();
+    claim(&mut conn, &admitted[1], "worker", Duration::ZERO).await.unwrap();
+    let variant = db::generations::find_variant_id(&mut conn, id).await.unwrap().unwrap();
+    request_abort(&mut conn, variant, id).await.unwrap();
+    page_jobs::reap(&mut conn).await.unwrap();
+    let states = "SELECT string_agg(state, ' ') FROM page_jobs";
+    let left: Option<String> = sqlx::query_scalar(states).fetch_one(&mut *conn).await.unwrap();
+    assert_eq!(left.as_deref(), Some("done waiting"), "the run is not over yet");
+    sqlx::query("UPDATE generations SET state = 'aborted', finished_at = now()").execute(&mut *conn).await.unwrap();
+    page_jobs::reap(&mut conn).await.unwrap();
+    let left: Option<String> = sqlx::query_scalar(states).fetch_one(&mut *conn).await.unwrap();
+    assert_eq!(left.as_deref(), Some("done"));
 }

@@ -70,8 +70,9 @@ async fn the_old_site_stays_when_a_later_run_fails() {
     let repository = Repository::library("adder");
     let key = variant("adder", Provider::Claude);
     let good = world.generate(&repository, &key, false).await;
+    repository.write("src/more.rs", "pub fn more() {}\n");
     repository.commit("second");
-    world.stand_ins.set("mode.plan", "auth");
+    world.stand_ins.set("mode.all", "auth");
     let failed = world.generate(&repository, &key, false).await;
     assert_eq!(failed.status, Status::Error);
     let message = failed.error_message.clone().unwrap();

@@ -3,6 +3,9 @@
 mod publishing;
 mod failures;
 mod resuming;
+mod incremental;
 mod accounting;
 mod aborting;
 mod taking_over;
+mod steering;
+mod steering_hostile;

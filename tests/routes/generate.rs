@@ -69,6 +69,39 @@ async fn a_request_is_queued_once_and_shown_at_once() {
 }
 
 #[tokio::test]
+async fn what_a_request_says_about_the_documentation_is_kept_with_its_run() {
+    let world = World::without_worker().await;
+    let api = Api::start(&world).await;
+    let repository = Repository::library("demo");
+    let mut request = body(&repository.path());
+    let wished = json!({
+        "title": "Demo & more", "language": "de", "instructions": "Be brief.", "include": ["src/"], "exclude": ["*.md"],
+        "subdirectory": "a", "pages": [{"slug": "x", "title": "X", "type": "recipe"}], "pages_only": true,
+    });
+    request.as_object_mut().unwrap().extend(wished.as_object().unwrap().clone());
+    let (status, sent) = answer(api.post("/api/generate").json(&request)).await;
+    assert_eq!(status, 202, "{sent}");
+    let kept: Value = sqlx::query_scalar("SELECT options FROM generations").fetch_one(&world.pool).await.unwrap();
+    assert_eq!(kept, wished);
+    // a field that does not fit is refused, and nothing is queued
+    for (field, value) in [
+        ("title", json!("\u{0}")),
+        ("language", json!("x-y z")),
+        ("exclude", json!([["**"]])),
+        ("include", json!(["../../etc"])),
+        ("subdirectory", json!("/etc/passwd")),
+        ("pages", json!([{"title": "A", "slug": "../../etc/passwd"}])),
+    ] {
+        let mut request = body(&Repository::library("other").path());
+        request[field] = value;
+        let (status, problem) = answer(api.post("/api/generate").json(&request)).await;
+        assert_eq!((status, &problem["detail"][0]["loc"][1]), (422, &json!(field)), "{problem}");
+    }
+    let runs: i64 = sqlx::query_scalar("SELECT count(*) FROM generations").fetch_one(&world.pool).await.unwrap();
+    assert_eq!(runs, 1);
+}
+
+#[tokio::test]
 async fn a_source_that_cannot_be_used_is_told_with_docsfys_sentence() {
     let world = World::without_worker().await;
     let api = Api::start(&world).await;

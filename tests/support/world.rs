@@ -12,6 +12,7 @@ use shared::{
     ids::GenerationId,
     jobs::{self, Started},
     names::PageSlug,
+    options::RunOptions,
     provider::Provider,
     settings::{CloneLimits, GitSettings, Sandbox, TimingSettings, WriterSettings},
     source::RepoSource,
@@ -38,6 +39,7 @@ pub(crate) struct World {
     pub(crate) store: SiteStore,
     pub(crate) stand_ins: StandIns,
     folder: TempDir,
+    sandbox: Sandbox,
     worker: Option<(CancellationToken, JoinHandle<anyhow::Result<()>>)>,
 }
 
@@ -45,6 +47,14 @@ impl World {
     /// An installation with a worker.
     pub(crate) async fn start() -> Self {
         let mut world = Self::without_worker().await;
+        world.start_worker();
+        world
+    }
+
+    /// An installation with a worker whose stand-ins write down their calls, which the sandbox would keep them from.
+    pub(crate) async fn start_counting() -> Self {
+        let mut world = Self::without_worker().await;
+        world.sandbox = Sandbox::Off;
         world.start_worker();
         world
     }
@@ -64,6 +74,7 @@ impl World {
             database_url,
             pool,
             folder,
+            sandbox: Sandbox::Auto,
             worker: None,
         }
     }
@@ -105,7 +116,7 @@ impl World {
                 max_concurrent_pages: None,
                 max_cost_per_month_usd: None,
                 max_cost_per_user_per_month_usd: None,
-                sandbox: Sandbox::Auto,
+                sandbox: self.sandbox,
             },
             git: GitSettings { repo_host_allowlist: "127.0.0.1".parse().unwrap(), ..GitSettings::default() },
             clone_limits: CloneLimits::default(),
@@ -227,6 +238,7 @@ pub(crate) fn new_generation(key: &VariantKey) -> NewGeneration {
         repo_type: None,
         call_timeout_minutes: 1,
         max_cost_usd: None,
+        options: RunOptions::default(),
     }
 }
 

@@ -14,6 +14,7 @@ mod reaper;
 mod presence;
 mod deleted_sites;
 mod pipeline;
+mod steering;
 mod writers;
 mod git;
 mod launch;

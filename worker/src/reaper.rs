@@ -94,7 +94,7 @@ async fn close_workplaces(worker: &Worker) -> anyhow::Result<()> {
 }
 
 /// Deletes what nobody needs: ended tasks, old events, sessions that ran out, sites no page can still be open from or
-/// that were never finished, pinned commits of ended runs.
+/// that were never finished, pinned commits nobody begins from any more.
 async fn tidy(worker: &Worker) -> anyhow::Result<()> {
     let mut connection = worker.config.pool.acquire().await?;
     db::queue::prune(&mut connection).await?;
@@ -110,9 +110,10 @@ async fn tidy(worker: &Worker) -> anyhow::Result<()> {
     for prefix in db::recovery::list_abandoned_sites(&mut connection, &folders).await? {
         worker.config.store.remove_site(&prefix.parse()?).await?;
     }
+    db::recovery::forget_updates(&mut connection).await?;
     let pinned = worker.config.store.list_commits().await?;
-    let active = db::recovery::list_active_of(&mut connection, &pinned).await?;
-    for generation in pinned.into_iter().filter(|id| !active.contains(id)) {
+    let needed = db::recovery::list_pinned_of(&mut connection, &pinned).await?;
+    for generation in pinned.into_iter().filter(|id| !needed.contains(id)) {
         worker.config.store.remove_commits(generation).await?;
     }
     Ok(())

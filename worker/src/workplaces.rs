@@ -20,7 +20,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Worker,
-    pipeline::{Pinned, StageError, restore_checkout},
+    git::Checkout,
+    pipeline::{Decision, Pinned, StageError, Update, restore_checkout},
+    steering::Steering,
     workdir::WorkDir,
     writers::{self, Writer},
 };
@@ -33,15 +35,16 @@ pub(crate) struct Workplace {
     pub(crate) work: PageWork,
     pub(crate) plan: Plan,
     pub(crate) writer: Arc<dyn Writer>,
+    /// The commit.
+    pub(crate) checkout: Checkout,
+    /// What changed since the pages there are, when they are brought up to date.
+    pub(crate) update: Option<Arc<Update>>,
     /// The folder with the tree; goes when nobody uses it any more.
-    _folder: Arc<WorkDir>,
+    #[expect(dead_code, reason = "it is held and never looked at")]
+    pub(crate) folder: Arc<WorkDir>,
 }
 
 impl Workplace {
-    pub(crate) fn new(work: PageWork, plan: Plan, writer: Arc<dyn Writer>, folder: Arc<WorkDir>) -> Self {
-        Self { work, plan, writer, _folder: folder }
-    }
-
     /// Longest one call of an AI command line may take.
     pub(crate) fn call_timeout(&self) -> Duration {
         Duration::from_secs(u64::try_from(self.work.call_timeout_minutes).unwrap_or(1) * 60)
@@ -110,6 +113,7 @@ async fn make(worker: &Worker, generation: GenerationId, cancel: &CancellationTo
     let work = db::generations::find_page_work(&mut conn, generation).await?.ok_or(StageError::Stopped)?;
     let pinned = db::generations::find_checkpoint(&mut conn, generation, Stage::Cloning).await?;
     let plan = db::generations::find_checkpoint(&mut conn, generation, Stage::Planning).await?;
+    let decision = db::generations::find_checkpoint(&mut conn, generation, Stage::IncrementalPlanning).await?;
     drop(conn);
     let (pinned, plan) = pinned.zip(plan).ok_or(StageError::internal("a page is asked for before there is a plan"))?;
     let pinned: Pinned = serde_json::from_value(pinned).context("the pinned commit cannot be read")?;
@@ -119,9 +123,17 @@ async fn make(worker: &Worker, generation: GenerationId, cancel: &CancellationTo
     let folder = tokio::task::spawn_blocking(move || WorkDir::create_for_pages(&base, generation));
     let folder = folder.await.map_err(anyhow::Error::from)?.context("cannot make a temporary folder")?;
     let checkout = restore_checkout(worker, generation, &work.key.branch, &pinned, folder.path(), cancel).await?;
+    let (read_from, options) = (checkout.clone(), work.options.clone());
+    let steering = tokio::task::spawn_blocking(move || Steering::read(&read_from, &options));
+    let (steering, _) =
+        steering.await.map_err(anyhow::Error::from)?.map_err(|error| StageError::Fail(error.message))?;
     let repo_url = source.web_links(&checkout.commit).map(|links| links.repository);
-    let writer = writers::open(worker, &work.key, &checkout, repo_url, folder.path())
+    let writer = writers::open(worker, &work.key, &checkout, repo_url, &steering, folder.path())
         .await
         .map_err(|error| StageError::Fail(error.message))?;
-    Ok(Workplace::new(work, plan, writer.into(), Arc::new(folder)))
+    let update = match decision.and_then(|value| serde_json::from_value(value).ok()) {
+        Some(Decision::Update(update)) => Some(update),
+        _ => None,
+    };
+    Ok(Workplace { work, plan, writer: writer.into(), checkout, update, folder: Arc::new(folder) })
 }

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use sqlx::{PgConnection, postgres::types::PgInterval};
+use sqlx::{PgConnection, postgres::types::PgInterval, types::Json};
 
 use super::{WriteError, one_row};
 use crate::{
     generation::State,
     ids::GenerationId,
     names::{BranchName, CommitSha, ModelId, ProjectName},
+    options::RunOptions,
     plan::RepoType,
     provider::Provider,
     stage::Stage,
@@ -31,6 +32,8 @@ pub struct NewGeneration {
     pub call_timeout_minutes: i32,
     /// Budget of the generation in US dollars, when the caller named one.
     pub max_cost_usd: Option<f64>,
+    /// What it says about the documentation itself.
+    pub options: RunOptions,
 }
 
 /// The right to work on a generation, and what it is about.
@@ -52,6 +55,8 @@ pub struct Claimed {
     pub served_commit: Option<String>,
     /// Whether a site is served now.
     pub served_site: bool,
+    /// What the request said that the served site was made for.
+    pub served_options: RunOptions,
     /// The day the generation was first taken, `YYYY-MM-DD`.
     pub started_date: String,
 }
@@ -65,8 +70,9 @@ pub async fn create(
 ) -> sqlx::Result<()> {
     sqlx::query!(
         r#"
-        INSERT INTO generations (id, variant_id, requested_by, force, replace, repo_type, call_timeout_min, max_cost_usd)
-        VALUES ($1, $2, $3, $4, $7, $5, $6, $8)
+        INSERT INTO generations (id, variant_id, requested_by, force, replace, repo_type, call_timeout_min, max_cost_usd,
+                                 options)
+        VALUES ($1, $2, $3, $4, $7, $5, $6, $8, $9)
         "#,
         id as GenerationId,
         variant_id,
@@ -76,6 +82,7 @@ pub async fn create(
         request.call_timeout_minutes,
         request.replace,
         request.max_cost_usd,
+        Json(&request.options) as _,
     )
     .execute(conn)
     .await?;
@@ -101,6 +108,10 @@ pub async fn claim(
                v.ai_provider AS "provider: Provider", v.ai_model AS "model: ModelId", v.repo_url, g.requested_by,
                g.force, g.replace, g.repo_type AS "repo_type: RepoType", g.call_timeout_min,
                g.max_cost_usd, v.last_commit_sha, v.site_prefix,
+               g.options AS "options: Json<RunOptions>",
+               -- none for a site that was imported
+               (SELECT made.options FROM generations made
+                 WHERE made.variant_id = v.id AND made.site_prefix = v.site_prefix) AS "served_options: Json<RunOptions>",
                to_char(g.started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS "started_date!"
         "#,
         id as GenerationId,
@@ -128,7 +139,9 @@ pub async fn claim(
             repo_type: row.repo_type,
             call_timeout_minutes: row.call_timeout_min,
             max_cost_usd: row.max_cost_usd,
+            options: row.options.0,
         },
+        served_options: row.served_options.map(|options| options.0).unwrap_or_default(),
         served_commit: row.last_commit_sha,
         served_site: row.site_prefix.is_some(),
         started_date: row.started_date,
@@ -146,6 +159,8 @@ pub struct PageWork {
     pub repo_url: String,
     /// Minutes one call of an AI command line may take.
     pub call_timeout_minutes: i32,
+    /// What the request says about the documentation itself.
+    pub options: RunOptions,
 }
 
 /// What a page's writer must know of its generation; `None` when it is gone.
@@ -153,7 +168,8 @@ pub async fn find_page_work(conn: &mut PgConnection, id: GenerationId) -> sqlx::
     let row = sqlx::query!(
         r#"
         SELECT g.variant_id, v.owner, v.name AS "name: ProjectName", v.branch AS "branch: BranchName",
-               v.ai_provider AS "provider: Provider", v.ai_model AS "model: ModelId", v.repo_url, g.call_timeout_min
+               v.ai_provider AS "provider: Provider", v.ai_model AS "model: ModelId", v.repo_url, g.call_timeout_min,
+               g.options AS "options: Json<RunOptions>"
           FROM generations g JOIN variants v ON v.id = g.variant_id
          WHERE g.id = $1
         "#,
@@ -172,6 +188,7 @@ pub async fn find_page_work(conn: &mut PgConnection, id: GenerationId) -> sqlx::
         },
         repo_url: row.repo_url,
         call_timeout_minutes: row.call_timeout_min,
+        options: row.options.0,
     }))
 }
 
@@ -458,6 +475,33 @@ pub async fn find_served(conn: &mut PgConnection, variant: i64) -> sqlx::Result<
     Ok(row.map(|row| (row.id, row.pages)))
 }
 
+/// What the newest good run of a variant knew: where an incremental run begins to compare.
+#[derive(Debug, Clone)]
+pub struct LastGood {
+    /// The run, which cloned; its commit may still be kept.
+    pub generation: GenerationId,
+    /// The checkpoint of its stage `cloning`.
+    pub pinned: Value,
+}
+
+/// The newest run of a variant that cloned and ended well, whether it made a site or found nothing to do.
+pub async fn find_last_good(conn: &mut PgConnection, variant: i64) -> sqlx::Result<Option<LastGood>> {
+    sqlx::query_as!(
+        LastGood,
+        r#"
+        SELECT g.id AS "generation: GenerationId", c.result AS pinned
+          FROM generations g
+          JOIN checkpoints c ON c.generation_id = g.id AND c.stage = 'cloning'
+         WHERE g.variant_id = $1 AND g.state = 'ready'
+         ORDER BY g.finished_at DESC
+         LIMIT 1
+        "#,
+        variant,
+    )
+    .fetch_optional(conn)
+    .await
+}
+
 /// A variant of another model whose pages a run may take over.
 #[derive(Debug, Clone)]
 pub struct Takeover {
@@ -476,7 +520,11 @@ pub struct Takeover {
 }
 
 /// The newest ready variant of the same owner, name and branch, if its site is newer than the last good one of this variant.
-pub async fn find_takeover(conn: &mut PgConnection, variant: i64) -> sqlx::Result<Option<Takeover>> {
+pub async fn find_takeover(
+    conn: &mut PgConnection,
+    variant: i64,
+    options: &RunOptions,
+) -> sqlx::Result<Option<Takeover>> {
     sqlx::query_as!(
         Takeover,
         r#"
@@ -486,7 +534,7 @@ pub async fn find_takeover(conn: &mut PgConnection, variant: i64) -> sqlx::Resul
           FROM variants own
           JOIN variants other ON other.owner = own.owner AND other.name = own.name AND other.branch = own.branch
           JOIN generations g ON g.variant_id = other.id AND g.site_prefix = other.site_prefix
-         WHERE own.id = $1 AND other.id <> own.id AND other.status = 'ready'
+         WHERE own.id = $1 AND other.id <> own.id AND other.status = 'ready' AND g.options = $2
            -- what the built-in writer extracts costs nothing, and who asks for a model wants its words
            AND own.ai_provider <> 'builtin' AND other.ai_provider <> 'builtin'
            AND (own.last_generated IS NULL OR other.last_generated > own.last_generated)
@@ -494,6 +542,7 @@ pub async fn find_takeover(conn: &mut PgConnection, variant: i64) -> sqlx::Resul
          LIMIT 1
         "#,
         variant,
+        Json(options) as _,
     )
     .fetch_optional(conn)
     .await

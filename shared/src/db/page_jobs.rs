@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::PgConnection;
 
@@ -30,6 +31,32 @@ pub struct Admitted {
     pub priority: i32,
 }
 
+/// What is to be done about a page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum PageTask {
+    /// It is written anew.
+    Write,
+    /// It is written again.
+    Revise {
+        /// What is wrong with the text there is.
+        findings: Vec<String>,
+    },
+    /// The text of an earlier run is brought up to date; the checkpoint of `incremental_planning` says which, and what
+    /// changed.
+    Update,
+}
+
+impl PageTask {
+    /// As it is stored: `Write` is null.
+    fn to_value(&self) -> Value {
+        match self {
+            Self::Write => Value::Null,
+            other => serde_json::to_value(other).expect("it is made of texts and lists"),
+        }
+    }
+}
+
 /// The right to write a page.
 #[derive(Debug, Clone)]
 pub struct ClaimedPage {
@@ -39,12 +66,20 @@ pub struct ClaimedPage {
     pub slug: PageSlug,
     /// Names this claim in every write.
     pub fence: i64,
-    /// What was wrong with the text there is; `None` when it is written anew.
-    pub findings: Option<Value>,
+    /// What is to be done, as it is stored; see [`ClaimedPage::task`].
+    pub task: Option<Value>,
     /// Calls that failed before this one.
     pub tries: i32,
     /// Workers died at it: it is written alone.
     pub suspect: bool,
+}
+
+impl ClaimedPage {
+    /// What is to be done. What this version does not know is written anew: dearer, and always right.
+    pub fn task(&self) -> PageTask {
+        let task = self.task.clone().and_then(|value| serde_json::from_value(value).ok());
+        task.unwrap_or(PageTask::Write)
+    }
 }
 
 /// How far the pages of a generation are.
@@ -74,8 +109,8 @@ pub struct FailedPage {
 pub struct NewPageJob {
     /// The page.
     pub slug: PageSlug,
-    /// What is wrong with the text there is; `None` to write it anew.
-    pub findings: Option<Value>,
+    /// What is to be done.
+    pub task: PageTask,
 }
 
 /// Asks for pages to be written, as part of the stage of a coordinator that holds its generation. A page that is asked for
@@ -91,20 +126,21 @@ pub async fn ask(
     pages: &[NewPageJob],
 ) -> Result<(), WriteError> {
     let slugs: Vec<String> = pages.iter().map(|page| page.slug.to_string()).collect();
-    let findings: Vec<Value> = pages.iter().map(|page| page.findings.clone().unwrap_or(Value::Null)).collect();
+    let tasks: Vec<Value> = pages.iter().map(|page| page.task.to_value()).collect();
     let held = sqlx::query_scalar!(
         r#"
         WITH held AS (
             UPDATE generations SET page_window = $4 WHERE id = $1 AND fence = $2 AND state = 'running' RETURNING id
         ),
         asked AS (
-            INSERT INTO page_jobs (generation_id, slug, position, provider, findings)
-            SELECT held.id, new.slug, new.position, $3, NULLIF(new.findings, 'null'::jsonb)
-              FROM held, unnest($5::text[], $6::jsonb[]) WITH ORDINALITY AS new (slug, findings, position)
+            INSERT INTO page_jobs (generation_id, slug, position, provider, task)
+            SELECT held.id, new.slug, new.position, $3, NULLIF(new.task, 'null'::jsonb)
+              FROM held, unnest($5::text[], $6::jsonb[]) WITH ORDINALITY AS new (slug, task, position)
             ON CONFLICT (generation_id, slug) DO UPDATE
-               SET state = 'waiting', findings = EXCLUDED.findings, due_at = now(), tries = 0, deaths = 0,
+               SET state = 'waiting', task = EXCLUDED.task, findings = NULL, due_at = now(), tries = 0, deaths = 0,
                    failure = NULL, concerns_all = false
-             WHERE page_jobs.state = 'done' AND page_jobs.findings IS NULL AND EXCLUDED.findings IS NOT NULL
+             WHERE page_jobs.state = 'done' AND EXCLUDED.task->>'kind' = 'revise'
+               AND page_jobs.findings IS NULL AND page_jobs.task->>'kind' IS DISTINCT FROM 'revise'
         )
         SELECT count(*) AS "held!" FROM held
         "#,
@@ -113,7 +149,7 @@ pub async fn ask(
         provider.as_str(),
         window,
         &slugs,
-        &findings,
+        &tasks,
     )
     .fetch_one(conn)
     .await?;
@@ -199,7 +235,11 @@ pub async fn claim(
           FROM generations g
          WHERE p.generation_id = $1 AND p.slug = $2 AND p.fence = $3 AND p.state = 'admitted'
            AND g.id = p.generation_id AND g.state IN ('queued', 'running') AND g.cancel_requested_at IS NULL
-        RETURNING p.generation_id AS "generation: GenerationId", p.slug AS "slug: PageSlug", p.fence, p.findings, p.tries,
+        RETURNING p.generation_id AS "generation: GenerationId", p.slug AS "slug: PageSlug", p.fence, p.tries,
+                  -- a row of an older version has its findings only
+                  COALESCE(p.task, CASE WHEN p.findings IS NOT NULL
+                           THEN jsonb_build_object('kind', 'revise', 'findings', p.findings) END)
+                      AS task,
                   p.deaths >= $6 AS "suspect!"
         "#,
         generation as GenerationId,
@@ -250,9 +290,14 @@ pub async fn renew(conn: &mut PgConnection, held: &[HeldPage], lease: Duration) 
     .await
 }
 
-/// Keeps a page's text and ends its job. Fails with `Lost` when the page was taken over or its run is over. A run that waits
+/// Keeps a page's text, with the files it speaks of, and ends its job. Fails with `Lost` when the page was taken over or its run is over. A run that waits
 /// for a new coordinator is not over: what was paid for is kept.
-pub async fn finish(conn: &mut PgConnection, page: &HeldPage, markdown: &str) -> Result<(), WriteError> {
+pub async fn finish(
+    conn: &mut PgConnection,
+    page: &HeldPage,
+    markdown: &str,
+    sources: Option<&[String]>,
+) -> Result<(), WriteError> {
     let rows = sqlx::query!(
         r#"
         WITH run AS (
@@ -269,7 +314,8 @@ pub async fn finish(conn: &mut PgConnection, page: &HeldPage, markdown: &str) ->
             RETURNING p.generation_id, p.slug
         )
         UPDATE pages
-           SET markdown = $4, checked = false, attempts = attempts + 1, updated_at = now()
+           SET markdown = $4, sources = to_jsonb($5::text[]), checked = false, attempts = attempts + 1,
+               updated_at = now()
           FROM held
          WHERE pages.generation_id = held.generation_id AND pages.slug = held.slug
         "#,
@@ -277,6 +323,7 @@ pub async fn finish(conn: &mut PgConnection, page: &HeldPage, markdown: &str) ->
         page.slug.as_str(),
         page.fence,
         markdown,
+        sources,
     )
     .execute(conn)
     .await?;
@@ -379,7 +426,7 @@ pub async fn list_revised(conn: &mut PgConnection, generation: GenerationId) -> 
     sqlx::query_scalar!(
         r#"
         SELECT slug AS "slug: PageSlug" FROM page_jobs
-         WHERE generation_id = $1 AND state = 'done' AND findings IS NOT NULL
+         WHERE generation_id = $1 AND state = 'done' AND COALESCE(task->>'kind' = 'revise', findings IS NOT NULL)
         "#,
         generation as GenerationId,
     )
@@ -399,8 +446,20 @@ pub async fn take_back(conn: &mut PgConnection, generation: GenerationId) -> sql
 }
 
 /// Decides about pages whose worker is gone: they wait again, alone from the second death on, and fail at the last. The row
-/// still names the worker then, so that its death is not counted against the run as well ([`super::recovery`]). Also puts back admitted pages without a task. Gives the number of both.
+/// still names the worker then, so that its death is not counted against the run as well ([`super::recovery`]). Also
+/// puts back admitted pages without a task, gives the number of both, and forgets what is open of runs that are over.
 pub async fn reap(conn: &mut PgConnection) -> sqlx::Result<u64> {
+    // one that was written when its run ended is wanted by nobody; its worker was told to stop, and its lease ran out
+    sqlx::query!(
+        r#"
+        DELETE FROM page_jobs p
+         USING generations g
+         WHERE g.id = p.generation_id AND g.state NOT IN ('queued', 'running')
+           AND (p.state IN ('waiting', 'admitted') OR (p.state = 'running' AND p.lease_until < now()))
+        "#
+    )
+    .execute(&mut *conn)
+    .await?;
     let dead = sqlx::query!(
         r#"
         UPDATE page_jobs

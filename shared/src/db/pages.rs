@@ -112,13 +112,13 @@ pub async fn reuse(
                         ORDER BY last.created_at DESC LIMIT 1)))
         ),
         found AS (
-            SELECT DISTINCT ON (old.slug, old.input_hash) old.slug, old.input_hash, old.markdown
+            SELECT DISTINCT ON (old.slug, old.input_hash) old.slug, old.input_hash, old.markdown, old.sources
               FROM pages old JOIN earlier ON earlier.id = old.generation_id
              WHERE old.markdown IS NOT NULL
              ORDER BY old.slug, old.input_hash, old.checked DESC, earlier.created_at DESC
         )
         UPDATE pages p
-           SET markdown = found.markdown, updated_at = now()
+           SET markdown = found.markdown, sources = found.sources, updated_at = now()
           FROM found, held
          WHERE p.generation_id = held.id AND p.slug = found.slug AND p.input_hash = found.input_hash
            AND p.markdown IS NULL
@@ -145,8 +145,8 @@ pub async fn take_over(
         WITH held AS (
             SELECT id FROM generations WHERE id = $1 AND fence = $2 AND state = 'running' FOR UPDATE
         )
-        INSERT INTO pages (generation_id, slug, position, input_hash, markdown, checked)
-        SELECT held.id, old.slug, old.position, old.input_hash, old.markdown, true
+        INSERT INTO pages (generation_id, slug, position, input_hash, markdown, sources, checked)
+        SELECT held.id, old.slug, old.position, old.input_hash, old.markdown, old.sources, true
           FROM held, pages old
          WHERE old.generation_id = $3 AND old.markdown IS NOT NULL AND old.checked
         ON CONFLICT (generation_id, slug) DO NOTHING
@@ -154,6 +154,67 @@ pub async fn take_over(
         generation as GenerationId,
         fence,
         from as GenerationId,
+    )
+    .execute(conn)
+    .await?;
+    Ok(rows.rows_affected())
+}
+
+/// A page of an earlier run that pages of this one come from.
+#[derive(Debug, Clone)]
+pub struct BasePage {
+    /// Which page.
+    pub slug: PageSlug,
+    /// Hash of everything the text depends on besides the commit.
+    pub input_hash: String,
+    /// Whether it has a text that passed its checks.
+    pub good: bool,
+    /// The files of the repository that it speaks of; `None` when they were not recorded.
+    pub sources: Option<Vec<String>>,
+}
+
+/// The pages of an earlier run without their texts, in the order of its plan.
+pub async fn list_base(conn: &mut PgConnection, generation: GenerationId) -> sqlx::Result<Vec<BasePage>> {
+    sqlx::query_as!(
+        BasePage,
+        r#"
+        SELECT slug AS "slug: PageSlug", input_hash, (markdown IS NOT NULL AND checked) AS "good!",
+               CASE WHEN sources IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(sources)) END AS sources
+          FROM pages WHERE generation_id = $1 ORDER BY position
+        "#,
+        generation as GenerationId,
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Copies texts of the run `base`, byte for byte and with what is known of them, into rows that have none yet. `pages` are
+/// (slug, slug there). Gives the count.
+pub async fn copy_from_base(
+    conn: &mut PgConnection,
+    generation: GenerationId,
+    fence: i64,
+    base: GenerationId,
+    pages: &[(PageSlug, PageSlug)],
+) -> Result<u64, WriteError> {
+    let (slugs, old_slugs): (Vec<String>, Vec<String>) =
+        pages.iter().map(|(slug, old)| (slug.to_string(), old.to_string())).unzip();
+    let rows = sqlx::query!(
+        r#"
+        WITH held AS (
+            SELECT id FROM generations WHERE id = $1 AND fence = $2 AND state = 'running'
+        )
+        UPDATE pages p
+           SET markdown = old.markdown, sources = old.sources, checked = old.checked, updated_at = now()
+          FROM held, unnest($4::text[], $5::text[]) AS wanted (slug, old_slug), pages old
+         WHERE p.generation_id = held.id AND p.slug = wanted.slug AND p.markdown IS NULL
+           AND old.generation_id = $3 AND old.slug = wanted.old_slug AND old.markdown IS NOT NULL
+        "#,
+        generation as GenerationId,
+        fence,
+        base as GenerationId,
+        &slugs,
+        &old_slugs,
     )
     .execute(conn)
     .await?;

@@ -196,13 +196,35 @@ pub async fn list_over(conn: &mut PgConnection, ids: &[GenerationId]) -> sqlx::R
     .await
 }
 
-/// Which of these generations are still active; the files of the others can go.
-pub async fn list_active_of(conn: &mut PgConnection, ids: &[GenerationId]) -> sqlx::Result<Vec<GenerationId>> {
+/// Forgets what updates that ended well were about: megabytes of differences, which only their own run needs.
+pub async fn forget_updates(conn: &mut PgConnection) -> sqlx::Result<u64> {
+    let rows = sqlx::query!(
+        r#"
+        DELETE FROM checkpoints c USING generations g
+         WHERE c.generation_id = g.id AND c.stage = 'incremental_planning' AND g.state = 'ready'
+        "#
+    )
+    .execute(conn)
+    .await?;
+    Ok(rows.rows_affected())
+}
+
+/// Of which of these generations the pinned commit is still needed: by its own run, by a retry of it (the newest of its
+/// variant), or by the next run to compare with (the newest that ended well, [`super::generations::find_last_good`]).
+pub async fn list_pinned_of(conn: &mut PgConnection, ids: &[GenerationId]) -> sqlx::Result<Vec<GenerationId>> {
     let ids: Vec<uuid::Uuid> = ids.iter().map(|id| id.0).collect();
     sqlx::query_scalar!(
         r#"
-        SELECT id AS "id: GenerationId" FROM generations
-         WHERE id = ANY($1) AND (state IN ('queued', 'running') OR finished_at > now() - interval '1 hour')
+        SELECT g.id AS "id: GenerationId"
+          FROM generations g JOIN variants v ON v.id = g.variant_id
+         WHERE g.id = ANY($1)
+           AND (g.state IN ('queued', 'running') OR g.finished_at > now() - interval '1 hour' OR v.generation_id = g.id
+                OR g.id = (SELECT good.id
+                             FROM generations good
+                             JOIN checkpoints c ON c.generation_id = good.id AND c.stage = 'cloning'
+                            WHERE good.variant_id = g.variant_id AND good.state = 'ready'
+                            ORDER BY good.finished_at DESC
+                            LIMIT 1))
         "#,
         &ids,
     )

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     ids::GenerationId,
     names::{BranchName, ModelId, ProjectName},
+    options::{Instructions, LanguageTag, PathGlob, SiteTitle, Subdirectory, WishedPage},
     plan::RepoType,
     provider::Provider,
     variant::Status,
@@ -47,6 +48,37 @@ pub struct GenerateRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(exclusive_minimum = 0, maximum = 100_000)]
     pub max_cost_usd: Option<f64>,
+    /// The project's name as a title, at most 200 characters. This and the fields below win over the repository's own
+    /// `docmill.toml`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub title: Option<SiteTitle>,
+    /// Language of the pages, as BCP 47 writes it: `en`, `pt-BR`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub language: Option<LanguageTag>,
+    /// What the pages should stress, at most 8 KiB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub instructions: Option<Instructions>,
+    /// Only files that match one of these globs are documented; at most 100 of 256 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<String>>)]
+    pub include: Option<Vec<PathGlob>>,
+    /// Files that match one of these globs are not documented; at most 100 of 256 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<String>>)]
+    pub exclude: Option<Vec<PathGlob>>,
+    /// Only files below this folder are documented.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub subdirectory: Option<Subdirectory>,
+    /// Pages that the site must have, at most 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pages: Option<Vec<WishedPage>>,
+    /// Whether these are all pages of the site.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pages_only: Option<bool>,
 }
 
 /// Answer 202: the generation is queued.

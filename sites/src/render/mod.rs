@@ -75,6 +75,11 @@ pub fn render_site(plan: &Plan, pages: &[Page], info: &SiteInfo) -> SiteFiles {
     }
     files.insert("index.html".into(), page::index_html(&site, &assets).into_bytes());
     files.insert("404.html".into(), page::not_found_html(&site, &assets).into_bytes());
+    for (old, end) in &plan.redirects {
+        // a page of this name goes first, whatever the plan says
+        let html = || page::moved_html(&site, &assets, end.as_ref()).into_bytes();
+        files.entry(format!("{old}.html")).or_insert_with(html);
+    }
     files.insert("llms.txt".into(), llms_txt::llms_txt(&site).into_bytes());
     files.insert("llms-full.txt".into(), llms_txt::llms_full_txt(&site, &rendered).into_bytes());
     files.insert("search-index.json".into(), llms_txt::search_index_json(&site, &rendered).into_bytes());

@@ -1,7 +1,7 @@
 //! The templates of the theme and what each of them is given.
 
 use askama::Template;
-use shared::{page::Page, provider::Provider};
+use shared::{names::PageSlug, page::Page, provider::Provider};
 
 use super::{assets::Assets, headings::Heading, markdown::RenderedPage, site::Site};
 
@@ -17,6 +17,7 @@ const TITLE_END: &str = "</h1>";
 struct Frame<'a> {
     project: &'a str,
     tagline: &'a str,
+    language: &'a str,
     description: String,
     version: Option<&'a str>,
     branch: &'a str,
@@ -78,6 +79,13 @@ struct NotFoundTemplate<'a> {
     frame: Frame<'a>,
 }
 
+#[derive(Template)]
+#[template(path = "moved.html")]
+struct MovedTemplate<'a> {
+    frame: Frame<'a>,
+    target: Option<PageLink>,
+}
+
 /// The page number `position` of the site.
 pub(crate) fn page_html(site: &Site<'_>, assets: &Assets, position: usize, rendered: &RenderedPage) -> String {
     let page = &site.pages[position];
@@ -125,6 +133,13 @@ pub(crate) fn not_found_html(site: &Site<'_>, assets: &Assets) -> String {
     render(&NotFoundTemplate { frame: frame(site, assets, &site.plan.tagline) })
 }
 
+/// What stands at the address of a page that is no more: a link to where it went, else to the first page. A link and not a
+/// jump: a site is files, and these work from any server and from a disk.
+pub(crate) fn moved_html(site: &Site<'_>, assets: &Assets, end: Option<&PageSlug>) -> String {
+    let target = end.and_then(|end| site.position(end.as_str())).map(|position| page_link(site, position, false));
+    render(&MovedTemplate { frame: frame(site, assets, &site.plan.tagline), target })
+}
+
 fn render(template: &impl Template) -> String {
     template.render().expect("the templates only format texts, which cannot fail")
 }
@@ -135,6 +150,7 @@ fn frame<'a>(site: &Site<'a>, assets: &'a Assets, description: &str) -> Frame<'a
     Frame {
         project: &site.plan.project_name,
         tagline: &site.plan.tagline,
+        language: site.plan.language.as_ref().map_or("en", |language| language.as_str()),
         description: description.split_whitespace().collect::<Vec<_>>().join(" "),
         version: site.plan.version.as_deref().filter(|version| !version.trim().is_empty()),
         branch: info.branch.as_str(),

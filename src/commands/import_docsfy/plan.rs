@@ -1,6 +1,6 @@
 //! docsfy's plan becomes ours: slugs that no file of a site may have are renamed, what comes twice or too much is left out.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Value;
 use shared::{
@@ -53,6 +53,8 @@ pub(super) fn read(text: &str, project: &str) -> Result<ImportedPlan, String> {
         repo_type: json["repo_type"].as_str().and_then(repo_type).unwrap_or_default(),
         navigation,
         version: line(&json["version"], MAX_VERSION_CHARS),
+        language: None,
+        redirects: BTreeMap::new(),
     };
     reader.finish(plan)
 }
@@ -68,6 +70,8 @@ pub(super) fn of_files(slugs: &[String], project: &str) -> Result<ImportedPlan, 
         repo_type: RepoType::default(),
         navigation: vec![NavGroup { group: "Documentation".into(), pages }],
         version: None,
+        language: None,
+        redirects: BTreeMap::new(),
     };
     reader.finish(plan)
 }

@@ -1,12 +1,13 @@
 # What the stand-ins `claude`, `gemini` and `agent` have in common: they answer without a model, at once and always the
-# same, by the first line of the prompt (`docmill task: plan|repair|page|revise`). Sourced by each, which defines
+# same, by the first line of the prompt (`docmill task: plan|repair|page|revise|plan_update|plan_update_repair|edit`).
+# Sourced by each, which defines
 #   say TEXT      print TEXT, already escaped for JSON, as that command prints an answer
 #   fail STATUS   fail as that command does when its provider answers with this HTTP status
 #
 # Install them with `StandIns::install()` (tests/support/stand_ins.rs): every test gets copies of its own. Their
 # environment is scrubbed, so they are controlled by files in the folder `controls` beside them. A control holds for one
-# page (`page-SLUG`, `revise-SLUG`), for a task (`plan`, `repair`, `page`, `revise`) or for all (`all`); the narrowest
-# wins. SLUG is `page-1`, `page-2` ... unless another plan is given.
+# page (`page-SLUG`, `revise-SLUG`, `edit-SLUG`), for a task (`plan`, `repair`, `page`, `edit` ...) or for all (`all`);
+# the narrowest wins. SLUG is `page-1`, `page-2` ... unless another plan is given.
 #   pages          how many pages a plan has (3); a file `stand-in-pages` in the repository wins over it
 #                  (its file `stand-in-seconds` says how long a page takes)
 #   block.KEY      a FIFO: the call waits until somebody has opened it for writing and closed it again. A test knows that
@@ -18,6 +19,7 @@
 #     prose        the answer with a fence and words around it
 #     wrong        something else than was asked for, in the command's own form
 #     stub         a page of a title only
+#     show         a page that holds what the call was given: files of the tree, wishes and prompt, the last two as base64
 #     empty        an empty answer
 #     garbage      not the command's own form
 #     auth, rate-limit, overloaded, no-model    the provider's 401, 429, 529, 404
@@ -98,10 +100,12 @@ page() {
 }
 
 case $mode in
-ok | prose | stub | wrong | empty | daemon)
+ok | prose | stub | wrong | empty | daemon | show)
     case $task in
     plan | repair) plan ;;
     page | revise) page ;;
+    plan_update | plan_update_repair) text='{\"affected\":[]}' ;;
+    edit) text='{\"edits\":[]}' ;;
     *) text="unknown task" ;;
     esac
     if find_control text; then IFS= read -r text <"$control"; fi
@@ -109,6 +113,12 @@ ok | prose | stub | wrong | empty | daemon)
 esac
 case $mode in
 ok) say "$text" ;;
+show)
+    PATH=/usr/bin:/bin
+    files=$(find . -type f | sort | tr '\n' ' ')
+    wishes=$(base64 -w0 "$HOME/../data/wishes.json" 2>/dev/null)
+    say "$text\\n\`\`\`text\\nfiles: $files\\nwishes: $wishes\\nprompt: $(base64 -w0)\\n\`\`\`\\n"
+    ;;
 prose) say "Here it is:\\n\\n\`\`\`\\n$text\\n\`\`\`\\n\\nLet me know what you think." ;;
 wrong) say "I looked at the files and have nothing to add." ;;
 stub) say "# $title\\n" ;;

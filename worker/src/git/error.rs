@@ -46,7 +46,7 @@ pub(crate) enum GitFailure {
 }
 
 impl GitError {
-    pub(super) fn new(failure: GitFailure, message: impl Into<String>) -> Self {
+    pub(crate) fn new(failure: GitFailure, message: impl Into<String>) -> Self {
         Self { failure, message: message.into() }
     }
 
@@ -76,7 +76,7 @@ impl GitError {
     }
 
     /// A repository that git accepted and libgit2 cannot read.
-    pub(super) fn unreadable(what: &str, error: &git2::Error) -> Self {
+    pub(crate) fn unreadable(what: &str, error: &git2::Error) -> Self {
         tracing::warn!(error = %error, "{what}");
         Self::new(GitFailure::Host, format!("{what}: {:?}", error.code()))
     }

@@ -3,7 +3,7 @@
 //! A repository of a stranger must not run anything here, reach anything but the address that was checked, or fill the
 //! disk. In reading order: `error` (what is said when it fails), `command` (one hardened call of git), `remote` (what a
 //! call needs to know about a source), `clone`, `tree` (reading and exporting files), `pack` (one commit as one file,
-//! for other hosts).
+//! for other hosts), `fetch` (one older commit by its id), `changes` (what differs between two commits).
 
 mod error;
 mod command;
@@ -11,6 +11,8 @@ mod remote;
 mod clone;
 mod tree;
 mod pack;
+mod fetch;
+mod changes;
 #[cfg(test)]
 mod tests;
 
@@ -19,10 +21,12 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use shared::names::{BranchName, CommitSha};
 
+pub(crate) use changes::{Change, ChangeKind, DiffLimits, changes_between};
 pub(crate) use clone::{CloneRequest, clone_repository, remote_head};
 pub(crate) use error::{GitError, GitFailure};
+pub(crate) use fetch::{FetchRequest, fetch_commit};
 pub(crate) use pack::{pack_commit, restore_commit};
-pub(crate) use tree::{ExportLimits, export_tree, list_files, open_bare, read_blob};
+pub(crate) use tree::{ExportLimits, existing_files, export_tree, list_files, open_bare, read_blob, tree_id};
 
 /// A repository at one commit: a bare git folder from which files are read as blobs.
 #[derive(Debug, Clone)]

@@ -114,12 +114,17 @@ async fn write_pack(
 
 /// An empty bare repository whose history begins at the commit.
 fn make_bare(git_dir: &Path, commit: &CommitSha) -> std::io::Result<()> {
+    make_empty(git_dir, commit)?;
+    fs::write(git_dir.join("shallow"), format!("{commit}\n"))
+}
+
+/// An empty bare repository that waits for the commit.
+pub(super) fn make_empty(git_dir: &Path, commit: &CommitSha) -> std::io::Result<()> {
     fs::create_dir(git_dir)?;
     for folder in ["objects", "objects/pack", "refs"] {
         fs::create_dir(git_dir.join(folder))?;
     }
     fs::write(git_dir.join("HEAD"), format!("{commit}\n"))?;
-    fs::write(git_dir.join("shallow"), format!("{commit}\n"))?;
     forget_remote(git_dir)
 }
 
@@ -131,12 +136,12 @@ fn file_with(content: &[u8]) -> std::io::Result<File> {
     Ok(file)
 }
 
-fn git_dir_argument(git_dir: &Path) -> std::ffi::OsString {
+pub(super) fn git_dir_argument(git_dir: &Path) -> std::ffi::OsString {
     let mut argument = std::ffi::OsString::from("--git-dir=");
     argument.push(git_dir);
     argument
 }
 
-fn unwritable(error: &std::io::Error) -> GitError {
+pub(super) fn unwritable(error: &std::io::Error) -> GitError {
     GitError::of_file("the commit cannot be stored", error)
 }

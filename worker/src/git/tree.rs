@@ -99,6 +99,32 @@ pub(crate) fn list_files(checkout: &Checkout, max_files: usize) -> Result<FileLi
     Ok(list)
 }
 
+/// Those of the paths that are regular files of the commit, letter by letter.
+pub(crate) fn existing_files<'a>(
+    checkout: &Checkout,
+    paths: impl IntoIterator<Item = &'a str>,
+) -> Result<Vec<&'a str>, GitError> {
+    let repository = open_repository(checkout)?;
+    let root = root_tree(&repository, &checkout.commit)?;
+    let is_file = |path: &&str| {
+        let found = root.get_path(Path::new(path));
+        found.is_ok_and(|entry| !matches!(entry.filemode_raw(), 0o040_000 | 0o120_000 | 0o160_000))
+    };
+    Ok(paths.into_iter().filter(is_file).collect())
+}
+
+/// The id of the commit's tree: equal ids mean equal files.
+pub(crate) fn tree_id(checkout: &Checkout) -> Result<String, GitError> {
+    let repository = open_repository(checkout)?;
+    Ok(root_tree(&repository, &checkout.commit)?.id().to_string())
+}
+
+fn root_tree<'a>(repository: &'a Repository, commit: &shared::names::CommitSha) -> Result<git2::Tree<'a>, GitError> {
+    let commit = Oid::from_str(commit.as_str()).map_err(|error| unreadable(&error))?;
+    let commit = repository.find_commit(commit).map_err(|error| unreadable(&error))?;
+    commit.tree().map_err(|error| unreadable(&error))
+}
+
 /// The content of a file; `None` when it was left out of the clone or is larger than `max_bytes`. Never fetches.
 pub(crate) fn read_blob(repository: &Repository, blob: Oid, max_bytes: u64) -> Option<Vec<u8>> {
     // the header first: a small pack can hold a blob of gigabytes

@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 use shared::{
     db::{
         self, WriteError,
-        page_jobs::{ClaimedPage, HeldPage},
+        page_jobs::{ClaimedPage, HeldPage, PageTask},
     },
     events::{self, PageProgress},
     jobs::{PageJob, Taker, admit_pages},
@@ -18,7 +18,7 @@ use tracing::Instrument;
 use crate::{
     Worker,
     held::{Entry, StopReason},
-    pipeline::{StageError, persist},
+    pipeline::{StageError, find_sources, persist, update_page},
     runner::Work,
     workplaces::Workplace,
     writers::{CallContext, Failure, WriterError},
@@ -99,11 +99,10 @@ async fn call_writer(worker: &Worker, claimed: &ClaimedPage, entry: &Entry<HeldP
         let (stage, page_of) = (stage_of(claimed), Some(claimed.slug.clone()));
         let account = worker.ledger.account(claimed.generation, stage, page_of, claimed.tries + 1);
         let context = CallContext { cancel: stop.clone(), call_timeout: place.call_timeout(), account: Some(account) };
-        let findings: Option<Vec<String>> =
-            claimed.findings.clone().and_then(|value| serde_json::from_value(value).ok());
-        let written = match findings {
-            None => place.writer.write_page(&context, &place.plan, page).await,
-            Some(findings) => {
+        let written = match claimed.task() {
+            PageTask::Write => place.writer.write_page(&context, &place.plan, page).await,
+            PageTask::Update => update_page(worker, &place, &context, page).await?,
+            PageTask::Revise { findings } => {
                 let mut conn = worker.config.pool.acquire().await?;
                 let previous = db::pages::find_markdown(&mut conn, claimed.generation, &claimed.slug).await?;
                 drop(conn);
@@ -131,7 +130,9 @@ async fn end_page(
     let stop = &entry.stop;
     let ended = match (stop.reason(), outcome) {
         (_, Ok((place, Ok(written)))) => {
-            persist(stop.token(), || keep(worker, page, claimed, &place, &written).boxed()).await
+            let sources = sources_of(&place, &written).await;
+            let sources = sources.as_deref();
+            persist(stop.token(), || keep(worker, page, claimed, &place, &written, sources).boxed()).await
         }
         (Some(StopReason::Shutdown), _) => put_back(worker, page, Duration::ZERO, false).await,
         // nobody wants it any more, or somebody else writes it
@@ -152,9 +153,23 @@ async fn end_page(
     }
 }
 
+/// The files that a text names. Without them a later run has to ask about the page, which is no reason to lose its text.
+async fn sources_of(place: &Workplace, markdown: &str) -> Option<Vec<String>> {
+    match find_sources(&place.checkout, markdown).await {
+        Ok(sources) => Some(sources),
+        Err(error) => {
+            tracing::warn!(error = format!("{:#}", error.into_anyhow()), "it is not known what the page is based on");
+            None
+        }
+    }
+}
+
 /// A page is revised by the stage that checks it.
 fn stage_of(claimed: &ClaimedPage) -> Stage {
-    if claimed.findings.is_some() { Stage::Validating } else { Stage::GeneratingPages }
+    match claimed.task() {
+        PageTask::Revise { .. } => Stage::Validating,
+        PageTask::Write | PageTask::Update => Stage::GeneratingPages,
+    }
 }
 
 /// Keeps the text and the progress.
@@ -164,9 +179,10 @@ async fn keep(
     claimed: &ClaimedPage,
     place: &Workplace,
     written: &str,
+    sources: Option<&[String]>,
 ) -> Result<(), StageError> {
     let mut conn = worker.config.pool.acquire().await?;
-    match db::page_jobs::finish(&mut conn, page, written).await {
+    match db::page_jobs::finish(&mut conn, page, written, sources).await {
         Ok(()) => {}
         Err(WriteError::Lost) => return Err(StageError::Stopped),
         Err(WriteError::Database(error)) => return Err(error.into()),

@@ -27,6 +27,9 @@ pub(crate) struct Pinned {
     pub(crate) commit: CommitSha,
     /// When it was made.
     pub(crate) commit_time: DateTime<Utc>,
+    /// The id of its tree; equal ids mean equal files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) tree: Option<String>,
 }
 
 /// File name of a pack, in the store and on its way there. It names the commit: a worker that lost its lease and stored what
@@ -50,7 +53,10 @@ pub(crate) async fn pin_commit(run: &Run) -> Result<Pinned, StageError> {
     remove(&pack).await;
     let mut connection = config.pool.acquire().await?;
     db::generations::set_commit(&mut connection, run.claimed.id, run.claimed.fence, &checkout.commit).await?;
-    let pinned = Pinned { commit: checkout.commit.clone(), commit_time: checkout.commit_time };
+    let read = checkout.clone();
+    let tree = tokio::task::spawn_blocking(move || git::tree_id(&read)).await.map_err(anyhow::Error::from)?;
+    let tree = Some(tree.map_err(git_failure)?);
+    let pinned = Pinned { commit: checkout.commit.clone(), commit_time: checkout.commit_time, tree };
     *run.checkout.lock().await = Some(checkout);
     Ok(pinned)
 }

@@ -5,7 +5,11 @@ use std::collections::HashMap;
 use futures_util::{FutureExt, StreamExt, stream};
 use sha2::{Digest, Sha256};
 use shared::{
-    db::{self, page_jobs::NewPageJob, pages::NewPage},
+    db::{
+        self,
+        page_jobs::{NewPageJob, PageTask},
+        pages::NewPage,
+    },
     events::{self, PageProgress},
     names::PageSlug,
     plan::{Plan, PlannedPage},
@@ -15,23 +19,28 @@ use shared::{
 
 use sqlx::{Connection, PgConnection};
 
-use super::{StageError, cloning::Pinned, fleet, run::Run};
+use super::{StageError, Update, cloning::Pinned, fleet, run::Run};
 use crate::writers::Writer;
 
-/// Has the pages written that neither an earlier life of this run nor an earlier run at the same inputs has written: by any
-/// worker of the fleet, or right here when no model is needed.
+/// Has the pages written that neither an earlier life of this run nor an earlier run at the same inputs has written, and that
+/// do not stay as they are: by any worker of the fleet, or right here when no model is needed.
 pub(crate) async fn write_pages(
     run: &Run,
     pinned: &Pinned,
     writer: &dyn Writer,
     plan: &Plan,
+    update: Option<&Update>,
 ) -> Result<(), StageError> {
-    let missing = prepare_rows(run, pinned, writer, plan).await?;
+    let missing = prepare_rows(run, pinned, writer, plan, update).await?;
     if run.claimed.key.provider == Provider::Builtin {
         return write_here(run, writer, plan, missing).await;
     }
+    let task_of = |slug: &PageSlug| match update {
+        Some(update) if update.is_update(slug) => PageTask::Update,
+        _ => PageTask::Write,
+    };
     let jobs: Vec<NewPageJob> =
-        missing.into_iter().map(|page| NewPageJob { slug: page.slug, findings: None }).collect();
+        missing.into_iter().map(|page| NewPageJob { task: task_of(&page.slug), slug: page.slug }).collect();
     fleet::write(run, &jobs).await
 }
 
@@ -92,11 +101,15 @@ async fn prepare_rows(
     pinned: &Pinned,
     writer: &dyn Writer,
     plan: &Plan,
+    update: Option<&Update>,
 ) -> Result<Vec<PlannedPage>, StageError> {
     let (id, fence) = (run.claimed.id, run.claimed.fence);
     let hashes = input_hashes(run, writer, plan);
     let mut transaction = run.worker.config.pool.begin().await?;
     db::pages::create_all(&mut transaction, id, fence, &hashes).await?;
+    if let Some(update) = update {
+        db::pages::copy_from_base(&mut transaction, id, fence, update.base, &update.kept()).await?;
+    }
     let commit = pinned.commit.as_str();
     let reused = db::pages::reuse(&mut transaction, id, fence, commit, run.claimed.request.force).await?;
     show_progress(run, &mut transaction, Stage::GeneratingPages, hashes.len(), None).await?;
@@ -110,7 +123,7 @@ async fn prepare_rows(
 }
 
 /// Everything a page's text depends on besides the commit: the whole plan is told to writers, so it counts as well.
-fn input_hashes(run: &Run, writer: &dyn Writer, plan: &Plan) -> Vec<NewPage> {
+pub(crate) fn input_hashes(run: &Run, writer: &dyn Writer, plan: &Plan) -> Vec<NewPage> {
     let key = &run.claimed.key;
     let mut common = Sha256::new();
     for part in [key.provider.as_str(), key.model.as_str(), &writer.version(), &format!("{plan:?}")] {

@@ -2,8 +2,11 @@
 
 mod run;
 mod cloning;
+mod steering;
 mod planning;
+mod incremental;
 mod generating;
+mod sources;
 mod fleet;
 mod validating;
 mod cross_linking;
@@ -22,7 +25,9 @@ use shared::{
 use self::run::Run;
 pub(crate) use self::{
     cloning::{Pinned, restore_checkout},
+    incremental::{Decision, Update, update_page},
     run::{is_out_of_reach, persist},
+    sources::find_sources,
     validating::rules::is_thin,
 };
 use crate::{Worker, held::StopSign};
@@ -82,7 +87,7 @@ pub(crate) async fn generate(worker: &Arc<Worker>, claimed: &Claimed, stop: &Sto
         return up_to_date::finish(&run, &head).await;
     }
     let pinned = run.stage(Stage::Cloning, cloning::pin_commit(&run).boxed()).await?;
-    if up_to_date::is_served(&run, &pinned.commit) {
+    if up_to_date::is_served(&run, &pinned.commit) || incremental::is_same_tree(&run, &pinned).boxed().await? {
         return up_to_date::finish(&run, &pinned.commit).await;
     }
     if let Some((taken, plan)) = taking_over::take_over(&run, &pinned).boxed().await? {
@@ -90,10 +95,23 @@ pub(crate) async fn generate(worker: &Arc<Worker>, claimed: &Claimed, stop: &Sto
         return rendering::publish_site(&run, &pinned, plan, pages, Some(&taken)).await;
     }
     let checkout = cloning::open_checkout(&run, &pinned).boxed().await?;
-    let writer = run.open_writer(&checkout).boxed().await?;
-    let plan = run.stage(Stage::Planning, planning::plan_pages(&run, &checkout, &*writer).boxed()).await?;
-    run.bring_workplace(&plan, &writer);
-    run.stage(Stage::GeneratingPages, generating::write_pages(&run, &pinned, &*writer, &plan).boxed()).await?;
+    let (steering, warnings) = steering::read(&run, &checkout).boxed().await?;
+    let writer = run.open_writer(&checkout, &steering).boxed().await?;
+    let update = match incremental::decide(&run, &pinned, &checkout, &*writer, &steering).boxed().await? {
+        Some(Decision::UpToDate) => return up_to_date::finish(&run, &pinned.commit).await,
+        Some(Decision::Update(update)) => Some(update),
+        Some(Decision::Full { .. }) | None => None,
+    };
+    let plan = match &update {
+        Some(update) => incremental::adopt_plan(&run, update, &warnings).await?,
+        None => {
+            let planned = planning::plan_pages(&run, &checkout, &*writer, &steering, &warnings);
+            run.stage(Stage::Planning, planned.boxed()).await?
+        }
+    };
+    run.bring_workplace(&plan, &writer, checkout, update.clone());
+    let update = update.as_deref();
+    run.stage(Stage::GeneratingPages, generating::write_pages(&run, &pinned, &*writer, &plan, update).boxed()).await?;
     run.stage(Stage::Validating, validating::check_pages(&run, &*writer, &plan).boxed()).await?;
     let pages = run.stage(Stage::CrossLinking, cross_linking::link_pages(&run, &plan).boxed()).await?;
     rendering::publish_site(&run, &pinned, plan, pages, None).await

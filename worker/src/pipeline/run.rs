@@ -21,11 +21,12 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::StageError;
+use super::{StageError, Update};
 use crate::{
     Worker,
     git::{Checkout, GitError},
     held::StopSign,
+    steering::Steering,
     workdir::WorkDir,
     workplaces::Workplace,
     writers::{self, CallContext, Writer},
@@ -75,22 +76,41 @@ impl Run {
     }
 
     /// Opens the writer that the variant asks for.
-    pub(crate) async fn open_writer(&self, checkout: &Checkout) -> Result<Arc<dyn Writer>, StageError> {
+    pub(crate) async fn open_writer(
+        &self,
+        checkout: &Checkout,
+        steering: &Steering,
+    ) -> Result<Arc<dyn Writer>, StageError> {
         let repo_url = self.source.web_links(&checkout.commit).map(|links| links.repository);
-        let opened = writers::open(&self.worker, &self.claimed.key, checkout, repo_url, self.work_dir.path());
+        let (key, folder) = (&self.claimed.key, self.work_dir.path());
+        let opened = writers::open(&self.worker, key, checkout, repo_url, steering, folder);
         let opened = self.unless_stopped(opened).await?.map_err(|error| StageError::Fail(error.message))?;
         Ok(opened.into())
     }
 
     /// Lets pages of this run that this process is to write use what the run has already.
-    pub(crate) fn bring_workplace(&self, plan: &Plan, writer: &Arc<dyn Writer>) {
+    pub(crate) fn bring_workplace(
+        &self,
+        plan: &Plan,
+        writer: &Arc<dyn Writer>,
+        checkout: Checkout,
+        update: Option<Arc<Update>>,
+    ) {
         let work = PageWork {
             variant_id: self.claimed.variant_id,
             key: self.claimed.key.clone(),
             repo_url: self.claimed.repo_url.clone(),
             call_timeout_minutes: self.claimed.request.call_timeout_minutes,
+            options: self.claimed.request.options.clone(),
         };
-        let place = Workplace::new(work, plan.clone(), Arc::clone(writer), Arc::clone(&self.work_dir));
+        let place = Workplace {
+            work,
+            plan: plan.clone(),
+            writer: Arc::clone(writer),
+            checkout,
+            update,
+            folder: Arc::clone(&self.work_dir),
+        };
         self.worker.workplaces.bring(self.claimed.id, place);
     }
 

@@ -45,7 +45,8 @@ pub(crate) async fn take_over(run: &Run, pinned: &Pinned) -> Result<Option<(Take
         return Ok(None);
     }
     let mut connection = run.worker.config.pool.acquire().await?;
-    let found = db::generations::find_takeover(&mut connection, run.claimed.variant_id).await?;
+    let options = &run.claimed.request.options;
+    let found = db::generations::find_takeover(&mut connection, run.claimed.variant_id, options).await?;
     drop(connection);
     let Some(found) = found.filter(|found| found.commit.as_deref() == Some(pinned.commit.as_str())) else {
         return Ok(None);

@@ -13,10 +13,11 @@ use sqlx::PgConnection;
 use super::{StageError, run::Run};
 use crate::git;
 
-/// The commit of the served site, unless somebody asked for it to be made anew.
+/// The commit of the served site, unless somebody asked for it to be made anew, or for another one than was made.
 fn served_commit(run: &Run) -> Option<&str> {
     let claimed = &run.claimed;
-    claimed.served_commit.as_deref().filter(|_| claimed.served_site && !claimed.request.force)
+    let is_wished = !claimed.request.force && claimed.request.options == claimed.served_options;
+    claimed.served_commit.as_deref().filter(|_| claimed.served_site && is_wished)
 }
 
 /// Whether the served site was made from this commit.

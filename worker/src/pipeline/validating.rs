@@ -4,7 +4,10 @@
 pub(crate) mod rules;
 
 use shared::{
-    db::{self, page_jobs::NewPageJob},
+    db::{
+        self,
+        page_jobs::{NewPageJob, PageTask},
+    },
     names::PageSlug,
     plan::Plan,
     provider::Provider,
@@ -30,8 +33,8 @@ pub(crate) async fn check_pages(run: &Run, writer: &dyn Writer, plan: &Plan) -> 
             revise_here(run, writer, plan, page).await?;
         }
     } else {
-        let jobs: Result<Vec<NewPageJob>, StageError> = failing.iter().map(FailingPage::to_job).collect();
-        fleet::write(run, &jobs?).await?;
+        let jobs: Vec<NewPageJob> = failing.iter().map(FailingPage::to_job).collect();
+        fleet::write(run, &jobs).await?;
     }
     settle_twice_failed(run, &check_unchecked(run, plan).await?).await
 }
@@ -48,10 +51,9 @@ impl FailingPage {
         self.findings.iter().map(|finding| finding.message.clone()).collect()
     }
 
-    fn to_job(&self) -> Result<NewPageJob, StageError> {
+    fn to_job(&self) -> NewPageJob {
         tracing::info!(page = %self.slug, findings = self.findings.len(), "page goes back to its writer");
-        let findings = serde_json::to_value(self.sentences()).map_err(anyhow::Error::from)?;
-        Ok(NewPageJob { slug: self.slug.clone(), findings: Some(findings) })
+        NewPageJob { slug: self.slug.clone(), task: PageTask::Revise { findings: self.sentences() } }
     }
 }
 

@@ -2,17 +2,19 @@
 
 mod json;
 mod page_text;
+mod edits;
+mod revision;
 
 use serde_json::Value;
 use shared::{
     names::PageSlug,
     plan::{NavGroup, PageType, Plan, PlannedPage, RepoType},
 };
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use super::PlanWish;
 
-pub(crate) use self::{json::last_object, page_text::clean_page};
+pub(crate) use self::{edits::apply_edits, json::last_object, page_text::clean_page, revision::read_revision};
 
 /// Most characters of titles and names, of descriptions and the tagline, and of a version.
 const MAX_TITLE_CHARS: usize = 200;
@@ -47,6 +49,8 @@ pub(crate) fn read_plan(text: &str, wish: &PlanWish) -> Result<Plan, String> {
         repo_type: wish.repo_type.unwrap_or_else(|| read_repo_type(&answer["repo_type"])),
         navigation,
         version: one_line(&answer["version"], MAX_VERSION_CHARS),
+        language: None,
+        redirects: BTreeMap::new(),
     };
     plan.validate().map_err(|error| error.to_string())?;
     Ok(plan)

@@ -4,10 +4,16 @@ mod answers;
 pub(crate) mod cli;
 mod builtin;
 
-use std::{path::Path, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use shared::{
+    db::pages::BasePage,
+    names::PageSlug,
     plan::{Plan, PlannedPage, RepoType},
     provider::Provider,
     variant::VariantKey,
@@ -17,8 +23,9 @@ use tokio_util::sync::CancellationToken;
 use self::builtin::BuiltinOptions;
 use crate::{
     Worker,
-    git::{self, Checkout, ExportLimits},
+    git::{self, Change, Checkout, ExportLimits},
     ledger::Account,
+    steering::Steering,
 };
 
 pub use self::builtin::parse_source_child;
@@ -177,10 +184,61 @@ pub(crate) trait Writer: Send + Sync {
         findings: &[String],
     ) -> Result<String, WriterError>;
 
+    /// Says what becomes of a plan after the repository changed; or why its answer is of no use, also when asked again. A
+    /// writer that makes everything anew has nothing to say.
+    async fn revise_plan(
+        &self,
+        _context: &CallContext,
+        _question: &PlanQuestion<'_>,
+    ) -> Result<Result<PlanRevision, String>, WriterError> {
+        Ok(Ok(PlanRevision::default()))
+    }
+
+    /// Brings the text of an earlier commit up to date. `None` when the answer is of no use and the page has to be written
+    /// anew.
+    async fn edit_page(
+        &self,
+        _context: &CallContext,
+        _plan: &Plan,
+        _page: &PlannedPage,
+        _previous: &str,
+        _changes: &[&Change],
+    ) -> Result<Option<String>, WriterError> {
+        Ok(None)
+    }
+
     /// What went wrong without ending the run, one sentence each (files that could not be read or parsed).
     fn findings(&self) -> Vec<String> {
         Vec::new()
     }
+}
+
+/// What is known about a plan after the repository changed, and what is not.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PlanQuestion<'a> {
+    /// The plan there is.
+    pub(crate) plan: &'a Plan,
+    /// Its pages, with the files that they name.
+    pub(crate) pages: &'a [BasePage],
+    /// The pages that have to be brought up to date anyway.
+    pub(crate) known: &'a BTreeSet<PageSlug>,
+    /// What changed.
+    pub(crate) changes: &'a [Change],
+    /// What has to be decided, a sentence each.
+    pub(crate) questions: &'a [String],
+}
+
+/// What a model says about a plan after the repository changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct PlanRevision {
+    /// The whole new plan; `None` when its pages stay.
+    pub(crate) plan: Option<Plan>,
+    /// New slugs by old ones.
+    pub(crate) renamed: BTreeMap<PageSlug, PageSlug>,
+    /// Pages that go.
+    pub(crate) removed: BTreeSet<PageSlug>,
+    /// Pages that have to be brought up to date, by their old or new slugs.
+    pub(crate) affected: BTreeSet<PageSlug>,
 }
 
 /// What the request says about the plan.
@@ -195,17 +253,22 @@ pub(crate) struct PlanWish {
 }
 
 /// Opens the writer of a variant. An AI command line gets a copy of the repository's tree without the files that would
-/// configure it; `folder` is the run's own, `repo_url` the repository's public address.
+/// configure it, and no writer sees more than `steering` allows; `folder` is the run's own, `repo_url` the repository's public
+/// address.
 pub(crate) async fn open(
     worker: &Worker,
     variant: &VariantKey,
     checkout: &Checkout,
     repo_url: Option<String>,
+    steering: &Steering,
     folder: &Path,
 ) -> Result<Box<dyn Writer>, WriterError> {
     if variant.provider == Provider::Builtin {
         let options = BuiltinOptions {
             project_name: variant.name.to_string(),
+            title: steering.title.clone(),
+            filter: steering.filter.clone(),
+            steering_digest: steering.digest(),
             repo_url,
             parser_command: worker.config.program.clone(),
             parser_limits: builtin::ParserLimits::default(),
@@ -218,16 +281,17 @@ pub(crate) async fn open(
         max_file_bytes: worker.config.clone_limits.max_blob_bytes,
         max_total_bytes: worker.config.clone_limits.max_bytes,
     };
-    let (copied, checkout) = (tree.clone(), checkout.clone());
+    let (copied, checkout, filter) = (tree.clone(), checkout.clone(), steering.filter.clone());
     tokio::task::spawn_blocking(move || {
         clis.check_installed(provider)?;
-        let keep = |path: &str| !cli::is_agent_configuration(Path::new(path));
+        let keep = |path: &str| filter.allows(path) && !cli::is_agent_configuration(Path::new(path));
         git::export_tree(&checkout, &copied, &keep, limits)
             .map_err(|error| WriterError { failure: Failure::Host, message: error.to_string() })
     })
     .await
     .map_err(|_| WriterError { failure: Failure::Host, message: "the copy of the repository failed".into() })??;
-    Ok(Box::new(cli::open(provider, &variant.model, &worker.clis, tree, folder.to_owned())))
+    let writer = cli::open(provider, &variant.model, &worker.clis, tree, folder.to_owned());
+    Ok(Box::new(writer.steered_by(steering)))
 }
 
 /// Tries of one call.

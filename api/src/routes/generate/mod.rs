@@ -60,6 +60,7 @@ pub(super) async fn create_generation(
             None => i32::try_from(defaults.call_timeout_minutes).unwrap_or(i32::MAX),
         },
         max_cost_usd: request.max_cost_usd,
+        options: request.options,
     };
     let mut transaction = state.pool().begin().await?;
     // a user who is deleted just now leaves nothing behind

@@ -5,10 +5,11 @@ use serde_json::{Map, Value, json};
 use shared::{
     budget::MAX_BUDGET_USD,
     names::{BranchName, ModelId},
+    options::{OptionProblem, RunOptions, read_options},
     plan::RepoType,
     provider::Provider,
     source::RepoSource,
-    wire::ValidationProblem,
+    wire::{Place, ValidationProblem},
 };
 
 use super::fields::Fields;
@@ -31,6 +32,7 @@ pub(crate) struct ValidRequest {
     pub(super) branch: BranchName,
     pub(super) repo_type: Option<RepoType>,
     pub(super) max_cost_usd: Option<f64>,
+    pub(super) options: RunOptions,
 }
 
 impl<S: Send + Sync> FromRequest<S> for ValidRequest {
@@ -125,7 +127,9 @@ fn read_request(object: &Map<String, Value>) -> Result<ValidRequest, Vec<Validat
     let branch = fields.parsed("branch", branch, |text| text.parse().map_err(name_sentence));
     let repo_type = fields.choice("repo_type", &REPO_TYPES.map(|kind| (kind.as_str(), kind)));
     let max_cost_usd = fields.amount("max_cost_usd", MAX_BUDGET_USD);
-    let problems = fields.into_problems();
+    let (options, option_problems) = read_options(object);
+    let mut problems = fields.into_problems();
+    problems.extend(option_problems.into_iter().map(of_option));
     let (Some(branch), true) = (branch, problems.is_empty()) else {
         return Err(problems);
     };
@@ -134,13 +138,38 @@ fn read_request(object: &Map<String, Value>) -> Result<ValidRequest, Vec<Validat
         (Some(_), Some(_)) => return Err(vec![of_whole(object, "Provide either 'repo_url' or 'repo_path', not both")]),
         (None, None) => return Err(vec![of_whole(object, "Either 'repo_url' or 'repo_path' must be provided")]),
     };
-    Ok(ValidRequest { source, provider, model, call_timeout_minutes, force, replace, branch, repo_type, max_cost_usd })
+    Ok(ValidRequest {
+        source,
+        provider,
+        model,
+        call_timeout_minutes,
+        force,
+        replace,
+        branch,
+        repo_type,
+        max_cost_usd,
+        options,
+    })
 }
 
 const REPO_TYPES: [RepoType; 4] = [RepoType::App, RepoType::Tests, RepoType::Library, RepoType::Framework];
 
 fn name_sentence(error: shared::names::InvalidName) -> String {
     error.0
+}
+
+fn of_option(problem: OptionProblem) -> ValidationProblem {
+    let place = problem.place.into_iter().map(|part| match part {
+        Place::Name(name) => Value::from(name),
+        Place::Position(position) => Value::from(position),
+    });
+    ValidationProblem {
+        kind: problem.kind.into(),
+        loc: std::iter::once("body".into()).chain(place).collect(),
+        msg: problem.message,
+        input: problem.input,
+        ctx: (problem.kind == "value_error").then(|| json!({ "error": {} })),
+    }
 }
 
 fn of_whole(object: &Map<String, Value>, sentence: &str) -> ValidationProblem {

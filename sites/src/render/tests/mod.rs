@@ -5,6 +5,7 @@ mod hostile;
 use std::collections::{BTreeMap, BTreeSet};
 
 use shared::{
+    names::PageSlug,
     page::Page,
     plan::{NavGroup, PageType, Plan, PlannedPage, RepoType},
     provider::Provider,
@@ -51,6 +52,8 @@ fn plan(groups: &[(&str, &[PlannedPage])]) -> Plan {
             .map(|(group, pages)| NavGroup { group: (*group).into(), pages: pages.to_vec() })
             .collect(),
         version: Some("1.4.0".into()),
+        language: None,
+        redirects: BTreeMap::new(),
     }
 }
 
@@ -428,4 +431,32 @@ fn no_markdown_makes_rendering_panic_or_leaves_a_tag_open() {
             assert_eq!(opened, closed, "<{tag}> of {markdown:?} in {html}");
         }
     }
+}
+
+#[test]
+fn an_old_address_leads_to_where_its_page_went_and_never_replaces_a_page() {
+    let slug = |text: &str| text.parse::<PageSlug>().unwrap();
+    let mut plan = plan(&[("Guides", &[planned("new", "The <new> page", "")])]);
+    plan.redirects = BTreeMap::from([
+        (slug("old"), Some(slug("new"))),
+        (slug("gone"), None),
+        (slug("lost"), Some(slug("nowhere"))),
+        (slug("new"), Some(slug("old"))),
+    ]);
+    let files = render_site(&plan, &[page("new", "# The new page\n\nText.\n", &[])], &info(false));
+    let text = |path: &str| String::from_utf8(files[path].clone()).unwrap();
+    let old = text("old.html");
+    assert!(old.contains("<link rel=\"canonical\" href=\"new.html\">"), "{old}");
+    assert!(old.contains("href=\"new.html\">The &#60;new&#62; page</a>"), "{old}");
+    for gone in ["gone.html", "lost.html"] {
+        assert!(text(gone).contains("<link rel=\"canonical\" href=\"index.html\">"), "{gone}");
+    }
+    assert!(text("new.html").contains("Text."));
+    for listing in ["llms.txt", "llms-full.txt", "search-index.json", "index.html"] {
+        assert!(!text(listing).contains("old.html"), "{listing}");
+    }
+    assert!(!files.contains_key("old.md"));
+    assert!(files.iter().all(
+        |(path, bytes)| !String::from_utf8_lossy(bytes).contains("http-equiv=\"refresh\"") || path.ends_with(".js")
+    ));
 }

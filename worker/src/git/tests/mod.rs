@@ -4,6 +4,7 @@ mod server;
 mod local;
 mod http;
 mod reading;
+mod changes;
 
 use std::{
     path::{Path, PathBuf},

@@ -78,7 +78,12 @@ fn resolve<'a>(target: &str, plan: &'a Plan) -> Target<'a> {
         return Target::Foreign;
     }
     let Some(page) = plan.pages().find(|page| page.slug.as_str().eq_ignore_ascii_case(stem)) else {
-        return Target::Broken;
+        // a page that was renamed is linked under its old name by pages that were not touched
+        let moved = plan.redirects.iter().find(|(old, _)| old.as_str().eq_ignore_ascii_case(stem));
+        return match moved.and_then(|(_, end)| end.as_ref()) {
+            Some(end) => Target::Repaired(format!("{end}.html{anchor}")),
+            None => Target::Broken,
+        };
     };
     if file.strip_suffix(".html") == Some(page.slug.as_str()) && path == file {
         return Target::Page(&page.slug);
@@ -195,6 +200,16 @@ mod tests {
         let right = "See [a](set-up.html#x), [b](usage.html), c, [d](https://x.y/z.html), ![i](pic.md).";
         assert_eq!(repair_links(text, &plan()), right);
         assert_eq!(broken_links(text, &plan()), ["gone.html"]);
+    }
+
+    #[test]
+    fn links_to_a_renamed_page_lead_where_it_went_and_those_to_a_removed_one_become_text() {
+        let mut plan = plan();
+        let slug = |text: &str| text.parse::<PageSlug>().unwrap();
+        plan.redirect([(slug("install"), Some(slug("set-up"))), (slug("gone"), None)]);
+        let text = "[a](install.html#x), [b](gone.html), [c](gone-too.html)";
+        assert_eq!(repair_links(text, &plan), "[a](set-up.html#x), b, c");
+        assert_eq!(broken_links(text, &plan), ["gone.html", "gone-too.html"]);
     }
 
     #[test]

@@ -226,6 +226,28 @@ pub(crate) fn without_dead_links(text: &str, exists: impl Fn(&str) -> bool) -> S
     written
 }
 
+/// The text with the paths of its places (see [`place`]) changed where `change` knows another; code stays.
+pub(crate) fn with_changed_places(text: &str, change: &dyn Fn(&str) -> Option<String>) -> String {
+    let mut fences = Fences::default();
+    let mut changed = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let mut rest = line;
+        let is_code = fences.is_code(line);
+        while let Some((before, after)) = rest.split_once("[[").filter(|_| !is_code) {
+            // no path is longer, and a text may be full of brackets
+            let near = &after[..after.floor_char_boundary(1100)];
+            let inner = near.split_once("]]").map_or("", |(inner, _)| inner);
+            let is_lines = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+            let path = inner.rsplit_once(':').filter(|(_, lines)| is_lines(lines)).map_or(inner, |(path, _)| path);
+            let other = change(path).filter(|_| !path.is_empty() && !before.ends_with('`'));
+            changed.extend([before, "[[", other.as_deref().unwrap_or(path)]);
+            rest = &after[path.len()..];
+        }
+        changed.push_str(rest);
+    }
+    changed
+}
+
 /// Follows fences of code through the lines of a text.
 #[derive(Debug, Default)]
 pub(crate) struct Fences {

@@ -36,7 +36,10 @@ mod tests;
 use std::{path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
-use shared::plan::{Plan, PlannedPage};
+use shared::{
+    options::SiteTitle,
+    plan::{Plan, PlannedPage},
+};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
@@ -44,7 +47,7 @@ pub use self::parsing::child::parse_source_child;
 pub(crate) use self::parsing::parent::ParserLimits;
 use self::{site::Site, survey::Survey};
 use super::{CallContext, Failure, PlanWish, Writer, WriterError};
-use crate::git::Checkout;
+use crate::{git::Checkout, steering::PathFilter};
 
 /// Raised when the same commit would give other words.
 const VERSION: &str = "1";
@@ -55,6 +58,12 @@ const VERSION: &str = "1";
 pub(crate) struct BuiltinOptions {
     /// The project's name, used where README and manifests do not give a better spelling of it.
     pub(crate) project_name: String,
+    /// The project's name as a title, when somebody chose one.
+    pub(crate) title: Option<SiteTitle>,
+    /// Which files are read.
+    pub(crate) filter: PathFilter,
+    /// Changes with both; part of the writer's version.
+    pub(crate) steering_digest: Option<String>,
     /// The repository's public address, if it has one.
     pub(crate) repo_url: Option<String>,
     /// The program that runs [`parse_source_child`] when its first argument is `parse-source`.
@@ -85,12 +94,15 @@ impl BuiltinWriter {
         let cancelled = cancel.clone();
         let built = tokio::task::spawn_blocking(move || {
             let survey = Survey::take(
-                &checkout,
+                (&checkout, &options.filter),
                 &options.project_name,
                 (&options.parser_command, options.parser_limits),
                 &cancelled,
             )?;
-            anyhow::Ok(site::build(&survey, &options.project_name, options.repo_url))
+            let title = options.title.as_ref().map(SiteTitle::as_str);
+            let mut site = site::build(&survey, &options.project_name, title, options.repo_url);
+            site.cite_from_root(&survey, options.filter.subdirectory());
+            anyhow::Ok(site)
         })
         .await;
         match built {
@@ -125,7 +137,8 @@ fn failure(failure: Failure, message: &str) -> WriterError {
 #[async_trait]
 impl Writer for BuiltinWriter {
     fn version(&self) -> String {
-        VERSION.to_owned()
+        let steered = self.options.steering_digest.as_ref().map(|digest| format!("-{digest}"));
+        format!("{VERSION}{}", steered.unwrap_or_default())
     }
 
     async fn plan(&self, context: &CallContext, wish: &PlanWish) -> Result<Plan, WriterError> {

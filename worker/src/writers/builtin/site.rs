@@ -10,7 +10,7 @@ use shared::{
 use super::{
     documents::{Links, Section, sections, split_title},
     guides::{self, Guide},
-    markdown::{cut_markdown, first_sentence, fragments},
+    markdown::{cut_markdown, first_sentence, fragments, with_changed_places},
     pages::{dependencies, facts, layout, overview, quick_start},
     project::{Project, describe},
     reference::{self, ReferencePage, page_description, paginate, render_page},
@@ -34,6 +34,16 @@ pub(crate) struct Site {
     pub(crate) pages: BTreeMap<PageSlug, String>,
     /// What was left out, one sentence each.
     pub(crate) findings: Vec<String>,
+}
+
+impl Site {
+    /// Writes places in the source from the root of the repository, as links need them, where a subdirectory was surveyed.
+    pub(crate) fn cite_from_root(&mut self, survey: &Survey, subdirectory: Option<&str>) {
+        let Some(folder) = subdirectory else { return };
+        for text in self.pages.values_mut() {
+            *text = with_changed_places(text, &|path| survey.has(path).then(|| format!("{folder}/{path}")));
+        }
+    }
 }
 
 /// Collects pages and keeps their slugs apart.
@@ -87,7 +97,7 @@ struct Readme {
 }
 
 /// Writes the site of a surveyed repository.
-pub(crate) fn build(survey: &Survey, project_name: &str, repo_url: Option<String>) -> Site {
+pub(crate) fn build(survey: &Survey, project_name: &str, title: Option<&str>, repo_url: Option<String>) -> Site {
     let mut builder = Builder {
         groups: Vec::new(),
         pages: BTreeMap::new(),
@@ -105,7 +115,10 @@ pub(crate) fn build(survey: &Survey, project_name: &str, repo_url: Option<String
     by_path.extend(readme_path.iter().map(|path| (path.clone(), overview_slug.clone())));
     let links = Links { survey, pages: &by_path };
     let adopted = readme_path.as_ref().and_then(|path| Some(guides::adopt_file(&survey.text(path)?, path, &links)));
-    let project = describe(survey, project_name, repo_url, adopted.as_deref());
+    let mut project = describe(survey, project_name, repo_url, adopted.as_deref());
+    if let Some(title) = title {
+        title.clone_into(&mut project.name);
+    }
     let readme = read_readme(adopted.as_deref());
     let version = project.package.as_ref().and_then(|package| package.version.clone());
 
@@ -157,6 +170,8 @@ fn plan(project: &Project, navigation: Vec<NavGroup>, version: Option<String>) -
         repo_type: project.repo_type,
         navigation,
         version,
+        language: None,
+        redirects: std::collections::BTreeMap::new(),
     }
 }
 

@@ -13,7 +13,7 @@ use super::{
     symbols::ParsedFile,
     tree::{FileReader, RepositoryFile, list_files},
 };
-use crate::git::Checkout;
+use crate::{git::Checkout, steering::PathFilter};
 
 /// Most source files that are parsed.
 const MAX_PARSED_FILES: usize = 20_000;
@@ -36,14 +36,15 @@ pub(crate) struct Survey {
 }
 
 impl Survey {
-    /// Reads and parses the repository of `project` with the program and limits of `parser`. Blocks for seconds on a large one.
+    /// Reads and parses what the filter lets through of the repository of `project`, with the program and limits of `parser`;
+    /// paths are as they are seen from the filter's subdirectory. Blocks for seconds on a large one.
     pub(crate) fn take(
-        checkout: &Checkout,
+        (checkout, filter): (&Checkout, &PathFilter),
         project: &str,
         parser: (&Path, ParserLimits),
         cancel: &CancellationToken,
     ) -> anyhow::Result<Self> {
-        let list = list_files(checkout).context("the repository cannot be read")?;
+        let list = list_files(checkout, filter).context("the repository cannot be read")?;
         let reader = FileReader::open(&checkout.git_dir).context("the repository cannot be opened")?;
         let mut findings = Vec::new();
         if list.missing > 0 {

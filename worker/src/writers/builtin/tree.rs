@@ -4,7 +4,10 @@ use std::path::Path;
 
 use git2::{Oid, Repository};
 
-use crate::git::{self, Checkout, GitError};
+use crate::{
+    git::{self, Checkout, GitError},
+    steering::PathFilter,
+};
 
 /// Most files and folders that are listed; the clone has refused larger ones before.
 pub(crate) const MAX_FILES: usize = 200_000;
@@ -12,7 +15,7 @@ pub(crate) const MAX_FILES: usize = 200_000;
 /// A regular file whose bytes are present.
 #[derive(Debug, Clone)]
 pub(crate) struct RepositoryFile {
-    /// Path from the repository's root, separated by `/`.
+    /// Path from the folder that is documented, the repository's root as a rule, separated by `/`.
     pub(crate) path: String,
     /// Size in bytes.
     pub(crate) bytes: u64,
@@ -28,12 +31,14 @@ pub(crate) struct FileList {
     pub(crate) missing: usize,
 }
 
-/// Lists the regular files of the checkout's commit; those left out of the clone are only counted.
-pub(crate) fn list_files(checkout: &Checkout) -> Result<FileList, GitError> {
+/// Lists the regular files of the checkout's commit that the filter lets through, by their paths as seen from its
+/// subdirectory; those left out of the clone are only counted.
+pub(crate) fn list_files(checkout: &Checkout, filter: &PathFilter) -> Result<FileList, GitError> {
     let mut list = FileList::default();
-    for file in git::list_files(checkout, MAX_FILES)?.files {
+    for file in git::list_files(checkout, MAX_FILES)?.files.into_iter().filter(|file| filter.allows(&file.path)) {
+        let path = filter.seen(&file.path).to_owned();
         match file.size {
-            Some(bytes) => list.files.push(RepositoryFile { path: file.path, bytes, blob: file.blob }),
+            Some(bytes) => list.files.push(RepositoryFile { path, bytes, blob: file.blob }),
             None => list.missing += 1,
         }
     }

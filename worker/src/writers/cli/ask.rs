@@ -29,6 +29,12 @@ pub(super) enum Purpose {
     Page,
     /// A better text of a page.
     Revise,
+    /// What becomes of the plan after the repository changed.
+    PlanUpdate,
+    /// The same once more, after an answer that was of no use.
+    PlanUpdateRepair,
+    /// Which passages of a page are to be replaced.
+    Edit,
 }
 
 impl Purpose {
@@ -39,6 +45,9 @@ impl Purpose {
             Self::Repair => "repair",
             Self::Page => "page",
             Self::Revise => "revise",
+            Self::PlanUpdate => "plan_update",
+            Self::PlanUpdateRepair => "plan_update_repair",
+            Self::Edit => "edit",
         }
     }
 }

@@ -16,6 +16,7 @@ mod prompts;
 mod question;
 mod redact;
 mod sandbox;
+mod updating;
 
 use std::{
     io,
@@ -39,7 +40,8 @@ use self::{
     folder::CallFolder,
     sandbox::Isolation,
 };
-use super::{CallContext, Failure, PlanWish, Writer, WriterError, answers};
+use super::{CallContext, Failure, PlanQuestion, PlanRevision, PlanWish, Writer, WriterError, answers};
+use crate::{git::Change, steering::Steering};
 
 /// What every AI command line of this worker needs; made once at start.
 #[derive(Debug, Clone)]
@@ -78,6 +80,9 @@ pub(crate) struct CliWriter {
     settings: CliSettings,
     tree: PathBuf,
     work_dir: PathBuf,
+    /// What is wished of the documentation, as the text of a file, and what it changes in [`Writer::version`].
+    wishes: Option<String>,
+    steering_digest: Option<String>,
 }
 
 /// Makes a writer. `tree` is a copy of the repository without the files of [`is_agent_configuration`], in `work_dir` the
@@ -92,13 +97,15 @@ pub(crate) fn open(
     assert!(provider != Provider::Builtin, "the built-in writer is no command line");
     // commands name real paths in what they say, and those are taken out of messages; what is missing is told by a call
     let [tree, work_dir] = [tree, work_dir].map(|path| path.canonicalize().unwrap_or(path));
-    CliWriter { provider, model: model.clone(), settings: settings.clone(), tree, work_dir }
+    let (model, settings) = (model.clone(), settings.clone());
+    CliWriter { provider, model, settings, tree, work_dir, wishes: None, steering_digest: None }
 }
 
 #[async_trait]
 impl Writer for CliWriter {
     fn version(&self) -> String {
-        format!("{}-{}", self.provider, prompts::fingerprint())
+        let steered = self.steering_digest.as_ref().map(|digest| format!("-{digest}")).unwrap_or_default();
+        format!("{}-{}{steered}", self.provider, prompts::fingerprint())
     }
 
     async fn plan(&self, context: &CallContext, wish: &PlanWish) -> Result<Plan, WriterError> {
@@ -107,10 +114,12 @@ impl Writer for CliWriter {
             "repository": wish.repo_url,
             "repo_type": wish.repo_type,
         });
+        let wishes = self.wishes.clone();
         let answer = self
             .ask(context, Purpose::Plan, move |folder| {
                 let wish = folder.add_data("wish.json", &pretty(&wished))?;
-                Ok(prompts::plan(&shown(&wish)))
+                let wishes = add_wishes(folder, wishes.as_deref())?;
+                Ok(prompts::plan(&shown(&wish), wishes.as_deref()))
             })
             .await?;
         let problem = match answers::read_plan(&answer, wish) {
@@ -118,11 +127,13 @@ impl Writer for CliWriter {
             Err(problem) => problem,
         };
         tracing::info!(writer.provider = %self.provider, %problem, "the plan is asked for again");
+        let wishes = self.wishes.clone();
         let answer = self
             .ask(context, Purpose::Repair, move |folder| {
                 let answer = folder.add_data("answer.txt", &answer)?;
                 let problem = folder.add_data("problem.txt", &problem)?;
-                Ok(prompts::repair(&shown(&answer), &shown(&problem)))
+                let wishes = add_wishes(folder, wishes.as_deref())?;
+                Ok(prompts::repair(&shown(&answer), &shown(&problem), wishes.as_deref()))
             })
             .await?;
         answers::read_plan(&answer, wish).map_err(|problem| WriterError {
@@ -132,10 +143,11 @@ impl Writer for CliWriter {
     }
 
     async fn write_page(&self, context: &CallContext, plan: &Plan, page: &PlannedPage) -> Result<String, WriterError> {
-        let data = PageData::new(plan, page);
+        let (data, wishes) = (PageData::new(plan, page), self.wishes.clone());
         self.ask_for_page(context, Purpose::Page, move |folder| {
             let (page, plan) = data.write(folder)?;
-            Ok(prompts::page(&data.slug, &page, &plan))
+            let wishes = add_wishes(folder, wishes.as_deref())?;
+            Ok(prompts::page(&data.slug, &page, &plan, wishes.as_deref()))
         })
         .await
     }
@@ -148,19 +160,47 @@ impl Writer for CliWriter {
         previous: &str,
         findings: &[String],
     ) -> Result<String, WriterError> {
-        let data = PageData::new(plan, page);
+        let (data, wishes) = (PageData::new(plan, page), self.wishes.clone());
         let (previous, findings) = (previous.to_owned(), findings.join("\n"));
         self.ask_for_page(context, Purpose::Revise, move |folder| {
             let (page, plan) = data.write(folder)?;
             let previous = folder.add_data("previous.md", &previous)?;
             let findings = folder.add_data("findings.txt", &findings)?;
-            Ok(prompts::revise(&data.slug, &page, &plan, &shown(&previous), &shown(&findings)))
+            let wishes = add_wishes(folder, wishes.as_deref())?;
+            let texts = [shown(&previous), shown(&findings)];
+            Ok(prompts::revise(&data.slug, &page, &plan, [&texts[0], &texts[1]], wishes.as_deref()))
         })
         .await
+    }
+
+    async fn revise_plan(
+        &self,
+        context: &CallContext,
+        question: &PlanQuestion<'_>,
+    ) -> Result<Result<PlanRevision, String>, WriterError> {
+        updating::revise_plan(self, context, question).await
+    }
+
+    async fn edit_page(
+        &self,
+        context: &CallContext,
+        plan: &Plan,
+        page: &PlannedPage,
+        previous: &str,
+        changes: &[&Change],
+    ) -> Result<Option<String>, WriterError> {
+        updating::edit_page(self, context, PageData::new(plan, page), previous, changes).await
     }
 }
 
 impl CliWriter {
+    /// The same writer, told what is wished of the documentation.
+    pub(crate) fn steered_by(mut self, steering: &Steering) -> Self {
+        self.wishes = steering.wishes().map(|wishes| pretty(&wishes));
+        self.steering_digest = steering.digest();
+        self
+    }
+
     async fn ask_for_page(
         &self,
         context: &CallContext,
@@ -217,6 +257,11 @@ impl PageData {
         let plan = folder.add_data("plan.json", &self.plan)?;
         Ok((shown(&page), shown(&plan)))
     }
+}
+
+/// Writes the wishes beside the other data; a prompt never holds them itself.
+fn add_wishes(folder: &CallFolder, wishes: Option<&str>) -> io::Result<Option<String>> {
+    wishes.map(|text| folder.add_data("wishes.json", text).map(|path| shown(&path))).transpose()
 }
 
 fn pretty(value: &impl serde::Serialize) -> String {

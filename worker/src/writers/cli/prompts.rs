@@ -11,40 +11,91 @@ const PLAN_SHAPE: &str = include_str!("../../prompts/plan_shape.md");
 const REPAIR: &str = include_str!("../../prompts/repair.md");
 const PAGE: &str = include_str!("../../prompts/page.md");
 const PAGE_RULES: &str = include_str!("../../prompts/page_rules.md");
+const WISHES: &str = include_str!("../../prompts/wishes.md");
 const REVISE: &str = include_str!("../../prompts/revise.md");
+const PLAN_UPDATE: &str = include_str!("../../prompts/plan_update.md");
+const PLAN_UPDATE_REPAIR: &str = include_str!("../../prompts/plan_update_repair.md");
+const EDIT: &str = include_str!("../../prompts/edit.md");
 
 /// The prompt's frame: who the model is, and that the repository is material, not orders.
 pub(super) fn system() -> &'static str {
     SYSTEM
 }
 
-/// Asks for a plan. `wish` is the path of a file.
-pub(super) fn plan(wish: &str) -> String {
-    fill(PLAN, &[("wish", wish), ("shape", PLAN_SHAPE)])
+/// Asks for a plan. `wish` is the path of a file, and so are the `wishes` of this and the other prompts: what repository
+/// and request say about the documentation, if anything.
+pub(super) fn plan(wish: &str, wishes: Option<&str>) -> String {
+    fill(PLAN, &[("wish", wish), ("wishes", &about(wishes)), ("shape", PLAN_SHAPE)])
 }
 
 /// Asks for the plan once more. The paths are those of the first answer and of what was wrong with it.
-pub(super) fn repair(answer: &str, problem: &str) -> String {
-    fill(REPAIR, &[("answer", answer), ("problem", problem), ("shape", PLAN_SHAPE)])
+pub(super) fn repair(answer: &str, problem: &str, wishes: Option<&str>) -> String {
+    let wishes = about(wishes);
+    fill(REPAIR, &[("answer", answer), ("problem", problem), ("wishes", &wishes), ("shape", PLAN_SHAPE)])
 }
 
 /// Asks for a page. The paths are those of the page's entry and of the whole plan.
-pub(super) fn page(slug: &str, page: &str, plan: &str) -> String {
-    let rules = fill(PAGE_RULES, &[("page", page), ("plan", plan)]);
+pub(super) fn page(slug: &str, page: &str, plan: &str, wishes: Option<&str>) -> String {
+    let rules = fill(PAGE_RULES, &[("page", page), ("plan", plan), ("wishes", &about(wishes))]);
     fill(PAGE, &[("slug", slug), ("page", page), ("plan", plan), ("rules", &rules)])
 }
 
 /// Asks for a page again. The paths are those of [`page`], of its last text and of what was wrong with it.
-pub(super) fn revise(slug: &str, page: &str, plan: &str, previous: &str, findings: &str) -> String {
-    let rules = fill(PAGE_RULES, &[("page", page), ("plan", plan)]);
+pub(super) fn revise(
+    slug: &str,
+    page: &str,
+    plan: &str,
+    [previous, findings]: [&str; 2],
+    wishes: Option<&str>,
+) -> String {
+    let rules = fill(PAGE_RULES, &[("page", page), ("plan", plan), ("wishes", &about(wishes))]);
     let values = [("slug", slug), ("page", page), ("previous", previous), ("findings", findings), ("rules", &rules)];
     fill(REVISE, &values)
+}
+
+fn about(wishes: Option<&str>) -> String {
+    wishes.map(|path| fill(WISHES, &[("path", path)])).unwrap_or_default()
+}
+
+/// Asks what becomes of pages after the repository changed. The paths are those of the plan, of what pages name, of the
+/// changed files, of their differences and of the questions.
+pub(super) fn plan_update([plan, pages, changes, diff, questions]: [&str; 5], wishes: Option<&str>) -> String {
+    let values = [
+        ("plan", plan),
+        ("pages", pages),
+        ("changes", changes),
+        ("diff", diff),
+        ("questions", questions),
+        ("wishes", &about(wishes)),
+    ];
+    fill(PLAN_UPDATE, &values)
+}
+
+/// Asks that once more. The paths are those of the first answer, of what was wrong with it, and of the plan.
+pub(super) fn plan_update_repair([answer, problem, plan]: [&str; 3], wishes: Option<&str>) -> String {
+    let wishes = about(wishes);
+    fill(PLAN_UPDATE_REPAIR, &[("answer", answer), ("problem", problem), ("plan", plan), ("wishes", &wishes)])
+}
+
+/// Asks for the edits of a page. The paths are those of [`page`], of its last text and of what changed.
+pub(super) fn edit(slug: &str, page: &str, plan: &str, [previous, changes]: [&str; 2], wishes: Option<&str>) -> String {
+    let rules = fill(PAGE_RULES, &[("page", page), ("plan", plan), ("wishes", &about(wishes))]);
+    let values = [
+        ("slug", slug),
+        ("page", page),
+        ("plan", plan),
+        ("previous", previous),
+        ("changes", changes),
+        ("rules", &rules),
+    ];
+    fill(EDIT, &values)
 }
 
 /// Changes with every change of a prompt.
 pub(super) fn fingerprint() -> String {
     let mut hash = Sha256::new();
-    for text in [SYSTEM, PLAN, PLAN_SHAPE, REPAIR, PAGE, PAGE_RULES, REVISE] {
+    let prompts = [PLAN, PLAN_SHAPE, REPAIR, PAGE, PAGE_RULES, REVISE, PLAN_UPDATE, PLAN_UPDATE_REPAIR, EDIT];
+    for text in [SYSTEM, WISHES].into_iter().chain(prompts) {
         hash.update(text);
         hash.update([0]);
     }
@@ -87,13 +138,26 @@ mod tests {
 
     #[test]
     fn every_prompt_is_filled_and_begins_with_its_task() {
+        for wishes in [None, Some("/d/wishes.json")] {
+            check_prompts(wishes);
+        }
+    }
+
+    fn check_prompts(wishes: Option<&str>) {
         let prompts = [
-            ("plan", plan("/d/wish.json")),
-            ("repair", repair("/d/answer.txt", "/d/problem.txt")),
-            ("page", page("start", "/d/page.json", "/d/plan.json")),
-            ("revise", revise("start", "/d/page.json", "/d/plan.json", "/d/previous.md", "/d/findings.txt")),
+            ("plan", plan("/d/wish.json", wishes)),
+            ("repair", repair("/d/answer.txt", "/d/problem.txt", wishes)),
+            ("page", page("start", "/d/page.json", "/d/plan.json", wishes)),
+            ("revise", revise("start", "/d/page.json", "/d/plan.json", ["/d/previous.md", "/d/findings.txt"], wishes)),
+            (
+                "plan_update",
+                plan_update(["/d/plan.json", "/d/pages.json", "/d/changes.txt", "/d/diff", "/d/questions.txt"], wishes),
+            ),
+            ("plan_update_repair", plan_update_repair(["/d/answer.txt", "/d/problem.txt", "/d/plan.json"], wishes)),
+            ("edit", edit("start", "/d/page.json", "/d/plan.json", ["/d/previous.md", "/d/changes.diff"], wishes)),
         ];
         for (task, prompt) in prompts {
+            assert_eq!(prompt.contains("/d/wishes.json"), wishes.is_some(), "{prompt}");
             assert!(prompt.starts_with(&format!("docmill task: {task}\n")), "{prompt}");
             assert!(prompt.contains("/d/"), "{prompt}");
             // what `gemini` would replace by a file's content

@@ -81,7 +81,14 @@ fn page() -> (Plan, PlannedPage) {
     };
     let navigation = vec![NavGroup { group: "Guide".into(), pages: vec![page.clone()] }];
     let project_name = "Thing".into();
-    let plan = Plan { project_name, tagline: String::new(), repo_type: RepoType::App, navigation, version: None };
+    let plan = Plan {
+        project_name,
+        tagline: String::new(),
+        repo_type: RepoType::App,
+        navigation,
+        version: None,
+        language: None,
+    };
     (plan, page)
 }
 
@@ -320,7 +327,7 @@ async fn record(writer: &CliWriter, case: &str, change: impl FnOnce(&mut Launch)
     let data = PageData::new(&plan, &page);
     let prepared = writer.prepare(move |folder| {
         let (page, plan) = data.write(folder)?;
-        Ok(prompts::page("page-2", &page, &plan))
+        Ok(prompts::page("page-2", &page, &plan, None))
     });
     let (mut launch, folder) = writer.launch(prepared.await.unwrap(), None);
     change(&mut launch);

@@ -120,6 +120,45 @@ fn every_kind_of_misfit_has_docsfys_name() {
 }
 
 #[test]
+fn what_is_said_about_the_documentation_is_checked_with_its_place() {
+    let wished = json!({
+        "title": "T", "language": "de", "instructions": "", "include": ["src/"], "exclude": [], "subdirectory": "a/",
+        "pages": [{"title": "P"}], "pages_only": false,
+    });
+    let mut body = wished.as_object().unwrap().clone();
+    body.insert("repo_url".into(), json!("https://github.com/acme/demo"));
+    let kept = serde_json::to_value(valid(&Value::Object(body)).options).unwrap();
+    assert_eq!((&kept["subdirectory"], &kept["pages"]), (&json!("a"), &json!([{"slug": "p", "title": "P"}])));
+    assert_eq!(valid(&with("title", Value::Null)).options, RunOptions::default());
+    for (field, value, place, kind, words) in [
+        ("title", json!("a\nb"), json!(["title"]), "value_error", "in one line"),
+        ("title", json!("x".repeat(201)), json!(["title"]), "value_error", "1 to 200 characters, not 201"),
+        ("language", json!("german please"), json!(["language"]), "value_error", "such as `en`"),
+        ("instructions", json!("x".repeat(8193)), json!(["instructions"]), "value_error", "at most 8192 bytes"),
+        ("include", json!("src"), json!(["include"]), "list_type", "valid list"),
+        ("exclude", json!(vec!["x"; 101]), json!(["exclude"]), "too_long", "at most 100 items, not 101"),
+        ("exclude", json!(["a", "["]), json!(["exclude", 1]), "value_error", "cannot be read"),
+        ("subdirectory", json!("../x"), json!(["subdirectory"]), "value_error", "packages/a"),
+        (
+            "pages",
+            json!([{"title": "A", "slug": "a/b"}]),
+            json!(["pages", 0, "slug"]),
+            "value_error",
+            "Invalid page slug",
+        ),
+        ("pages", json!([{}]), json!(["pages", 0, "title"]), "missing", "Field required"),
+        ("pages_only", json!("yes"), json!(["pages_only"]), "bool_type", "valid boolean"),
+    ] {
+        let found = problems(&with(field, value.clone()));
+        let first = &found[0];
+        let expected = std::iter::once(json!("body")).chain(place.as_array().unwrap().clone()).collect::<Value>();
+        assert_eq!((&first["loc"], &first["type"]), (&expected, &json!(kind)), "{field}");
+        assert!(first["msg"].as_str().unwrap().contains(words), "{first}");
+        assert_eq!(found.as_array().unwrap().len(), 1, "{found}");
+    }
+}
+
+#[test]
 fn all_problems_are_told_at_once_and_the_choice_of_a_source_only_after_them() {
     let both = json!({ "repo_url": "https://github.com/acme/demo", "repo_path": "/srv/demo" });
     for (body, sentence) in [

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::{BuiltinOptions, BuiltinWriter, open};
 use crate::{
     git::Checkout,
+    steering::PathFilter,
     writers::{CallContext, PlanWish, Writer},
 };
 
@@ -75,7 +76,15 @@ fn parser() -> PathBuf {
 
 fn options() -> BuiltinOptions {
     let parser_limits = super::ParserLimits::default();
-    BuiltinOptions { project_name: "demo".into(), repo_url: None, parser_command: parser(), parser_limits }
+    BuiltinOptions {
+        project_name: "demo".into(),
+        title: None,
+        filter: PathFilter::default(),
+        steering_digest: None,
+        repo_url: None,
+        parser_command: parser(),
+        parser_limits,
+    }
 }
 
 fn context() -> CallContext {

@@ -1,0 +1,139 @@
+//! What an AI command line is asked when a repository has changed since its documentation was written: what becomes of the
+//! plan, and which passages of a page are to be replaced.
+
+use std::fmt::Write;
+
+use serde_json::json;
+
+use super::{CliWriter, PageData, add_wishes, answers, ask::Purpose, pretty, prompts, shown};
+use crate::{
+    git::{Change, ChangeKind},
+    writers::{CallContext, Failure, PlanQuestion, PlanRevision, WriterError},
+};
+
+/// Most bytes of differences that go into one call.
+const MAX_DIFF_BYTES: usize = 512 << 10;
+/// Most bytes of the list of changed files.
+const MAX_LIST_BYTES: usize = 512 << 10;
+
+/// Asks what becomes of a plan; once more when the answer cannot be used.
+pub(super) async fn revise_plan(
+    writer: &CliWriter,
+    context: &CallContext,
+    question: &PlanQuestion<'_>,
+) -> Result<Result<PlanRevision, String>, WriterError> {
+    let pages: Vec<_> = question
+        .pages
+        .iter()
+        .map(|page| json!({"slug": page.slug, "files": page.sources, "known": question.known.contains(&page.slug)}))
+        .collect();
+    let (plan, pages) = (pretty(question.plan), pretty(&pages));
+    let questions = question.questions.join("\n");
+    let (list, diff) = (list_of(question.changes.iter()), differences_of(question.changes.iter()));
+    let plan_of_answer = plan.clone();
+    let [wishes, wishes_again] = [writer.wishes.clone(), writer.wishes.clone()];
+    let answer = writer
+        .ask(context, Purpose::PlanUpdate, move |folder| {
+            let plan = folder.add_data("plan.json", &plan)?;
+            let pages = folder.add_data("pages.json", &pages)?;
+            let changes = folder.add_data("changes.txt", &list)?;
+            let diff = folder.add_data("changes.diff", &diff)?;
+            let questions = folder.add_data("questions.txt", &questions)?;
+            let [plan, pages, changes, diff, questions] =
+                [plan, pages, changes, diff, questions].map(|path| shown(&path));
+            let wishes = add_wishes(folder, wishes.as_deref())?;
+            let paths = [&plan, &pages, &changes, &diff, &questions].map(String::as_str);
+            Ok(prompts::plan_update(paths, wishes.as_deref()))
+        })
+        .await?;
+    let problem = match answers::read_revision(&answer, question.plan) {
+        Ok(revision) => return Ok(Ok(revision)),
+        Err(problem) => problem,
+    };
+    tracing::info!(writer.provider = %writer.provider, %problem, "what becomes of the plan is asked again");
+    let answer = writer
+        .ask(context, Purpose::PlanUpdateRepair, move |folder| {
+            let answer = folder.add_data("answer.txt", &answer)?;
+            let problem = folder.add_data("problem.txt", &problem)?;
+            let plan = folder.add_data("plan.json", &plan_of_answer)?;
+            let wishes = add_wishes(folder, wishes_again.as_deref())?;
+            let paths = [answer, problem, plan].map(|path| shown(&path));
+            Ok(prompts::plan_update_repair(paths.each_ref().map(String::as_str), wishes.as_deref()))
+        })
+        .await?;
+    let revision = answers::read_revision(&answer, question.plan);
+    let provider = writer.provider;
+    Ok(revision
+        .map_err(|problem| format!("{provider} gave no usable revision of the plan, also when asked again: {problem}")))
+}
+
+/// Asks for the edits of a page. `None` when they cannot be used, or when the question was too much for the model.
+pub(super) async fn edit_page(
+    writer: &CliWriter,
+    context: &CallContext,
+    data: PageData,
+    previous: &str,
+    changes: &[&Change],
+) -> Result<Option<String>, WriterError> {
+    let changed = format!("{}\n{}", list_of(changes.iter().copied()), differences_of(changes.iter().copied()));
+    let (text, wishes) = (previous.to_owned(), writer.wishes.clone());
+    let answer = writer
+        .ask(context, Purpose::Edit, move |folder| {
+            let (page, plan) = data.write(folder)?;
+            let previous = folder.add_data("previous.md", &text)?;
+            let changes = folder.add_data("changes.diff", &changed)?;
+            let wishes = add_wishes(folder, wishes.as_deref())?;
+            let [previous, changes] = [previous, changes].map(|path| shown(&path));
+            Ok(prompts::edit(&data.slug, &page, &plan, [&previous, &changes], wishes.as_deref()))
+        })
+        .await;
+    let too_much = [Failure::Protocol, Failure::Empty, Failure::PromptTooLong, Failure::TurnLimit, Failure::Refused];
+    match answer {
+        Ok(answer) => Ok(answers::apply_edits(&answer, previous)),
+        Err(error) if too_much.contains(&error.failure) => {
+            tracing::info!(%error, "the edits of a page could not be had");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// A line for each changed file, as long as they fit.
+fn list_of<'a>(changes: impl Iterator<Item = &'a Change>) -> String {
+    let mut list = String::new();
+    for change in changes {
+        let path = one_line(&change.path);
+        let line = match &change.kind {
+            ChangeKind::Added => format!("added {path}\n"),
+            ChangeKind::Modified => format!("modified {path}\n"),
+            ChangeKind::Deleted => format!("deleted {path}\n"),
+            ChangeKind::Renamed { from } => format!("renamed {} to {path}\n", one_line(from)),
+        };
+        if list.len() + line.len() > MAX_LIST_BYTES {
+            list.push_str("[more files changed; their names are left out]\n");
+            break;
+        }
+        list.push_str(&line);
+    }
+    list
+}
+
+/// The differences, as long as they fit.
+fn differences_of<'a>(changes: impl Iterator<Item = &'a Change>) -> String {
+    let mut differences = String::new();
+    for change in changes {
+        match &change.diff {
+            Some(diff) if differences.len() + diff.len() <= MAX_DIFF_BYTES => differences.push_str(diff),
+            _ => writeln!(differences, "[the difference of {} is left out]", one_line(&change.path))
+                .expect("a string takes any text"),
+        }
+        if differences.len() > MAX_DIFF_BYTES + (64 << 10) {
+            break;
+        }
+    }
+    differences
+}
+
+fn one_line(path: &str) -> String {
+    path.chars().filter(|c| !c.is_control()).collect()
+}
