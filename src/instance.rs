@@ -108,13 +108,13 @@ impl Instance {
             () = shutdown.cancelled() => Ok(()),
             reason = self.database.failed() => Err(anyhow::anyhow!("the embedded database cannot be kept alive: {reason}")),
             result = &mut self.api => Err(part_ended("API", result)),
-            result = &mut self.worker => Err(part_ended("worker", result)),
+            result = outlast_drain(&mut self.worker) => Err(part_ended("worker", result)),
         };
         self.stop.cancel();
         let deadline = Instant::now() + STOPPING;
         for (name, part) in [("API", self.api), ("worker", self.worker)] {
             // a part that has ended already was reported above, and must not be awaited twice
-            if part.is_finished() && ended.is_err() {
+            if part.is_finished() && (ended.is_err() || name == "worker") {
                 continue;
             }
             match tokio::time::timeout_at(deadline, part).await {
@@ -127,6 +127,21 @@ impl Instance {
         tokio::join!(close(&self.pool), close(&self.worker_pool));
         self.database.stop().await;
         ended
+    }
+}
+
+/// How the worker ended. One that an admin drained has ended in order: the API goes on without it.
+async fn outlast_drain(
+    worker: &mut JoinHandle<anyhow::Result<()>>,
+) -> Result<anyhow::Result<()>, tokio::task::JoinError> {
+    match worker.await {
+        Ok(Ok(())) => {
+            tracing::warn!(
+                "the worker of this process is drained; requests are answered, and other workers do the work"
+            );
+            std::future::pending().await
+        }
+        result => result,
     }
 }
 

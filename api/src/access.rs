@@ -7,6 +7,7 @@ use http::{Uri, request::Parts};
 use serde::Deserialize;
 use shared::{
     db::{self, aborts::ActiveGeneration, variants::VariantRow},
+    ids::GenerationId,
     names::{BranchName, ModelId, ProjectName},
     provider::Provider,
 };
@@ -94,6 +95,19 @@ impl VariantPath {
         let key = &active.key;
         (&key.name, &key.branch, key.provider, &key.model) == (&self.name, &self.branch, self.provider, &self.model)
     }
+}
+
+/// The id of a generation from a path.
+pub(crate) fn parse_generation(text: &str) -> Result<GenerationId, ApiError> {
+    let parsed: Option<GenerationId> = text.parse().ok();
+    parsed
+        .filter(|parsed| parsed.to_string().eq_ignore_ascii_case(text))
+        .ok_or_else(|| ApiError::bad_request("Invalid generation ID format"))
+}
+
+/// 404 for a generation that there is not, or not for this caller.
+pub(crate) fn unknown_generation() -> ApiError {
+    ApiError::not_found("Generation ID not found")
 }
 
 /// A project's name from a path.

@@ -24,6 +24,7 @@ mod common;
     tags(
         (name = "projects", description = "Variants: what exists and in which state"),
         (name = "generations", description = "Asking for a site, and for the end of the work on it"),
+        (name = "operators", description = "Runs and workers, for admins"),
         (name = "events", description = "What happens, as server-sent events"),
         (name = "sites", description = "Reading and downloading sites"),
         (name = "users", description = "Users and whom projects are shared with, for admins"),

@@ -22,8 +22,15 @@ pub const ACCESS_CHANNEL: &str = "docmill_access";
 /// generation's id.
 pub const PAGES_CHANNEL: &str = "docmill_pages";
 
-/// The channel between workers and those who want to know what they can run; the payload is [`LOOK`] or [`LOOKED`].
+/// The channel between workers and those who want to know what they can run; the payload is [`LOOK`], [`LOOKED`] or
+/// [`DRAIN`] with a name.
 pub const WORKERS_CHANNEL: &str = "docmill_workers";
+
+/// The channel on which is told that an admin paused or resumed something.
+pub const PAUSES_CHANNEL: &str = "docmill_pauses";
+
+/// Begins the payload that tells one worker to drain; its name follows.
+pub const DRAIN: &str = "drain ";
 
 /// Asks every worker to look again which providers it can run.
 pub const LOOK: &str = "look";
@@ -183,7 +190,7 @@ impl Listening {
 
 async fn open(pool: &PgPool) -> sqlx::Result<PgListener> {
     let mut listener = PgListener::connect_with(pool).await?;
-    let ours = [db::events::CHANNEL, CANCEL_CHANNEL, ACCESS_CHANNEL, WORKERS_CHANNEL, PAGES_CHANNEL];
+    let ours = [db::events::CHANNEL, CANCEL_CHANNEL, ACCESS_CHANNEL, WORKERS_CHANNEL, PAGES_CHANNEL, PAUSES_CHANNEL];
     listener.listen_all(ours.into_iter().chain([db::queue::TASK_CHANNEL])).await?;
     Ok(listener)
 }

@@ -2,6 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+/// What a worker of this version understands: rows, checkpoints and payloads of runs. Raised when an older worker would do
+/// something wrong with a run that a newer one made or worked on; such runs wait for a newer worker then.
+pub const PROTOCOL: i32 = 1;
+
 /// Where a generation stands.
 ///
 /// ```text
@@ -10,7 +14,8 @@ use serde::{Deserialize, Serialize};
 ///   +---------+  lease ran out, or handed back at shutdown
 /// queued -> aborted
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema, sqlx::Type)]
+#[schema(as = GenerationState)]
 #[serde(rename_all = "lowercase")]
 #[sqlx(type_name = "text", rename_all = "lowercase")]
 pub enum State {

@@ -55,6 +55,7 @@ fn main() -> Result<()> {
         repo_type: RepoType::App,
         navigation: groups.into_iter().map(|(group, pages)| NavGroup { group, pages }).collect(),
         version: Some("1.4.0".into()),
+        redirects: std::collections::BTreeMap::new(),
         language: None,
     };
     let commit = "0123456789abcdef0123456789abcdef01234567";

@@ -38,6 +38,14 @@ pub(crate) struct WorkSettings {
     /// Calls of a provider at the same time, over all workers, such as `claude=16,gemini=8`; others have no limit
     #[arg(long, env = "PROVIDER_LIMITS", default_value = "", value_name = "PROVIDER=COUNT,...")]
     pub(crate) provider_limits: ProviderLimits,
+    /// MB of disk for trees of repositories that this process keeps for pages to come, at least 64
+    #[arg(long, env = "WORKER_CACHE_MB", default_value_t = 2048, value_parser = clap::value_parser!(u32).range(64..=1_048_576),
+          value_name = "MB")]
+    pub(crate) worker_cache_mb: u32,
+    /// Days after which ended generations are deleted that are neither the newest of their variant nor served
+    #[arg(long, env = "KEEP_GENERATIONS_DAYS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=3650),
+          value_name = "DAYS")]
+    pub(crate) keep_generations_days: u16,
 }
 
 /// Most calls at the same time, by provider.
@@ -136,6 +144,8 @@ pub(crate) fn worker_config(
         generations: settings.worker_generations.into(),
         ai_slots: settings.worker_ai_slots.into(),
         provider_limits: settings.provider_limits.0.clone(),
+        cache_bytes: u64::from(settings.worker_cache_mb) << 20,
+        keep_generations_days: settings.keep_generations_days.into(),
         // this very program, also when its file was replaced by a newer one meanwhile
         program: "/proc/self/exe".into(),
         variables: variables(),

@@ -6,3 +6,7 @@ mod generations;
 mod aborts;
 mod recovery;
 mod queries;
+mod pausing;
+mod draining;
+mod version_skew;
+mod retention;

@@ -175,11 +175,10 @@ async fn a_new_coordinator_does_not_begin_again_what_is_done_or_failed() {
     }
     page_jobs::finish(&mut conn, &held(&claimed[0]), "text", None).await.unwrap();
     page_jobs::fail(&mut conn, &held(&claimed[1]), "no", false).await.unwrap();
-    let states = "SELECT string_agg(state || CASE WHEN task IS NULL THEN '' ELSE '!' END, ' ' ORDER BY position) FROM page_jobs";
-    for (task, expected) in [
-        (PageTask::Write, "done failed running"),
-        (PageTask::Revise { findings: vec!["too short".into()] }, "waiting! failed running"),
-    ] {
+    let states =
+        "SELECT string_agg(state || CASE WHEN task IS NULL THEN '' ELSE '!' END, ' ' ORDER BY position) FROM page_jobs";
+    let revise = PageTask::Revise { findings: vec!["too short".into()] };
+    for (task, expected) in [(PageTask::Write, "done failed running"), (revise, "waiting! failed running")] {
         let jobs: Vec<_> =
             claimed.iter().map(|page| NewPageJob { slug: page.slug.clone(), task: task.clone() }).collect();
         page_jobs::ask(&mut conn, id, 1, Provider::Claude, 10, &jobs).await.unwrap();

@@ -97,9 +97,9 @@ async fn a_queued_generation_without_a_task_is_found() {
         .execute(&mut *connection)
         .await
         .unwrap();
-    assert!(db::recovery::list_unrung(&mut connection).await.unwrap().is_empty());
+    assert!(db::recovery::list_unrung(&mut connection, Duration::from_secs(5)).await.unwrap().is_empty());
     sqlx::query("DELETE FROM apalis.jobs").execute(&mut *connection).await.unwrap();
-    assert_eq!(db::recovery::list_unrung(&mut connection).await.unwrap(), [(id, 0)]);
+    assert_eq!(db::recovery::list_unrung(&mut connection, Duration::from_secs(5)).await.unwrap(), [(id, 0)]);
 }
 
 #[tokio::test]

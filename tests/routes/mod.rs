@@ -7,6 +7,8 @@ mod system;
 mod generate;
 mod projects;
 mod aborts;
+mod retries;
+mod admin_runs;
 mod deletions;
 mod settings;
 mod models;

@@ -124,6 +124,8 @@ impl World {
             generations: 32,
             ai_slots: 10,
             provider_limits: Vec::new(),
+            cache_bytes: 2 << 30,
+            keep_generations_days: 30,
             program: env!("CARGO_BIN_EXE_docmill").into(),
             variables: self.variables(),
         }

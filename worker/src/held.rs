@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -24,6 +27,7 @@ pub(crate) enum StopReason {
 pub(crate) struct StopSign {
     reason: Arc<OnceLock<StopReason>>,
     token: CancellationToken,
+    busy: Arc<AtomicBool>,
 }
 
 impl StopSign {
@@ -31,6 +35,11 @@ impl StopSign {
     pub(crate) fn stop(&self, reason: StopReason) {
         let _ = self.reason.set(reason);
         self.token.cancel();
+    }
+
+    /// Whether the work should rather be let end than be stopped, because it is being paid for.
+    pub(crate) fn set_busy(&self, busy: bool) {
+        self.busy.store(busy, Ordering::Relaxed);
     }
 
     /// Why the work has to stop, if it has to.
@@ -108,10 +117,22 @@ impl<T: Clone> HeldList<T> {
         }
     }
 
+    /// Tells those to stop that are not in the middle of something that is being paid for.
+    pub(crate) fn stop_idle(&self, reason: StopReason) {
+        for (_, sign) in lock(&self.held).entries.values().filter(|(_, sign)| !sign.busy.load(Ordering::Relaxed)) {
+            sign.stop(reason);
+        }
+    }
+
+    /// Lets nothing more in.
+    pub(crate) fn close(&self) {
+        lock(&self.held).closed = true;
+    }
+
     /// Lets nothing more in, lets those that are there end by themselves for `patience`, then tells the rest to stop and waits
     /// for at most `stopping` until they did. Says how many did not.
     pub(crate) async fn drain(&self, patience: Duration, stopping: Duration) -> usize {
-        lock(&self.held).closed = true;
+        self.close();
         let all_ended = async {
             while self.count() > 0 {
                 tokio::time::sleep(Duration::from_millis(20)).await;

@@ -12,6 +12,7 @@ mod pages;
 mod workplaces;
 mod reaper;
 mod presence;
+mod pauses;
 mod deleted_sites;
 mod pipeline;
 mod steering;
@@ -65,6 +66,10 @@ pub struct WorkerConfig {
     pub ai_slots: usize,
     /// Most calls at the same time of a provider, over all workers; a provider that is missing has no limit.
     pub provider_limits: Vec<(Provider, i32)>,
+    /// Bytes of trees that are kept for pages to come.
+    pub cache_bytes: u64,
+    /// Days after which ended generations are deleted that nobody needs.
+    pub keep_generations_days: i32,
     /// This program, which parses foreign source in a child process of its own.
     pub program: PathBuf,
     /// The environment from which AI command lines get what is theirs (keys, base URLs), and nothing else.
@@ -90,12 +95,13 @@ pub(crate) struct Worker {
     ledger: ledger::Ledger,
     /// One for each AI command line that may run.
     ai_slots: Semaphore,
-    /// Cancelled when the process is to end.
-    shutdown: CancellationToken,
+    /// Cancelled when nothing new is to be taken: an admin said so, or the process is to end.
+    draining: CancellationToken,
 }
 
 /// Works until `shutdown` is cancelled, then stops taking work, lets runs finish for up to eight seconds and hands the
-/// others back: at most 15 seconds in all. An error when a part of it broke off.
+/// others back: at most 15 seconds in all. An error when a part of it broke off. Also ends, in its own time and without an
+/// error, when an admin drains it.
 pub async fn run(config: WorkerConfig, shutdown: CancellationToken) -> anyhow::Result<()> {
     tokio::fs::create_dir_all(&config.work_dir)
         .await
@@ -112,27 +118,29 @@ pub async fn run(config: WorkerConfig, shutdown: CancellationToken) -> anyhow::R
     let shutdown = shutdown.child_token();
     let name = runner::unique_name("worker");
     let ai_slots = Semaphore::new(config.ai_slots);
+    let workplaces = workplaces::Workplaces::new(config.cache_bytes);
     let ledger = ledger::Ledger::new(config.pool.clone(), &name);
     let worker = Arc::new(Worker {
         name,
         config,
         runs,
         pages: pages::Pages::default(),
-        workplaces: workplaces::Workplaces::default(),
+        workplaces,
         clis,
         ledger,
         ai_slots,
-        shutdown: shutdown.clone(),
+        draining: shutdown.child_token(),
     });
     sweep_dead_runs(&worker).await?;
 
     let runs_ended = CancellationToken::new();
     let mut parts = JoinSet::new();
-    parts.spawn(presence::show_until(worker.clone(), shutdown.clone()));
+    parts.spawn(presence::show_until(worker.clone(), runs_ended.clone()));
+    parts.spawn(pauses::follow_until(worker.clone(), shutdown.clone()));
     parts.spawn(reaper::reap_until(worker.clone(), shutdown.clone()));
     parts.spawn(lease::deliver_cancels(worker.clone(), runs_ended.clone()));
     parts.spawn(pages::keep_leases(worker.clone(), runs_ended.clone()));
-    jobs::start_queues(&worker, &shutdown, &mut parts);
+    jobs::start_queues(&worker, &worker.draining, &mut parts);
     tracing::info!(worker.name = %worker.name, "worker started");
 
     // without its queues or its reaper a worker only looks alive
@@ -140,8 +148,12 @@ pub async fn run(config: WorkerConfig, shutdown: CancellationToken) -> anyhow::R
         // the parts end at a shutdown, too: that is asked first
         biased;
         () = shutdown.cancelled() => None,
+        () = worker.draining.cancelled() => None,
         ended = parts.join_next() => ended,
     };
+    if broken.is_none() {
+        drain(&worker, &shutdown).await;
+    }
     shutdown.cancel();
     tracing::info!(runs = worker.runs.count(), "worker stops taking work");
     let ((), pages) = tokio::join!(worker.runs.drain(DRAIN, STOPPING), worker.pages.drain(DRAIN, STOPPING));
@@ -160,6 +172,25 @@ pub async fn run(config: WorkerConfig, shutdown: CancellationToken) -> anyhow::R
         }
         Some(Err(error)) => Err(error).context("a part of the worker broke off"),
         Some(Ok(())) => Err(anyhow::anyhow!("a part of the worker ended by itself")),
+    }
+}
+
+/// When an admin drains this worker: lets nothing new in, hands runs back as soon as they do not make a call, and waits for
+/// the pages that are being written, or for `shutdown`.
+async fn drain(worker: &Worker, shutdown: &CancellationToken) {
+    if shutdown.is_cancelled() {
+        return;
+    }
+    let (runs, pages) = (worker.runs.count(), worker.pages.count());
+    tracing::info!(worker.name = %worker.name, runs, pages, "worker drains: it takes nothing new and ends after this");
+    worker.pages.close();
+    while !shutdown.is_cancelled() {
+        worker.runs.hand_back_idle();
+        if worker.runs.count() == 0 && worker.pages.count() == 0 {
+            tracing::info!("worker is drained");
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 

@@ -18,6 +18,10 @@ const DELETED_EVERY: u32 = 6;
 /// Looks of the reaper between two searches for queued runs without a task.
 const UNRUNG_EVERY: u32 = 3;
 
+/// Old runs that are deleted in one transaction, and such transactions in a tidy-up.
+const DELETED_AT_ONCE: i64 = 100;
+const DELETED_BATCHES: u32 = 20;
+
 /// Looks again and again until `shutdown`.
 pub(crate) async fn reap_until(worker: Arc<Worker>, shutdown: CancellationToken) {
     let every = Duration::from_millis(worker.config.timing.reaper_ms);
@@ -47,6 +51,9 @@ pub(crate) async fn reap_until(worker: Arc<Worker>, shutdown: CancellationToken)
     }
 }
 
+/// Queued runs that are younger are left to the transaction that made them.
+const UNRUNG_AGE: Duration = Duration::from_secs(5);
+
 async fn reap(worker: &Worker, look: u32) -> anyhow::Result<()> {
     let mut transaction = worker.config.pool.begin().await?;
     if !db::recovery::try_lock(&mut transaction).await? {
@@ -62,7 +69,7 @@ async fn reap(worker: &Worker, look: u32) -> anyhow::Result<()> {
         }
     }
     if look.is_multiple_of(UNRUNG_EVERY) {
-        for (generation, fence) in db::recovery::list_unrung(&mut transaction).await? {
+        for (generation, fence) in db::recovery::list_unrung(&mut transaction, UNRUNG_AGE).await? {
             tracing::warn!(generation.id = %generation, "a queued run had no task, ringing again");
             jobs::enqueue(&mut transaction, &GenerateJob { generation, fence }).await?;
         }
@@ -77,6 +84,23 @@ async fn reap(worker: &Worker, look: u32) -> anyhow::Result<()> {
     }
     jobs::admit_pages(&mut transaction, &worker.config.provider_limits, None).await?;
     transaction.commit().await?;
+    Ok(())
+}
+
+/// Deletes runs that ended long ago, some at a time; their folders are removed with those of deleted sites.
+async fn delete_old_runs(worker: &Worker) -> anyhow::Result<()> {
+    for _ in 0..DELETED_BATCHES {
+        let mut transaction = worker.config.pool.begin().await?;
+        let deleted =
+            db::past_runs::delete_old(&mut transaction, worker.config.keep_generations_days, DELETED_AT_ONCE).await?;
+        transaction.commit().await?;
+        if deleted > 0 {
+            tracing::info!(generations = deleted, "deleted generations that ended long ago");
+        }
+        if i64::try_from(deleted)? < DELETED_AT_ONCE {
+            return Ok(());
+        }
+    }
     Ok(())
 }
 
@@ -100,6 +124,7 @@ async fn tidy(worker: &Worker) -> anyhow::Result<()> {
     db::queue::prune(&mut connection).await?;
     db::events::prune(&mut connection).await?;
     db::access::prune(&mut connection).await?;
+    delete_old_runs(worker).await?;
     for (generation, prefix) in db::recovery::list_outdated_sites(&mut connection, 100).await? {
         worker.config.store.remove_site(&prefix.parse()?).await?;
         db::recovery::forget_site(&mut connection, generation).await?;

@@ -16,7 +16,7 @@ use apalis::{
 };
 use apalis_postgres::{Config, PostgresStorage};
 use futures_util::{FutureExt, Stream, StreamExt, stream};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
 use shared::{
     db::{self, queue::TASK_CHANNEL},
     events::Heard,
@@ -85,7 +85,7 @@ async fn run_apalis_worker<J: Work>(
         .batch_size(1)
         .heartbeat_interval(every)
         .missed_heartbeats(MISSED_HEARTBEATS);
-    let backend = PostgresStorage::<J>::new(&worker.config.pool)
+    let backend = PostgresStorage::<Payload<J>>::new(&worker.config.pool)
         .with_config(config)
         .poll_with_strategy(Steady::new(announcements(worker, J::QUEUE)));
     let apalis_worker = WorkerBuilder::new(&context)
@@ -124,8 +124,44 @@ async fn stop_at_shutdown(context: &WorkerContext, shutdown: &CancellationToken)
     std::future::pending().await
 }
 
+/// What a task carries. That another version wrote something else is no failure of the queue: the row is the truth, and the
+/// reaper rings for it again.
+#[derive(Debug)]
+enum Payload<J> {
+    Read(J),
+    Unreadable(String),
+}
+
+impl<'de, J: DeserializeOwned> Deserialize<'de> for Payload<J> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = serde_json::Value::deserialize(deserializer)?;
+        Ok(serde_json::from_value(value).map_or_else(|error| Self::Unreadable(error.to_string()), Self::Read))
+    }
+}
+
+/// apalis wants to be able to write what it reads; [`shared::jobs::enqueue`] is who does.
+impl<J: Serialize> Serialize for Payload<J> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Read(job) => job.serialize(serializer),
+            Self::Unreadable(_) => serializer.serialize_none(),
+        }
+    }
+}
+
 /// Timeout and panics are caught here: apalis's own layers leave the task `Running` for ever.
-async fn handle<J: Work>(job: J, worker: Data<Arc<Worker>>) -> Result<(), BoxDynError> {
+async fn handle<J: Work>(payload: Payload<J>, worker: Data<Arc<Worker>>) -> Result<(), BoxDynError> {
+    let job = match payload {
+        Payload::Read(job) => job,
+        Payload::Unreadable(error) => {
+            tracing::warn!(
+                queue = J::QUEUE,
+                error,
+                "a task of another version cannot be read; its row is rung for again"
+            );
+            return Ok(());
+        }
+    };
     let key = job.idempotency_key();
     let work = std::panic::AssertUnwindSafe(job.work(Arc::clone(&worker))).catch_unwind();
     match tokio::time::timeout(J::TIMEOUT, work).await {

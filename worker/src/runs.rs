@@ -1,6 +1,11 @@
 //! The runs this process holds: each is a task of its own, governed by its lease, stopped by a reason.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use anyhow::Context;
 use futures_util::FutureExt;
@@ -23,10 +28,15 @@ use crate::{
 /// How long a run that failed by a fault of this host waits before it is tried again: most such faults pass.
 const RETRY_PAUSE: Duration = Duration::from_secs(3);
 
+/// Runs for newer workers that are remembered, so that each is talked about once.
+const MAX_REMEMBERED: usize = 10_000;
+
 /// The runs of this process.
 pub(crate) struct Runs {
     places: Arc<Semaphore>,
     held: HeldList<GenerationId>,
+    /// Runs for newer workers that were talked about.
+    too_new: Mutex<HashSet<GenerationId>>,
 }
 
 /// A run's entry in the list; leaving scope ends it.
@@ -45,7 +55,7 @@ impl RunEntry {
 impl Runs {
     /// Room for so many runs at a time.
     pub(crate) fn new(places: usize) -> Self {
-        Self { places: Arc::new(Semaphore::new(places)), held: HeldList::default() }
+        Self { places: Arc::new(Semaphore::new(places)), held: HeldList::default(), too_new: Mutex::default() }
     }
 
     /// Waits for a place and enters a run into the list; `None` when the process shuts down. To be done before the run is
@@ -53,6 +63,22 @@ impl Runs {
     pub(crate) async fn enter(&self, id: GenerationId) -> Option<RunEntry> {
         let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
         Some(RunEntry { entry: self.held.enter(id)?, _place: place })
+    }
+
+    /// Lets in no more runs and tells those to stop that do not just make a call.
+    pub(crate) fn hand_back_idle(&self) {
+        self.places.close();
+        self.held.close();
+        self.held.stop_idle(StopReason::Shutdown);
+    }
+
+    /// Whether this run for newer workers was not talked about yet.
+    fn is_new_to_us(&self, id: GenerationId) -> bool {
+        let mut too_new = self.too_new.lock().unwrap_or_else(PoisonError::into_inner);
+        if too_new.len() >= MAX_REMEMBERED {
+            too_new.clear();
+        }
+        too_new.insert(id)
     }
 
     /// How many runs there are.
@@ -87,7 +113,7 @@ pub(crate) async fn run_generation(worker: Arc<Worker>, id: GenerationId, entry:
     let mut connection = worker.config.pool.acquire().await?;
     let claimed = db::generations::claim(&mut connection, id, &worker.name, lease).await?;
     drop(connection);
-    let Some(claimed) = claimed else { return Ok(()) };
+    let Some(claimed) = claimed else { return note_if_too_new(&worker, id).await };
     let fence = claimed.fence;
     let span = tracing::info_span!("run", generation.id = %id, variant = %claimed.key, fence);
     let work = async {
@@ -107,6 +133,15 @@ pub(crate) async fn run_generation(worker: Arc<Worker>, id: GenerationId, entry:
     // takes milliseconds after a large site
     if let Err(error) = tokio::task::spawn_blocking(shared::os::return_free_memory).await {
         tracing::debug!(%error, "free memory was not returned");
+    }
+    Ok(())
+}
+
+/// Says once that a run waits for a worker that understands more.
+async fn note_if_too_new(worker: &Worker, id: GenerationId) -> anyhow::Result<()> {
+    let mut conn = worker.config.pool.acquire().await?;
+    if db::protocol::is_for_newer(&mut conn, id).await? && worker.runs.is_new_to_us(id) {
+        tracing::warn!(generation.id = %id, "a newer version of docmill asked for this run, it waits for a newer worker");
     }
     Ok(())
 }
@@ -141,6 +176,12 @@ async fn write_end(
         (None, StageError::Fail(message)) => {
             tracing::warn!(message, "run failed");
             end_unfinished(&mut transaction, claimed, State::Error, &message).await
+        }
+        (None, StageError::TooNew(message)) => {
+            worker.runs.is_new_to_us(id);
+            tracing::warn!(message, "run is left to a worker of a newer version");
+            let now = db::protocol::leave_to_newer(&mut transaction, id, fence).await;
+            announce(&mut transaction, claimed, now, Duration::ZERO).await
         }
         (None, StageError::Internal(error)) => {
             tracing::error!(error = format!("{error:#}"), "run could not go on");

@@ -20,15 +20,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Worker,
-    git::Checkout,
+    git::{self, Checkout},
     pipeline::{Decision, Pinned, StageError, Update, restore_checkout},
     steering::Steering,
     workdir::WorkDir,
     writers::{self, Writer},
 };
-
-/// Workplaces that are kept although nobody writes there at the moment.
-const KEPT: usize = 16;
 
 /// Everything that writing a page of a run takes.
 pub(crate) struct Workplace {
@@ -40,11 +37,26 @@ pub(crate) struct Workplace {
     /// What changed since the pages there are, when they are brought up to date.
     pub(crate) update: Option<Arc<Update>>,
     /// The folder with the tree; goes when nobody uses it any more.
-    #[expect(dead_code, reason = "it is held and never looked at")]
-    pub(crate) folder: Arc<WorkDir>,
+    _folder: Arc<WorkDir>,
+    /// What the folder takes on disk.
+    bytes: u64,
 }
 
 impl Workplace {
+    /// Puts a workplace together and looks how large its folder is.
+    pub(crate) async fn measure(
+        work: PageWork,
+        plan: Plan,
+        writer: Arc<dyn Writer>,
+        checkout: Checkout,
+        update: Option<Arc<Update>>,
+        folder: Arc<WorkDir>,
+    ) -> Self {
+        let path = folder.path().to_owned();
+        let bytes = tokio::task::spawn_blocking(move || git::folder_bytes(path)).await.unwrap_or_default();
+        Self { work, plan, writer, checkout, update, _folder: folder, bytes }
+    }
+
     /// Longest one call of an AI command line may take.
     pub(crate) fn call_timeout(&self) -> Duration {
         Duration::from_secs(u64::try_from(self.work.call_timeout_minutes).unwrap_or(1) * 60)
@@ -54,16 +66,42 @@ impl Workplace {
 type Place = Arc<OnceCell<Arc<Workplace>>>;
 
 /// The workplaces of this process.
-#[derive(Default)]
 pub(crate) struct Workplaces {
-    places: Mutex<HashMap<GenerationId, (Instant, Place)>>,
+    places: Mutex<HashMap<GenerationId, Entry>>,
+    /// Most bytes of folders that are kept although nobody writes there at the moment.
+    max_bytes: u64,
+}
+
+struct Entry {
+    used: Instant,
+    place: Place,
+    /// The run's own folder, which stays as long as the run.
+    is_brought: bool,
+}
+
+impl Entry {
+    fn bytes(&self) -> u64 {
+        self.place.get().map_or(0, |place| place.bytes)
+    }
+
+    /// Whether nobody makes it or writes there.
+    fn is_idle(&self) -> bool {
+        !self.is_brought && self.place.get().is_some_and(|place| Arc::strong_count(place) == 1)
+    }
 }
 
 impl Workplaces {
+    /// Keeps folders of so many bytes for pages to come.
+    pub(crate) fn new(max_bytes: u64) -> Self {
+        Self { places: Mutex::default(), max_bytes }
+    }
+
     /// Brings the workplace of a run that this process coordinates.
     pub(crate) fn bring(&self, generation: GenerationId, workplace: Workplace) {
         let place = Arc::new(OnceCell::new_with(Some(Arc::new(workplace))));
-        self.lock().insert(generation, (Instant::now(), place));
+        let mut places = self.lock();
+        places.insert(generation, Entry { used: Instant::now(), place, is_brought: true });
+        drop_oldest(&mut places, self.max_bytes);
     }
 
     /// The workplace of a run; made when this process has none, once however many pages ask.
@@ -75,14 +113,19 @@ impl Workplaces {
     ) -> Result<Arc<Workplace>, StageError> {
         let place = {
             let mut places = self.lock();
-            let (used, place) = places.entry(generation).or_insert_with(|| (Instant::now(), Place::default()));
-            *used = Instant::now();
-            let place = Arc::clone(place);
-            drop_oldest(&mut places);
-            place
+            let entry = places.entry(generation).or_insert_with(|| Entry {
+                used: Instant::now(),
+                place: Place::default(),
+                is_brought: false,
+            });
+            entry.used = Instant::now();
+            Arc::clone(&entry.place)
         };
         let made = place.get_or_try_init(|| async { make(worker, generation, cancel).await.map(Arc::new) }).await;
-        made.cloned()
+        let made = made.cloned();
+        // this one is in use by now
+        drop_oldest(&mut self.lock(), self.max_bytes);
+        made
     }
 
     /// Forgets the workplace of a run that is over.
@@ -95,15 +138,18 @@ impl Workplaces {
         self.lock().keys().copied().collect()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<GenerationId, (Instant, Place)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<GenerationId, Entry>> {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Forgets those that were not used for the longest time; their folders go when the last page there is done.
-fn drop_oldest(places: &mut HashMap<GenerationId, (Instant, Place)>) {
-    while places.len() > KEPT {
-        let Some(oldest) = places.iter().min_by_key(|(_, (used, _))| *used).map(|(id, _)| *id) else { return };
+/// Forgets those that were not used for the longest time, with their folders, until the others fit. Those that are in use
+/// stay, whatever they take.
+fn drop_oldest(places: &mut HashMap<GenerationId, Entry>, max_bytes: u64) {
+    while places.values().map(Entry::bytes).sum::<u64>() > max_bytes {
+        let idle = places.iter().filter(|(_, entry)| entry.is_idle());
+        let Some(oldest) = idle.min_by_key(|(_, entry)| entry.used).map(|(id, _)| *id) else { return };
+        tracing::debug!(generation.id = %oldest, "its tree is not kept any longer");
         places.remove(&oldest);
     }
 }
@@ -135,5 +181,5 @@ async fn make(worker: &Worker, generation: GenerationId, cancel: &CancellationTo
         Some(Decision::Update(update)) => Some(update),
         _ => None,
     };
-    Ok(Workplace { work, plan, writer: writer.into(), checkout, update, folder: Arc::new(folder) })
+    Ok(Workplace::measure(work, plan, writer.into(), checkout, update, Arc::new(folder)).await)
 }

@@ -10,8 +10,9 @@ use shared::{
     db::{self, aborts::ActiveGeneration},
     events::Heard,
     generation::State as GenerationState,
+    ids::GenerationId,
     jobs::request_abort,
-    wire::{AbortResponse, ErrorResponse},
+    wire::{AbortManyResponse, AbortResponse, ErrorResponse},
 };
 use tokio::{
     sync::broadcast::{Receiver, error::RecvError},
@@ -96,7 +97,7 @@ pub(super) async fn abort_variant(
 }
 
 /// Asks for the end and waits for it. `shown` is what a refusal calls it.
-async fn abort(state: &ApiState, active: &ActiveGeneration, shown: &str) -> Result<(), ApiError> {
+pub(super) async fn abort(state: &ApiState, active: &ActiveGeneration, shown: &str) -> Result<(), ApiError> {
     // heard from before the request on, so that the end cannot be missed
     let heard = state.listening().subscribe();
     let mut transaction = state.pool().begin().await?;
@@ -120,6 +121,40 @@ async fn abort(state: &ApiState, active: &ActiveGeneration, shown: &str) -> Resu
     }
 }
 
+/// Asks for the end of many and waits for all of them together. Each is asked for by itself: locks of many rows at once would
+/// meet those of the workers.
+pub(super) async fn abort_many(
+    state: &ApiState,
+    active: &[(GenerationId, i64)],
+) -> Result<AbortManyResponse, ApiError> {
+    let mut heard = state.listening().subscribe();
+    let mut open = Vec::new();
+    let (mut requested, mut aborted) = (0, 0);
+    for (id, variant) in active {
+        let mut transaction = state.pool().begin().await?;
+        let asked = request_abort(&mut transaction, *variant, *id).await?;
+        transaction.commit().await?;
+        requested += usize::from(asked.is_some());
+        match asked {
+            Some(GenerationState::Aborted) => aborted += 1,
+            Some(_) => open.push(*id),
+            // it ended between the look and the request
+            None => {}
+        }
+    }
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let mut conn = state.pool().acquire().await?;
+        let states = db::aborts::list_states(&mut conn, &open).await?;
+        drop(conn);
+        aborted += states.iter().filter(|(_, state)| *state == GenerationState::Aborted).count();
+        open = states.into_iter().filter(|(_, state)| !state.is_terminal()).map(|(id, _)| id).collect();
+        if open.is_empty() || timeout_at(deadline, hear_of(None, &mut heard)).await.is_err() {
+            return Ok(AbortManyResponse { requested, aborted, still_ending: open });
+        }
+    }
+}
+
 /// The state in which a generation ended, or `None` when patience did.
 async fn wait_for_end(
     state: &ApiState,
@@ -137,20 +172,21 @@ async fn wait_for_end(
             // the row went with its variant: whoever deleted it ended it
             None => return Ok(Some(GenerationState::Aborted)),
         }
-        if timeout_at(deadline, hear_of(active, &mut heard)).await.is_err() {
+        if timeout_at(deadline, hear_of(Some(active.id), &mut heard)).await.is_err() {
             return Ok(None);
         }
     }
 }
 
-/// Comes back when something about a generation was heard or may have been missed, and every now and then.
-async fn hear_of(active: &ActiveGeneration, heard: &mut Receiver<Heard>) {
+/// Comes back when something about a generation, or about any, was heard or may have been missed, and every now and then.
+async fn hear_of(generation: Option<GenerationId>, heard: &mut Receiver<Heard>) {
+    let generation = generation.map(|id| id.to_string());
     let about_it = async {
         loop {
             match heard.recv().await {
                 Ok(Heard::Notification { channel, payload }) => {
                     let is_event = &*channel == db::events::CHANNEL;
-                    if is_event && payload.contains(&active.id.to_string()) {
+                    if is_event && generation.as_ref().is_none_or(|id| payload.contains(id)) {
                         return;
                     }
                 }

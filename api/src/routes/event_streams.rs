@@ -9,7 +9,7 @@ use axum::{
 };
 use futures_util::stream;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
-use shared::{db, db::variants::VariantRow, ids::GenerationId, wire::ErrorResponse};
+use shared::{db, db::variants::VariantRow, wire::ErrorResponse};
 
 use crate::{
     access::{self, OwnerParams, OwnerQuery, VariantParams, query_value},
@@ -85,17 +85,14 @@ pub(super) async fn watch_generation(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let parsed: Option<GenerationId> = id.parse().ok();
-    let id = parsed
-        .filter(|parsed| parsed.to_string().eq_ignore_ascii_case(&id))
-        .ok_or_else(|| ApiError::bad_request("Invalid generation ID format"))?;
+    let id = access::parse_generation(&id)?;
     let mut conn = state.pool().acquire().await?;
     let row = match db::generations::find_variant_id(&mut conn, id).await? {
         Some(variant) => db::variants::find(&mut conn, caller.reads(), variant).await?,
         None => None,
     };
     drop(conn);
-    let row = row.ok_or_else(|| ApiError::not_found("Generation ID not found"))?;
+    let row = row.ok_or_else(access::unknown_generation)?;
     watch(state, from, &caller, row, Subject::Generation(id), &uri, &headers).await
 }
 

@@ -11,6 +11,8 @@ mod login;
 mod projects;
 mod generate;
 mod aborts;
+mod generations;
+mod operators;
 mod deletions;
 mod downloads;
 mod users;
@@ -46,6 +48,17 @@ pub(crate) fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(generate::create_generation))
         .routes(routes!(aborts::abort_project))
         .routes(routes!(aborts::abort_variant))
+        .routes(routes!(generations::get_generation))
+        .routes(routes!(generations::list_generations))
+        .routes(routes!(generations::retry))
+        .routes(routes!(generations::retry_from))
+        .routes(routes!(operators::abort_generation))
+        .routes(routes!(operators::abort_many))
+        .routes(routes!(operators::pause))
+        .routes(routes!(operators::resume))
+        .routes(routes!(operators::list_pauses))
+        .routes(routes!(operators::list_workers))
+        .routes(routes!(operators::drain_worker))
         .routes(routes!(downloads::download_project))
         .routes(routes!(downloads::download_variant))
         .routes(routes!(users::create_user, users::list_users))

@@ -8,7 +8,6 @@ use axum::{
 use http::HeaderMap;
 use shared::{
     db,
-    ids::GenerationId,
     wire::{CostResponse, ErrorResponse, Project, ProjectResponse, ProjectsResponse},
 };
 
@@ -93,16 +92,13 @@ pub(super) async fn get_project_of_generation(
     Reader(caller): Reader,
     Path(id): Path<String>,
 ) -> Result<Json<Project>, ApiError> {
-    let parsed: Option<GenerationId> = id.parse().ok();
-    let parsed = parsed
-        .filter(|parsed| parsed.to_string().eq_ignore_ascii_case(&id))
-        .ok_or_else(|| ApiError::bad_request("Invalid generation ID format"))?;
+    let id = access::parse_generation(&id)?;
     let mut conn = state.pool().acquire().await?;
-    let variant = match db::generations::find_variant_id(&mut conn, parsed).await? {
+    let variant = match db::generations::find_variant_id(&mut conn, id).await? {
         Some(variant) => db::variants::find(&mut conn, caller.reads(), variant).await?,
         None => None,
     };
-    variant.map(|row| Json(row.into())).ok_or_else(|| ApiError::not_found("Generation ID not found"))
+    variant.map(|row| Json(row.into())).ok_or_else(access::unknown_generation)
 }
 
 /// Lists the variants of one project name.

@@ -129,3 +129,73 @@ async fn show_aborted(conn: &mut PgConnection, id: GenerationId) -> sqlx::Result
     .await?;
     Ok(())
 }
+
+/// The generation of this id as one that could be aborted, with its state; `None` when there is none.
+pub async fn find(conn: &mut PgConnection, id: GenerationId) -> sqlx::Result<Option<(ActiveGeneration, State)>> {
+    let row = sqlx::query!(
+        r#"
+        SELECT g.id AS "id: GenerationId", v.id AS variant_id, v.owner, v.name AS "name: ProjectName",
+               v.branch AS "branch: BranchName", v.ai_provider AS "provider: Provider", v.ai_model AS "model: ModelId",
+               g.state AS "state: State"
+          FROM generations g
+          JOIN variants v ON v.id = g.variant_id
+         WHERE g.id = $1
+        "#,
+        id as GenerationId,
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(|row| {
+        let key = VariantKey {
+            owner: row.owner,
+            name: row.name,
+            branch: row.branch,
+            provider: row.provider,
+            model: row.model,
+        };
+        (ActiveGeneration { id: row.id, variant_id: row.variant_id, key }, row.state)
+    }))
+}
+
+/// Which active generations are meant.
+#[derive(Debug, Clone, Default)]
+pub struct Matching<'a> {
+    /// Only this owner's.
+    pub owner: Option<&'a str>,
+    /// Only of this project name.
+    pub project: Option<&'a str>,
+    /// Only of this provider.
+    pub provider: Option<Provider>,
+}
+
+/// Ids and variants of the active generations that match, the newest first, so that what waits ends before it starts.
+pub async fn list_matching(conn: &mut PgConnection, matching: &Matching<'_>) -> sqlx::Result<Vec<(GenerationId, i64)>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT g.id AS "id: GenerationId", v.id AS variant_id
+          FROM generations g
+          JOIN variants v ON v.id = g.variant_id
+         WHERE g.state IN ('queued', 'running') AND ($1::text IS NULL OR v.owner = $1)
+           AND ($2::text IS NULL OR v.name = $2) AND ($3::text IS NULL OR v.ai_provider = $3)
+         ORDER BY g.created_at DESC, g.id DESC
+        "#,
+        matching.owner,
+        matching.project,
+        matching.provider.map(Provider::as_str),
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.variant_id)).collect())
+}
+
+/// How these generations stand; one that is gone is missing.
+pub async fn list_states(conn: &mut PgConnection, ids: &[GenerationId]) -> sqlx::Result<Vec<(GenerationId, State)>> {
+    let ids: Vec<uuid::Uuid> = ids.iter().map(|id| id.0).collect();
+    let rows = sqlx::query!(
+        r#"SELECT id AS "id: GenerationId", state AS "state: State" FROM generations WHERE id = ANY($1)"#,
+        &ids,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.state)).collect())
+}

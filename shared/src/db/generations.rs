@@ -7,7 +7,7 @@ use sqlx::{PgConnection, postgres::types::PgInterval, types::Json};
 
 use super::{WriteError, one_row};
 use crate::{
-    generation::State,
+    generation::{PROTOCOL, State},
     ids::GenerationId,
     names::{BranchName, CommitSha, ModelId, ProjectName},
     options::RunOptions,
@@ -59,6 +59,17 @@ pub struct Claimed {
     pub served_options: RunOptions,
     /// The day the generation was first taken, `YYYY-MM-DD`.
     pub started_date: String,
+    /// The run that this one repeats.
+    pub retry_of: Option<GenerationId>,
+    /// The first stage that is to be done again although it was done.
+    pub retry_from: Option<Stage>,
+}
+
+impl Claimed {
+    /// Whether somebody wants work done that an earlier run has done already.
+    pub fn starts_anew(&self) -> bool {
+        self.request.force || self.retry_from.is_some()
+    }
 }
 
 /// Makes the row of a new generation, queued. The partial unique index refuses a second active one.
@@ -70,9 +81,9 @@ pub async fn create(
 ) -> sqlx::Result<()> {
     sqlx::query!(
         r#"
-        INSERT INTO generations (id, variant_id, requested_by, force, replace, repo_type, call_timeout_min, max_cost_usd,
-                                 options)
-        VALUES ($1, $2, $3, $4, $7, $5, $6, $8, $9)
+        INSERT INTO generations (id, variant_id, requested_by, force, replace, repo_type, call_timeout_min, protocol,
+               max_cost_usd, options)
+        VALUES ($1, $2, $3, $4, $7, $5, $6, $8, $9, $10)
         "#,
         id as GenerationId,
         variant_id,
@@ -81,6 +92,7 @@ pub async fn create(
         request.repo_type.map(RepoType::as_str),
         request.call_timeout_minutes,
         request.replace,
+        PROTOCOL,
         request.max_cost_usd,
         Json(&request.options) as _,
     )
@@ -90,7 +102,7 @@ pub async fn create(
 }
 
 /// Takes a queued generation for `worker`: raises the fence and starts a lease. `None` when there is nothing to take: it is
-/// taken, ended, deleted, or a person asked to abort it.
+/// taken, ended, deleted, paused, for newer workers only, or a person asked to abort it.
 pub async fn claim(
     conn: &mut PgConnection,
     id: GenerationId,
@@ -100,10 +112,15 @@ pub async fn claim(
     let row = sqlx::query!(
         r#"
         UPDATE generations g
+           -- what this worker writes down is for those that understand as much
            SET state = 'running', fence = g.fence + 1, worker = $2, lease_until = now() + $3::interval,
-               started_at = COALESCE(g.started_at, now())
+               started_at = COALESCE(g.started_at, now()), protocol = $4
           FROM variants v
          WHERE g.id = $1 AND g.state = 'queued' AND g.cancel_requested_at IS NULL AND v.id = g.variant_id
+           AND g.protocol <= $4
+           AND NOT EXISTS (SELECT 1 FROM pauses p
+                            WHERE p.reason = 'admin' AND p.provider IN ('', v.ai_provider)
+                              AND (p.until IS NULL OR p.until > now()))
         RETURNING g.fence, g.variant_id, v.owner, v.name AS "name: ProjectName", v.branch AS "branch: BranchName",
                v.ai_provider AS "provider: Provider", v.ai_model AS "model: ModelId", v.repo_url, g.requested_by,
                g.force, g.replace, g.repo_type AS "repo_type: RepoType", g.call_timeout_min,
@@ -112,11 +129,13 @@ pub async fn claim(
                -- none for a site that was imported
                (SELECT made.options FROM generations made
                  WHERE made.variant_id = v.id AND made.site_prefix = v.site_prefix) AS "served_options: Json<RunOptions>",
-               to_char(g.started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS "started_date!"
+               to_char(g.started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS "started_date!",
+               g.retry_of AS "retry_of: GenerationId", g.retry_from AS "retry_from: Stage"
         "#,
         id as GenerationId,
         worker,
         interval(lease),
+        PROTOCOL,
     )
     .fetch_optional(conn)
     .await?;
@@ -145,6 +164,8 @@ pub async fn claim(
         served_commit: row.last_commit_sha,
         served_site: row.site_prefix.is_some(),
         started_date: row.started_date,
+        retry_of: row.retry_of,
+        retry_from: row.retry_from,
     }))
 }
 

@@ -18,10 +18,14 @@ use sqlx::{
 pub mod variants;
 pub mod views;
 pub mod generations;
+pub mod retries;
+pub mod past_runs;
+pub mod protocol;
 pub mod aborts;
 pub mod recovery;
 pub mod pages;
 pub mod page_jobs;
+pub mod pauses;
 pub mod events;
 pub mod queue;
 pub mod access;

@@ -11,7 +11,7 @@ use serde_json::Value;
 use sqlx::PgConnection;
 
 use super::{WriteError, generations::interval, one_row};
-use crate::{ids::GenerationId, names::PageSlug, provider::Provider};
+use crate::{generation::PROTOCOL, ids::GenerationId, names::PageSlug, provider::Provider};
 
 /// Deaths of workers at a page after which it is written alone.
 pub const SUSPECT_AFTER: i32 = 2;
@@ -139,8 +139,8 @@ pub async fn ask(
             ON CONFLICT (generation_id, slug) DO UPDATE
                SET state = 'waiting', task = EXCLUDED.task, findings = NULL, due_at = now(), tries = 0, deaths = 0,
                    failure = NULL, concerns_all = false
-             WHERE page_jobs.state = 'done' AND EXCLUDED.task->>'kind' = 'revise'
-               AND page_jobs.findings IS NULL AND page_jobs.task->>'kind' IS DISTINCT FROM 'revise'
+             WHERE page_jobs.state = 'done' AND EXCLUDED.task ->> 'kind' = 'revise'
+               AND page_jobs.findings IS NULL AND page_jobs.task ->> 'kind' IS DISTINCT FROM 'revise'
         )
         SELECT count(*) AS "held!" FROM held
         "#,
@@ -156,12 +156,17 @@ pub async fn ask(
     one_row(held.unsigned_abs())
 }
 
+/// Lets nobody else admit until the end of the transaction: two that count at once would both see the same free places.
+pub async fn lock_admission(conn: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::query!("SELECT pg_advisory_xact_lock(733002)").fetch_one(conn).await?;
+    Ok(())
+}
+
 /// Admits pages: as many as free slots, windows and the limits of providers allow, one generation after the other, the most
 /// urgent first. To be called after every change that may let a page start; the caller pushes the tasks in the same
 /// transaction. `limits` are (provider, most pages in flight over the whole cluster), `slots` the AI slots of all workers.
 pub async fn admit(conn: &mut PgConnection, limits: &[(Provider, i32)], slots: i64) -> sqlx::Result<Vec<Admitted>> {
-    // one at a time: two that count at once would both see the same free places
-    sqlx::query!("SELECT pg_advisory_xact_lock(733002)").fetch_one(&mut *conn).await?;
+    lock_admission(conn).await?;
     let (providers, most): (Vec<String>, Vec<i32>) =
         limits.iter().map(|(provider, most)| (provider.to_string(), *most)).unzip();
     sqlx::query_as!(
@@ -173,7 +178,12 @@ pub async fn admit(conn: &mut PgConnection, limits: &[(Provider, i32)], slots: i
              GROUP BY generation_id, provider
         ),
         free AS (
-            SELECT GREATEST($3::bigint - COALESCE(sum(pages), 0), 0) AS slots FROM in_flight
+            -- what a draining worker still writes takes no slot of those that are counted
+            SELECT GREATEST($3::bigint - count(*), 0) AS slots
+              FROM page_jobs p
+             WHERE p.state = 'admitted'
+                OR (p.state = 'running' AND NOT EXISTS (
+                       SELECT 1 FROM workers w WHERE w.name = p.worker AND w.draining_since IS NOT NULL))
         ),
         -- a page's turn: after how many pages of its own run, those in flight included
         candidates AS (
@@ -189,7 +199,7 @@ pub async fn admit(conn: &mut PgConnection, limits: &[(Provider, i32)], slots: i
                                        WHERE pauses.provider IN (p.provider, '') AND (until IS NULL OR until > now()))
                     ORDER BY p.tries, p.position
                     LIMIT LEAST(GREATEST(g.page_window - COALESCE(f.pages, 0), 0), free.slots)) next
-             WHERE g.state IN ('queued', 'running') AND g.cancel_requested_at IS NULL
+             WHERE g.state IN ('queued', 'running') AND g.cancel_requested_at IS NULL AND g.protocol <= $4
         ),
         of_providers AS (
             SELECT c.*,
@@ -213,6 +223,7 @@ pub async fn admit(conn: &mut PgConnection, limits: &[(Provider, i32)], slots: i
         &providers,
         &most,
         slots,
+        PROTOCOL,
     )
     .fetch_all(conn)
     .await
@@ -231,10 +242,15 @@ pub async fn claim(
         ClaimedPage,
         r#"
         UPDATE page_jobs p
-           SET state = 'running', fence = p.fence + 1, worker = $4, lease_until = now() + $5::interval
+           SET state = 'running', fence = p.fence + 1, worker = $4, lease_until = now() + $5::interval,
+               claimed_at = now()
           FROM generations g
          WHERE p.generation_id = $1 AND p.slug = $2 AND p.fence = $3 AND p.state = 'admitted'
            AND g.id = p.generation_id AND g.state IN ('queued', 'running') AND g.cancel_requested_at IS NULL
+          AND g.protocol <= $7
+           AND NOT EXISTS (SELECT 1 FROM pauses
+                            WHERE pauses.reason = 'admin' AND pauses.provider IN ('', p.provider)
+                              AND (pauses.until IS NULL OR pauses.until > now()))
         RETURNING p.generation_id AS "generation: GenerationId", p.slug AS "slug: PageSlug", p.fence, p.tries,
                   -- a row of an older version has its findings only
                   COALESCE(p.task, CASE WHEN p.findings IS NOT NULL
@@ -248,6 +264,7 @@ pub async fn claim(
         worker,
         interval(lease),
         SUSPECT_AFTER,
+        PROTOCOL,
     )
     .fetch_optional(conn)
     .await
@@ -432,6 +449,21 @@ pub async fn list_revised(conn: &mut PgConnection, generation: GenerationId) -> 
     )
     .fetch_all(conn)
     .await
+}
+
+/// Removes the waiting tasks of pages that are not admitted any more.
+pub async fn remove_unwanted_tasks(conn: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"
+        DELETE FROM apalis.jobs j
+         USING page_jobs p
+         WHERE j.job_type = 'page' AND j.status IN ('Pending', 'Failed') AND p.state = 'waiting'
+           AND j.idempotency_key = p.generation_id || ':' || p.slug || ':' || p.fence
+        "#
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// Takes back the pages of a generation that nobody works on, when its run ends.

@@ -34,7 +34,8 @@ pub async fn push(
         VALUES (apalis.generate_ulid(), $1, convert_to($2::jsonb::text, 'UTF8'), 'Pending', 1000000,
                 now() + $5::interval, $4, $3, '')
         ON CONFLICT (job_type, idempotency_key) DO UPDATE
-           SET status = 'Pending', run_at = EXCLUDED.run_at, lock_by = NULL, lock_at = NULL, done_at = NULL
+           -- the payload too: another version may have written one that cannot be read
+           SET job = EXCLUDED.job, status = 'Pending', run_at = EXCLUDED.run_at, lock_by = NULL, lock_at = NULL, done_at = NULL
          WHERE jobs.status IN ('Done', 'Failed', 'Killed')
         "#,
         queue,

@@ -1,8 +1,14 @@
 //! The reaper's statements: the one place where a lost run is found and decided about (decisions.md 1 and 5).
 
+use std::time::Duration;
+
 use sqlx::PgConnection;
 
-use crate::{generation::State, ids::GenerationId};
+use super::generations::interval;
+use crate::{
+    generation::{PROTOCOL, State},
+    ids::GenerationId,
+};
 
 /// Deaths without a new checkpoint in between that end a run, when it is the likely cause: at least half of the workers that
 /// died lately had held it.
@@ -107,21 +113,31 @@ pub async fn reap_expired(conn: &mut PgConnection) -> sqlx::Result<Vec<Reaped>> 
     Ok(reaped)
 }
 
-/// Queued generations for which no task is waiting or being handled: the bell has to be rung again. At most 500, the oldest
-/// first; those younger than five seconds are left to the transaction that made them.
-pub async fn list_unrung(conn: &mut PgConnection) -> sqlx::Result<Vec<(GenerationId, i64)>> {
+/// Most generations that [`list_unrung`] gives.
+pub const UNRUNG_AT_ONCE: usize = 500;
+
+/// Queued generations for which no task is waiting or being handled: the bell has to be rung again. Not those that are
+/// paused or wait for a newer worker. The oldest first; those younger than `age` are left to the transaction that made them.
+pub async fn list_unrung(conn: &mut PgConnection, age: Duration) -> sqlx::Result<Vec<(GenerationId, i64)>> {
     let rows = sqlx::query!(
         r#"
         SELECT g.id AS "id: GenerationId", g.fence
           FROM generations g
-         WHERE g.state = 'queued' AND g.created_at < now() - interval '5 seconds'
+          JOIN variants v ON v.id = g.variant_id
+         WHERE g.state = 'queued' AND g.created_at <= now() - $1::interval AND g.protocol <= $2
+           AND NOT EXISTS (SELECT 1 FROM pauses p
+                            WHERE p.reason = 'admin' AND p.provider IN ('', v.ai_provider)
+                              AND (p.until IS NULL OR p.until > now()))
            AND NOT EXISTS (
                SELECT 1 FROM apalis.jobs j
                 WHERE j.job_type = 'generate' AND j.idempotency_key = g.id || ':' || g.fence
                   AND j.status IN ('Pending', 'Queued', 'Running'))
          ORDER BY g.created_at
-         LIMIT 500
-        "#
+         LIMIT $3
+        "#,
+        interval(age),
+        PROTOCOL,
+        UNRUNG_AT_ONCE as i64,
     )
     .fetch_all(conn)
     .await?;

@@ -10,12 +10,14 @@ use sqlx::PgConnection;
 use crate::db;
 
 mod generate;
+mod retry;
 mod abort;
 mod page;
 
 pub use abort::{AbortJob, request_abort};
 pub use generate::{GenerateJob, Started, start_generation};
-pub use page::{PageJob, Taker, admit_pages, take_back_pages};
+pub use page::{PageJob, Taker, admit_pages, pause, resume, take_back_pages};
+pub use retry::{RETRY_STAGES, Retried, RetriedRun, retry_generation};
 
 /// A kind of job. Payloads are tolerant: unknown fields are ignored, new fields have defaults, so that old and new
 /// processes understand each other.

@@ -49,18 +49,47 @@ pub async fn admit_pages(
     taker: Option<Taker<'_>>,
 ) -> sqlx::Result<Option<ClaimedPage>> {
     let slots = db::workers::count_slots(conn).await?;
-    let mut admitted = db::page_jobs::admit(conn, limits, slots).await?.into_iter();
+    let admitted = db::page_jobs::admit(conn, limits, slots).await?;
     let mut taken = None;
-    if let Some(taker) = taker
-        && let Some(page) = admitted.next()
-    {
-        taken = db::page_jobs::claim(conn, page.generation, &page.slug, page.fence, taker.worker, taker.lease).await?;
-    }
     for page in admitted {
+        if let (Some(Taker { worker, lease }), None) = (taker, &taken) {
+            taken = db::page_jobs::claim(conn, page.generation, &page.slug, page.fence, worker, lease).await?;
+            if taken.is_some() {
+                continue;
+            }
+        }
         let job = PageJob { generation: page.generation, slug: page.slug, fence: page.fence };
         super::enqueue_with(conn, &job, page.priority).await?;
     }
     Ok(taken)
+}
+
+/// Nothing new starts any more, of a provider or at all, until [`resume`]; the caller's transaction should end soon.
+pub async fn pause(
+    conn: &mut PgConnection,
+    provider: Option<Provider>,
+    message: &str,
+    admin: &str,
+) -> sqlx::Result<()> {
+    // admissions wait, so that none that did not see the pause commits after it
+    db::page_jobs::lock_admission(conn).await?;
+    db::pauses::pause(conn, provider, message, admin).await?;
+    // those of pages that still may start are pushed again with them
+    db::page_jobs::remove_unwanted_tasks(conn).await
+}
+
+/// Ends a pause and rings for every queued generation that nobody rings for any more; says whether there was a pause.
+pub async fn resume(conn: &mut PgConnection, provider: Option<Provider>) -> sqlx::Result<bool> {
+    let ended = db::pauses::resume(conn, provider).await?;
+    loop {
+        let unrung = db::recovery::list_unrung(conn, Duration::ZERO).await?;
+        for (generation, fence) in &unrung {
+            super::enqueue(conn, &super::GenerateJob { generation: *generation, fence: *fence }).await?;
+        }
+        if unrung.len() < db::recovery::UNRUNG_AT_ONCE {
+            return Ok(ended);
+        }
+    }
 }
 
 /// Takes back the pages of a run that is over, and their tasks. Those that are being written stop by themselves.

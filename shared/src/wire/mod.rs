@@ -15,13 +15,20 @@ mod settings;
 mod grants;
 mod system;
 mod watch;
+mod runs;
+mod operators;
 
 pub use auth::{AuthResponse, LoginRequest, LogoutResponse, RotateKeyRequest, RotateKeyResponse};
 pub use generate::{AbortResponse, DeleteResponse, GenerateRequest, GenerateResponse};
 pub use grants::{AccessResponse, GrantRequest, GrantResponse, RevokeResponse};
 pub use models::{AvailableModel, ModelsResponse, ProviderStatus};
+pub use operators::{
+    AbortManyRequest, AbortManyResponse, AbortOneResponse, DrainResponse, PauseRequest, PausesResponse, QueueDepth,
+    Worker, WorkersResponse,
+};
 pub(crate) use project::to_the_second;
 pub use project::{Project, ProjectResponse, ProjectsResponse};
+pub use runs::{Generation, GenerationsResponse};
 pub use settings::{ChangeSettingsRequest, DoneResponse, Settings, SettingsChange, SettingsResponse};
 pub use system::{Check, HealthResponse, ReadyResponse, VersionResponse};
 pub use users::{CreateUserRequest, CreateUserResponse, DeleteUserResponse, User, UsersResponse};

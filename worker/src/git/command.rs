@@ -230,7 +230,7 @@ async fn grows_above(folder: Option<&Path>, max_bytes: u64) {
 }
 
 /// Bytes of all files below a folder. Files come and go while git works, so what cannot be read counts nothing.
-pub(super) fn folder_bytes(folder: PathBuf) -> u64 {
+pub(crate) fn folder_bytes(folder: PathBuf) -> u64 {
     let mut bytes = 0;
     let mut folders = vec![folder];
     while let Some(folder) = folders.pop() {

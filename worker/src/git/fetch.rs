@@ -4,17 +4,13 @@
 use std::path::Path;
 
 use git2::Oid;
-use shared::{
-    names::{BranchName, CommitSha},
-    settings::{CloneLimits, GitSettings},
-    source::RepoSource,
-};
+use shared::names::CommitSha;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Checkout, blocking,
-    clone::{forget_remote, read_checkout},
+    clone::{CloneRequest, forget_remote, read_checkout},
     command::{Bounds, git, run},
     error::{GitError, explain},
     pack::{git_dir_argument, make_empty, unwritable},
@@ -22,37 +18,25 @@ use super::{
     tree,
 };
 
-/// A commit of a source, and where it is to be put.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct FetchRequest<'a> {
-    /// From where.
-    pub(crate) source: &'a RepoSource,
-    /// Which commit.
-    pub(crate) commit: &'a CommitSha,
-    /// The branch that it once stood on.
-    pub(crate) branch: &'a BranchName,
-    /// Credentials and the allowlist.
-    pub(crate) settings: &'a GitSettings,
-    /// Limits, those of a clone.
-    pub(crate) limits: &'a CloneLimits,
-    /// A folder: the commit becomes `repository.git` in it.
-    pub(crate) folder: &'a Path,
-}
-
-/// Fetches the commit without its history. What an error leaves behind goes with the folder.
-pub(crate) async fn fetch_commit(request: &FetchRequest<'_>, cancel: &CancellationToken) -> Result<Checkout, GitError> {
+/// Fetches the commit without its history; the branch is the one that it once stood on. What an error leaves behind goes with
+/// the folder.
+pub(crate) async fn fetch_commit(
+    request: &CloneRequest<'_>,
+    commit: &CommitSha,
+    cancel: &CancellationToken,
+) -> Result<Checkout, GitError> {
     let fetching = async {
         let mut remote = Remote::resolve(request.source, request.settings).await?;
         remote.hide_folder(request.folder);
         remote.check_reachable().await?;
         let git_dir = request.folder.join("repository.git");
-        let (target, commit) = (git_dir.clone(), request.commit.clone());
-        blocking(move || make_empty(&target, &commit).map_err(|error| unwritable(&error))).await?;
-        let what = format!("fetching commit `{}` of `{remote}`", request.commit.short());
+        let (target, wanted) = (git_dir.clone(), commit.clone());
+        blocking(move || make_empty(&target, &wanted).map_err(|error| unwritable(&error))).await?;
+        let what = format!("fetching commit `{}` of `{remote}`", commit.short());
         let deadline = Instant::now() + request.limits.timeout;
         let bounds = Bounds { what: &what, limits: request.limits, cancel, deadline, folder: Some(&git_dir) };
-        fetch(&remote, request.commit, &git_dir, &bounds).await?;
-        adopt(request, &git_dir).await
+        fetch(&remote, commit, &git_dir, &bounds).await?;
+        adopt(request, commit, &git_dir).await
     };
     tokio::select! {
         biased;
@@ -73,8 +57,8 @@ async fn fetch(remote: &Remote, commit: &CommitSha, git_dir: &Path, bounds: &Bou
     if output.is_success { Ok(()) } else { Err(explain(&output.stderr, remote, bounds)) }
 }
 
-async fn adopt(request: &FetchRequest<'_>, git_dir: &Path) -> Result<Checkout, GitError> {
-    let (git_dir, commit, branch) = (git_dir.to_path_buf(), request.commit.clone(), request.branch.clone());
+async fn adopt(request: &CloneRequest<'_>, commit: &CommitSha, git_dir: &Path) -> Result<Checkout, GitError> {
+    let (git_dir, commit, branch) = (git_dir.to_path_buf(), commit.clone(), request.branch.clone());
     let max_files = request.limits.max_files;
     blocking(move || {
         forget_remote(&git_dir).map_err(|error| unwritable(&error))?;

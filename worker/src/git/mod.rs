@@ -23,8 +23,9 @@ use shared::names::{BranchName, CommitSha};
 
 pub(crate) use changes::{Change, ChangeKind, DiffLimits, changes_between};
 pub(crate) use clone::{CloneRequest, clone_repository, remote_head};
+pub(crate) use command::folder_bytes;
 pub(crate) use error::{GitError, GitFailure};
-pub(crate) use fetch::{FetchRequest, fetch_commit};
+pub(crate) use fetch::fetch_commit;
 pub(crate) use pack::{pack_commit, restore_commit};
 pub(crate) use tree::{ExportLimits, existing_files, export_tree, list_files, open_bare, read_blob, tree_id};
 

@@ -41,7 +41,7 @@ impl Work for AbortJob {
             tokio::select! {
                 () = tokio::time::sleep(Duration::from_millis(500)) => {}
                 // the end of this process does not wait for another's lease; the reaper ends the run when that is over
-                () = worker.shutdown.cancelled() => return Ok(()),
+                () = worker.draining.cancelled() => return Ok(()),
             }
         }
     }

@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 use crate::{Worker, runner::run_queue};
 
 /// Starts a queue worker for every kind.
-pub(crate) fn start_queues(worker: &Arc<Worker>, shutdown: &CancellationToken, queues: &mut JoinSet<()>) {
-    queues.spawn(run_queue::<GenerateJob>(worker.clone(), shutdown.clone()));
-    queues.spawn(run_queue::<PageJob>(worker.clone(), shutdown.clone()));
-    queues.spawn(run_queue::<AbortJob>(worker.clone(), shutdown.clone()));
+pub(crate) fn start_queues(worker: &Arc<Worker>, draining: &CancellationToken, queues: &mut JoinSet<()>) {
+    queues.spawn(run_queue::<GenerateJob>(worker.clone(), draining.clone()));
+    queues.spawn(run_queue::<PageJob>(worker.clone(), draining.clone()));
+    queues.spawn(run_queue::<AbortJob>(worker.clone(), draining.clone()));
 }

@@ -138,7 +138,9 @@ async fn end_page(
         // nobody wants it any more, or somebody else writes it
         (Some(StopReason::Aborted | StopReason::Lost), _) | (None, Err(StageError::Stopped)) => return Ok(()),
         (None, Ok((place, Err(error)))) => settle_failure(worker, page, claimed, &place, error).await,
-        (None, Err(StageError::Fail(message))) => fail(worker, page, &message, true).await,
+        (None, Err(StageError::Fail(message) | StageError::TooNew(message))) => {
+            fail(worker, page, &message, true).await
+        }
         (None, Err(StageError::Internal(error))) => {
             tracing::error!(error = format!("{error:#}"), "the page could not be written here");
             give_up_or_retry(worker, page, claimed, "a fault of the server; its log says more").await
@@ -258,8 +260,8 @@ async fn fail(worker: &Worker, page: &HeldPage, message: &str, concerns_all: boo
 }
 
 /// Lets waiting pages start, and takes one of them when this process has a slot for it.
-async fn go_on(worker: &Worker, lease: Option<Duration>) -> anyhow::Result<Option<ClaimedPage>> {
-    let lease = lease.filter(|_| !worker.shutdown.is_cancelled());
+pub(crate) async fn go_on(worker: &Worker, lease: Option<Duration>) -> anyhow::Result<Option<ClaimedPage>> {
+    let lease = lease.filter(|_| !worker.draining.is_cancelled());
     let taker = lease.map(|lease| Taker { worker: &worker.name, lease });
     let mut transaction = worker.config.pool.begin().await?;
     let taken = admit_pages(&mut transaction, &worker.config.provider_limits, taker).await?;

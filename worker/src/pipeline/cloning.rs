@@ -45,13 +45,8 @@ pub(crate) async fn pin_commit(run: &Run) -> Result<Pinned, StageError> {
     let name = pack_name(&checkout.commit);
     let pack = run.work_dir.path().join(&name);
     git::pack_commit(&checkout, &pack, run.clone_limits(), run.cancel()).await.map_err(git_failure)?;
-    let config = &run.worker.config;
-    config.store.put_commit(run.claimed.id, &name, &pack).await.map_err(|error| match error {
-        full @ StoreError::Full(_) => StageError::Fail(full.to_string()),
-        other => StageError::Internal(anyhow::Error::from(other).context("cannot keep the pinned commit")),
-    })?;
-    remove(&pack).await;
-    let mut connection = config.pool.acquire().await?;
+    put_pack(run, &name, &pack).await?;
+    let mut connection = run.worker.config.pool.acquire().await?;
     db::generations::set_commit(&mut connection, run.claimed.id, run.claimed.fence, &checkout.commit).await?;
     let read = checkout.clone();
     let tree = tokio::task::spawn_blocking(move || git::tree_id(&read)).await.map_err(anyhow::Error::from)?;
@@ -66,8 +61,56 @@ pub(crate) async fn open_checkout(run: &Run, pinned: &Pinned) -> Result<Checkout
     if let Some(checkout) = run.checkout.lock().await.take() {
         return Ok(checkout);
     }
-    let (id, branch) = (run.claimed.id, &run.claimed.key.branch);
-    restore_checkout(&run.worker, id, branch, pinned, run.work_dir.path(), run.cancel()).await
+    let claimed = &run.claimed;
+    if claimed.retry_of.is_some() {
+        own_pack(run, pinned).await?;
+    }
+    restore_checkout(&run.worker, claimed.id, &claimed.key.branch, pinned, run.work_dir.path(), run.cancel()).await
+}
+
+/// A run that repeats another one takes over its pinned commit: the pack that an earlier run left becomes its own, too, or
+/// the commit is fetched once more.
+async fn own_pack(run: &Run, pinned: &Pinned) -> Result<(), StageError> {
+    let (id, store) = (run.claimed.id, &run.worker.config.store);
+    let name = pack_name(&pinned.commit);
+    let pack = run.work_dir.path().join(&name);
+    let unreadable = "cannot read the pinned commit";
+    if store.get_commit(id, &name, &pack).await.context(unreadable)? {
+        remove(&pack).await;
+        return Ok(());
+    }
+    let mut conn = run.worker.config.pool.acquire().await?;
+    let others = db::retries::list_at_commit(&mut conn, id, &pinned.commit).await?;
+    drop(conn);
+    for other in others {
+        if store.get_commit(other, &name, &pack).await.context(unreadable)? {
+            put_pack(run, &name, &pack).await?;
+            return Ok(());
+        }
+    }
+    tracing::info!(commit = %pinned.commit, "the pinned commit of the earlier run is gone, fetching it once more");
+    let folder = run.work_dir.path().join("pinned");
+    tokio::fs::create_dir(&folder).await.context("cannot make a folder")?;
+    let fetched = git::fetch_commit(&clone_request(run, &folder), &pinned.commit, run.cancel()).await;
+    let checkout = fetched.map_err(|error| {
+        let commit = pinned.commit.short();
+        StageError::Fail(format!(
+            "commit `{commit}` cannot be fetched any more, use retry-from/cloning: {}",
+            error.message
+        ))
+    })?;
+    git::pack_commit(&checkout, &pack, run.clone_limits(), run.cancel()).await.map_err(git_failure)?;
+    put_pack(run, &name, &pack).await
+}
+
+/// Keeps a pack in the store; the file goes.
+async fn put_pack(run: &Run, name: &str, pack: &Path) -> Result<(), StageError> {
+    run.worker.config.store.put_commit(run.claimed.id, name, pack).await.map_err(|error| match error {
+        full @ StoreError::Full(_) => StageError::Fail(full.to_string()),
+        other => StageError::Internal(anyhow::Error::from(other).context("cannot keep the pinned commit")),
+    })?;
+    remove(pack).await;
+    Ok(())
 }
 
 /// The pinned commit of a run, from the store, unpacked into `folder`.
@@ -94,13 +137,7 @@ pub(crate) async fn restore_checkout(
 }
 
 async fn clone(run: &Run) -> Result<Checkout, StageError> {
-    let request = git::CloneRequest {
-        source: &run.source,
-        branch: &run.claimed.key.branch,
-        settings: &run.worker.config.git,
-        limits: run.clone_limits(),
-        folder: run.work_dir.path(),
-    };
+    let request = clone_request(run, run.work_dir.path());
     let mut pause = std::time::Duration::from_millis(500);
     for attempt in 1.. {
         match git::clone_repository(&request, run.cancel()).await {
@@ -114,6 +151,16 @@ async fn clone(run: &Run) -> Result<Checkout, StageError> {
         }
     }
     unreachable!("the last attempt returns")
+}
+
+pub(super) fn clone_request<'a>(run: &'a Run, folder: &'a Path) -> git::CloneRequest<'a> {
+    git::CloneRequest {
+        source: &run.source,
+        branch: &run.claimed.key.branch,
+        settings: &run.worker.config.git,
+        limits: run.clone_limits(),
+        folder,
+    }
 }
 
 fn git_failure(error: git::GitError) -> StageError {

@@ -111,7 +111,7 @@ async fn prepare_rows(
         db::pages::copy_from_base(&mut transaction, id, fence, update.base, &update.kept()).await?;
     }
     let commit = pinned.commit.as_str();
-    let reused = db::pages::reuse(&mut transaction, id, fence, commit, run.claimed.request.force).await?;
+    let reused = db::pages::reuse(&mut transaction, id, fence, commit, run.claimed.starts_anew()).await?;
     show_progress(run, &mut transaction, Stage::GeneratingPages, hashes.len(), None).await?;
     let rows = db::pages::list(&mut transaction, id).await?;
     transaction.commit().await?;

@@ -39,6 +39,8 @@ pub(crate) enum StageError {
     Fail(String),
     /// It was told to stop, or is not ours any more; nothing is written but what the stop sign says.
     Stopped,
+    /// A newer version of docmill worked on it and left what this one cannot read: it is left to a newer worker.
+    TooNew(String),
     /// This host or the database failed: it is tried again, a few times.
     Internal(anyhow::Error),
 }
@@ -52,7 +54,7 @@ impl StageError {
     /// For those who can only log it.
     pub(crate) fn into_anyhow(self) -> anyhow::Error {
         match self {
-            Self::Fail(message) => anyhow::anyhow!(message),
+            Self::Fail(message) | Self::TooNew(message) => anyhow::anyhow!(message),
             Self::Stopped => anyhow::anyhow!("told to stop"),
             Self::Internal(error) => error,
         }
@@ -109,7 +111,7 @@ pub(crate) async fn generate(worker: &Arc<Worker>, claimed: &Claimed, stop: &Sto
             run.stage(Stage::Planning, planned.boxed()).await?
         }
     };
-    run.bring_workplace(&plan, &writer, checkout, update.clone());
+    run.bring_workplace(&plan, &writer, checkout, update.clone()).await;
     let update = update.as_deref();
     run.stage(Stage::GeneratingPages, generating::write_pages(&run, &pinned, &*writer, &plan, update).boxed()).await?;
     run.stage(Stage::Validating, validating::check_pages(&run, &*writer, &plan).boxed()).await?;

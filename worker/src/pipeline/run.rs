@@ -17,7 +17,7 @@ use shared::{
     source::RepoSource,
     stage::Stage,
 };
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -26,6 +26,7 @@ use crate::{
     Worker,
     git::{Checkout, GitError},
     held::StopSign,
+    pauses,
     steering::Steering,
     workdir::WorkDir,
     workplaces::Workplace,
@@ -89,7 +90,7 @@ impl Run {
     }
 
     /// Lets pages of this run that this process is to write use what the run has already.
-    pub(crate) fn bring_workplace(
+    pub(crate) async fn bring_workplace(
         &self,
         plan: &Plan,
         writer: &Arc<dyn Writer>,
@@ -103,14 +104,8 @@ impl Run {
             call_timeout_minutes: self.claimed.request.call_timeout_minutes,
             options: self.claimed.request.options.clone(),
         };
-        let place = Workplace {
-            work,
-            plan: plan.clone(),
-            writer: Arc::clone(writer),
-            checkout,
-            update,
-            folder: Arc::clone(&self.work_dir),
-        };
+        let (writer, folder) = (Arc::clone(writer), Arc::clone(&self.work_dir));
+        let place = Workplace::measure(work, plan.clone(), writer, checkout, update, folder).await;
         self.worker.workplaces.bring(self.claimed.id, place);
     }
 
@@ -130,6 +125,7 @@ impl Run {
         let result = self.unless_stopped(work.instrument(span)).await??;
         let kept = serde_json::to_value(&result).context("cannot keep the result of a stage")?;
         self.persist(|| self.save_checkpoint(stage, &kept).boxed()).await?;
+        self.stop.set_busy(false);
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::info!(stage = stage.as_str(), stage.duration_ms = duration_ms, "stage done");
         Ok(result)
@@ -160,13 +156,31 @@ impl Run {
     }
 
     /// Makes a call of a writer. An AI command line is a large process: a host runs only so many at a time, whoever asks.
+    /// None starts while an admin has the provider paused; one that runs is not cut off when the worker drains.
     pub(crate) async fn call<T>(&self, call: impl Future<Output = T>) -> T {
-        let _slot = match self.claimed.key.provider {
-            Provider::Builtin => None,
-            // never closed
-            _ => self.worker.ai_slots.acquire().await.ok(),
-        };
+        let _slot = self.wait_for_slot().await;
+        self.stop.set_busy(true);
         call.await
+    }
+
+    async fn wait_for_slot(&self) -> Option<SemaphorePermit<'_>> {
+        let provider = self.claimed.key.provider;
+        // heard from before the look on, so that the end of a pause cannot be missed
+        let mut heard = self.worker.config.listening.subscribe();
+        loop {
+            let slot = match provider {
+                Provider::Builtin => None,
+                // never closed
+                _ => self.worker.ai_slots.acquire().await.ok(),
+            };
+            if !pauses::is_paused(&self.worker, provider).await {
+                return slot;
+            }
+            // others need not wait for this one
+            drop(slot);
+            tracing::debug!(%provider, "an admin paused it, the call waits");
+            pauses::hear_of_pause(&mut heard).await;
+        }
     }
 
     /// What every call of a writer knows that a stage makes itself.
@@ -212,11 +226,8 @@ impl Run {
         };
         match serde_json::from_value(kept) {
             Ok(result) => Ok(Some(result)),
-            Err(error) => {
-                // another version of docmill wrote it: doing the stage again is always right
-                tracing::warn!(stage = stage.as_str(), %error, "a checkpoint cannot be read, doing the stage again");
-                Ok(None)
-            }
+            // another version of docmill wrote it, and what it stands for is paid for
+            Err(error) => Err(StageError::TooNew(format!("checkpoint `{stage}` cannot be read: {error}"))),
         }
     }
 }

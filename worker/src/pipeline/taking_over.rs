@@ -41,7 +41,8 @@ pub(crate) async fn take_over(run: &Run, pinned: &Pinned) -> Result<Option<(Take
     if let Some(taken) = run.checkpoint(Stage::UpToDate).await? {
         return Ok(planned.map(|plan| (taken, plan)));
     }
-    if planned.is_some() {
+    // who repeats a run from a stage wants this model's own words
+    if planned.is_some() || run.claimed.starts_anew() {
         return Ok(None);
     }
     let mut connection = run.worker.config.pool.acquire().await?;

@@ -10,13 +10,13 @@ use shared::{
 };
 use sqlx::PgConnection;
 
-use super::{StageError, run::Run};
+use super::{StageError, cloning::Pinned, run::Run};
 use crate::git;
 
 /// The commit of the served site, unless somebody asked for it to be made anew, or for another one than was made.
 fn served_commit(run: &Run) -> Option<&str> {
     let claimed = &run.claimed;
-    let is_wished = !claimed.request.force && claimed.request.options == claimed.served_options;
+    let is_wished = !claimed.starts_anew() && claimed.request.options == claimed.served_options;
     claimed.served_commit.as_deref().filter(|_| claimed.served_site && is_wished)
 }
 
@@ -31,6 +31,10 @@ pub(crate) async fn find_unchanged_head(run: &Run) -> Result<Option<CommitSha>, 
     // a run that was taken over may have pinned its commit, and then never asks the remote again (decisions.md 6)
     let is_taken_over = run.claimed.fence > 1;
     if is_taken_over || served_commit(run).is_none() {
+        return Ok(None);
+    }
+    // the commit of a run that is repeated stays the same
+    if run.claimed.retry_of.is_some() && run.checkpoint::<Pinned>(Stage::Cloning).await?.is_some() {
         return Ok(None);
     }
     run.enter(Stage::Cloning).await?;

@@ -96,7 +96,7 @@ fn other_repository(key: &VariantKey, first: &str, second: &RepoSource) -> Strin
 }
 
 /// Whether this caller may have this repository read. The worker resolves the host once more when it fetches.
-async fn check_source(state: &ApiState, caller: &Caller, source: &RepoSource) -> Result<(), ApiError> {
+pub(super) async fn check_source(state: &ApiState, caller: &Caller, source: &RepoSource) -> Result<(), ApiError> {
     match source {
         RepoSource::LocalPath(_) if !caller.is_admin() => {
             Err(ApiError::forbidden("Local repo path access requires admin privileges"))

@@ -3,7 +3,7 @@
 use shared::source::RepoSource;
 
 use super::{
-    super::{ChangeKind, Checkout, DiffLimits, FetchRequest, changes_between, existing_files, fetch_commit, tree_id},
+    super::{ChangeKind, Checkout, CloneRequest, DiffLimits, changes_between, existing_files, fetch_commit, tree_id},
     FILE, LINK, World, commit_files, noise,
 };
 
@@ -104,22 +104,21 @@ async fn an_older_commit_is_fetched_by_its_id_as_long_as_the_source_has_it() {
     let source = RepoSource::LocalPath(world.path("demo"));
     let folder = world.path("fetched");
     std::fs::create_dir(&folder).unwrap();
-    let request = FetchRequest {
+    let request = CloneRequest {
         source: &source,
-        commit: &old.commit,
         branch: &old.branch,
         settings: &world.settings,
         limits: &world.limits,
         folder: &folder,
     };
-    let fetched = fetch_commit(&request, &world.cancel).await.unwrap();
+    let fetched = fetch_commit(&request, &old.commit, &world.cancel).await.unwrap();
     assert_eq!(tree_id(&fetched).unwrap(), tree_id(&old).unwrap());
     assert_eq!(changes_between(&fetched, &new, &|_| true, 100, LIMITS).unwrap().len(), 1);
 
     let unknown = "0123456789012345678901234567890123456789".parse().unwrap();
     let folder = world.path("unknown");
     std::fs::create_dir(&folder).unwrap();
-    let request = FetchRequest { commit: &unknown, folder: &folder, ..request };
-    let error = fetch_commit(&request, &world.cancel).await.unwrap_err();
+    let request = CloneRequest { folder: &folder, ..request };
+    let error = fetch_commit(&request, &unknown, &world.cancel).await.unwrap_err();
     assert!(!error.message.contains(&folder.display().to_string()), "{error}");
 }

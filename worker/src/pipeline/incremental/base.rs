@@ -14,7 +14,7 @@ use super::{
     is_by_model,
 };
 use crate::{
-    git::{self, Change, Checkout, DiffLimits, FetchRequest},
+    git::{self, Change, Checkout, DiffLimits},
     steering::{PathFilter, Steering},
     writers::{Writer, cli::is_agent_configuration},
 };
@@ -123,15 +123,7 @@ async fn open_base(run: &Run, base: &Base, folder: &Path) -> Result<Result<Check
     }
     let folder = folder.join("fetched");
     tokio::fs::create_dir(&folder).await.map_err(anyhow::Error::from)?;
-    let request = FetchRequest {
-        source: &run.source,
-        commit: &pinned.commit,
-        branch,
-        settings: &run.worker.config.git,
-        limits: run.clone_limits(),
-        folder: &folder,
-    };
-    let fetched = git::fetch_commit(&request, run.cancel()).await;
+    let fetched = git::fetch_commit(&cloning::clone_request(run, &folder), &pinned.commit, run.cancel()).await;
     Ok(fetched.map_err(|error| format!("the last good commit `{}` cannot be had: {error}", pinned.commit.short())))
 }
 

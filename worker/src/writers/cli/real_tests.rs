@@ -88,6 +88,7 @@ fn page() -> (Plan, PlannedPage) {
         navigation,
         version: None,
         language: None,
+        redirects: std::collections::BTreeMap::new(),
     };
     (plan, page)
 }

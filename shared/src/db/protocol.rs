@@ -1,0 +1,39 @@
+//! Runs that this version does not understand: they are left to a newer worker.
+
+use sqlx::PgConnection;
+
+use super::{WriteError, generations::hand_back};
+use crate::{
+    generation::{PROTOCOL, State},
+    ids::GenerationId,
+};
+
+/// Gives back a run whose checkpoint this version cannot read: only a newer worker takes it then. Gives the same as
+/// [`hand_back`].
+pub async fn leave_to_newer(
+    conn: &mut PgConnection,
+    id: GenerationId,
+    fence: i64,
+) -> Result<(State, Option<String>), WriteError> {
+    sqlx::query!(
+        "UPDATE generations SET protocol = $3 WHERE id = $1 AND fence = $2 AND state = 'running'",
+        id as GenerationId,
+        fence,
+        PROTOCOL + 1,
+    )
+    .execute(&mut *conn)
+    .await?;
+    hand_back(conn, id, fence).await
+}
+
+/// Whether a generation waits for a worker that understands more than this one.
+pub async fn is_for_newer(conn: &mut PgConnection, id: GenerationId) -> sqlx::Result<bool> {
+    let found = sqlx::query_scalar!(
+        r#"
+        SELECT protocol > $2 AS "newer!" FROM generations WHERE id = $1 AND state IN ('queued', 'running')
+        "#,
+        id as GenerationId,
+        PROTOCOL,
+    );
+    Ok(found.fetch_optional(conn).await?.unwrap_or(false))
+}
