@@ -231,3 +231,24 @@ async fn an_admitted_page_has_one_task_and_loses_it_when_its_run_ends() {
     assert_eq!(db::queue::count_waiting(&mut conn, queue).await.unwrap(), 0);
     assert_eq!(page_jobs::progress(&mut conn, id).await.unwrap().open, 0);
 }
+
+#[tokio::test]
+async fn a_page_that_was_written_when_its_run_was_aborted_is_forgotten() {
+    let pool = pool().await;
+    let mut conn = pool.acquire().await.unwrap();
+    let id = ask(&mut conn, "demo", Provider::Claude, 2, 10).await;
+    let admitted = admit(&mut conn, &[], 100).await;
+    let done = claim(&mut conn, &admitted[0], "worker", LEASE).await.unwrap();
+    page_jobs::finish(&mut conn, &held(&done), "text", None).await.unwrap();
+    claim(&mut conn, &admitted[1], "worker", Duration::ZERO).await.unwrap();
+    let variant = db::generations::find_variant_id(&mut conn, id).await.unwrap().unwrap();
+    request_abort(&mut conn, variant, id).await.unwrap();
+    page_jobs::reap(&mut conn).await.unwrap();
+    let states = "SELECT string_agg(state, ' ') FROM page_jobs";
+    let left: Option<String> = sqlx::query_scalar(states).fetch_one(&mut *conn).await.unwrap();
+    assert_eq!(left.as_deref(), Some("done waiting"), "the run is not over yet");
+    sqlx::query("UPDATE generations SET state = 'aborted', finished_at = now()").execute(&mut *conn).await.unwrap();
+    page_jobs::reap(&mut conn).await.unwrap();
+    let left: Option<String> = sqlx::query_scalar(states).fetch_one(&mut *conn).await.unwrap();
+    assert_eq!(left.as_deref(), Some("done"));
+}

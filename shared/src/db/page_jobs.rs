@@ -478,8 +478,20 @@ pub async fn take_back(conn: &mut PgConnection, generation: GenerationId) -> sql
 }
 
 /// Decides about pages whose worker is gone: they wait again, alone from the second death on, and fail at the last. The row
-/// still names the worker then, so that its death is not counted against the run as well ([`super::recovery`]). Also puts back admitted pages without a task. Gives the number of both.
+/// still names the worker then, so that its death is not counted against the run as well ([`super::recovery`]). Also
+/// puts back admitted pages without a task, gives the number of both, and forgets what is open of runs that are over.
 pub async fn reap(conn: &mut PgConnection) -> sqlx::Result<u64> {
+    // one that was written when its run ended is wanted by nobody; its worker was told to stop, and its lease ran out
+    sqlx::query!(
+        r#"
+        DELETE FROM page_jobs p
+         USING generations g
+         WHERE g.id = p.generation_id AND g.state NOT IN ('queued', 'running')
+           AND (p.state IN ('waiting', 'admitted') OR (p.state = 'running' AND p.lease_until < now()))
+        "#
+    )
+    .execute(&mut *conn)
+    .await?;
     let dead = sqlx::query!(
         r#"
         UPDATE page_jobs
