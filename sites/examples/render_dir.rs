@@ -57,7 +57,6 @@ fn main() -> Result<()> {
         version: Some("1.4.0".into()),
         redirects: std::collections::BTreeMap::new(),
         language: None,
-        redirects: std::collections::BTreeMap::new(),
     };
     let commit = "0123456789abcdef0123456789abcdef01234567";
     let source = arguments.get(2).map(|repository| SourceLinks {

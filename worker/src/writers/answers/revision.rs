@@ -13,11 +13,7 @@ use crate::writers::PlanWish;
 pub(crate) fn read_revision(text: &str, base: &Plan) -> Result<PlanRevision, String> {
     let answer = find_object(&page_text::without_thoughts(text), "affected")
         .ok_or("the answer holds no JSON object with a list `affected`")?;
-    let wish = PlanWish {
-        repo_type: Some(base.repo_type),
-        project_name: base.project_name.clone(),
-        repo_url: None,
-    };
+    let wish = PlanWish { repo_type: Some(base.repo_type), project_name: base.project_name.clone(), repo_url: None };
     let plan = match &answer["navigation"] {
         Value::Null => None,
         _ => Some(read_plan(&answer.to_string(), &wish)?),
