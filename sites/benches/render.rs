@@ -48,7 +48,6 @@ fn main() {
         version: None,
         redirects: std::collections::BTreeMap::new(),
         language: None,
-        redirects: std::collections::BTreeMap::new(),
     };
     let bytes: usize = texts.iter().map(String::len).sum();
     let pages: Vec<Page> = texts
