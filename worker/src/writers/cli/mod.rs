@@ -139,17 +139,17 @@ impl Writer for CliWriter {
     }
 
     async fn plan(&self, context: &CallContext, wish: &PlanWish) -> Result<Plan, WriterError> {
-        let wished = json!({
+        let facts = json!({
             "project_name": wish.project_name,
             "repository": wish.repo_url,
             "repo_type": wish.repo_type,
         });
-        let wishes = self.wishes.clone();
+        let steering = self.wishes.clone();
         let answer = self
             .ask(context, Purpose::Plan, move |folder| {
-                let wish = folder.add_data("wish.json", &pretty(&wished))?;
-                let wishes = add_wishes(folder, wishes.as_deref())?;
-                Ok(prompts::plan(&shown(&wish), wishes.as_deref()))
+                let facts = folder.add_data("wish.json", &pretty(&facts))?;
+                let steering = add_wishes(folder, steering.as_deref())?;
+                Ok(prompts::plan(&shown(&facts), steering.as_deref()))
             })
             .await?;
         let problem = match answers::read_plan(&answer, wish) {
@@ -157,13 +157,13 @@ impl Writer for CliWriter {
             Err(problem) => problem,
         };
         tracing::info!(writer.provider = %self.provider, %problem, "the plan is asked for again");
-        let wishes = self.wishes.clone();
+        let steering = self.wishes.clone();
         let answer = self
             .ask(context, Purpose::Repair, move |folder| {
                 let answer = folder.add_data("answer.txt", &answer)?;
                 let problem = folder.add_data("problem.txt", &problem)?;
-                let wishes = add_wishes(folder, wishes.as_deref())?;
-                Ok(prompts::repair(&shown(&answer), &shown(&problem), wishes.as_deref()))
+                let steering = add_wishes(folder, steering.as_deref())?;
+                Ok(prompts::repair(&shown(&answer), &shown(&problem), steering.as_deref()))
             })
             .await?;
         answers::read_plan(&answer, wish).map_err(|problem| WriterError {
