@@ -223,8 +223,8 @@ async fn an_admitted_page_has_one_task_and_loses_it_when_its_run_ends() {
     // who has a slot of its own is not rung for
     sqlx::query("UPDATE workers SET ai_slots = 3").execute(&mut *conn).await.unwrap();
     let taker = Taker { worker: "w", lease: LEASE };
-    let taken = admit_pages(&mut conn, &[], Some(taker)).await.unwrap().unwrap();
-    assert_eq!((taken.slug, taken.fence), (slug(3), 1));
+    let own = admit_pages(&mut conn, &[], Some(taker)).await.unwrap().unwrap();
+    assert_eq!((own.slug, own.fence), (slug(3), 1));
     assert_eq!(db::queue::count_waiting(&mut conn, queue).await.unwrap(), 2);
     sqlx::query("UPDATE page_jobs SET state = 'waiting' WHERE state = 'running'").execute(&mut *conn).await.unwrap();
     take_back_pages(&mut conn, id).await.unwrap();

@@ -101,7 +101,7 @@ fn decoded(base64: &str) -> String {
         held += 6;
         if held >= 8 {
             held -= 8;
-            bytes.push((bits >> held) as u8);
+            bytes.push(u8::try_from(bits >> held & 0xFF).unwrap());
             bits &= (1 << held) - 1;
         }
     }

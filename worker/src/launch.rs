@@ -79,18 +79,15 @@ pub(crate) struct FileRules {
 /// Arguments, environment, folder and streams are for the caller to add.
 pub(crate) fn command(program: &OsStr, restrictions: &Restrictions) -> io::Result<Command> {
     let written = serde_json::to_string(restrictions);
-    let mut command = match (PROGRAM.get(), written) {
-        (Some(this), Ok(written)) => {
-            let mut command = Command::new(this);
-            command.args([COMMAND, &std::process::id().to_string(), &written]).arg(program);
-            command
-        }
+    let mut command = if let (Some(this), Ok(written)) = (PROGRAM.get(), written) {
+        let mut command = Command::new(this);
+        command.args([COMMAND, &std::process::id().to_string(), &written]).arg(program);
+        command
+    } else {
         // a path that is not UTF-8 cannot be written
-        _ => {
-            let mut command = Command::new(program);
-            restrict(&mut command, restrictions, std::process::id())?;
-            command
-        }
+        let mut command = Command::new(program);
+        restrict(&mut command, restrictions, std::process::id())?;
+        command
     };
     command.env_clear();
     Ok(command)

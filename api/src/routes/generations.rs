@@ -130,11 +130,11 @@ pub(super) async fn retry(
 )]
 pub(super) async fn retry_from(
     State(state): State<ApiState>,
-    Path((id, stage)): Path<(String, String)>,
+    Path((id, from)): Path<(String, String)>,
     Writer { caller, .. }: Writer<NoBody>,
 ) -> Result<(StatusCode, Json<GenerateResponse>), ApiError> {
     let id = access::parse_generation(&id)?;
-    repeat(&state, &caller, id, Some(parse_stage(&stage)?)).await
+    repeat(&state, &caller, id, Some(parse_stage(&from)?)).await
 }
 
 fn parse_stage(text: &str) -> Result<Stage, ApiError> {

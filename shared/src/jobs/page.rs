@@ -50,18 +50,18 @@ pub async fn admit_pages(
 ) -> sqlx::Result<Option<ClaimedPage>> {
     let slots = db::workers::count_slots(conn).await?;
     let admitted = db::page_jobs::admit(conn, limits, slots).await?;
-    let mut taken = None;
+    let mut own = None;
     for page in admitted {
-        if let (Some(Taker { worker, lease }), None) = (taker, &taken) {
-            taken = db::page_jobs::claim(conn, page.generation, &page.slug, page.fence, worker, lease).await?;
-            if taken.is_some() {
+        if let (Some(Taker { worker, lease }), None) = (taker, &own) {
+            own = db::page_jobs::claim(conn, page.generation, &page.slug, page.fence, worker, lease).await?;
+            if own.is_some() {
                 continue;
             }
         }
         let job = PageJob { generation: page.generation, slug: page.slug, fence: page.fence };
         super::enqueue_with(conn, &job, page.priority).await?;
     }
-    Ok(taken)
+    Ok(own)
 }
 
 /// Nothing new starts any more, of a provider or at all, until [`resume`]; the caller's transaction should end soon.

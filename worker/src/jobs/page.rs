@@ -264,9 +264,9 @@ pub(crate) async fn go_on(worker: &Worker, lease: Option<Duration>) -> anyhow::R
     let lease = lease.filter(|_| !worker.draining.is_cancelled());
     let taker = lease.map(|lease| Taker { worker: &worker.name, lease });
     let mut transaction = worker.config.pool.begin().await?;
-    let taken = admit_pages(&mut transaction, &worker.config.provider_limits, taker).await?;
+    let own = admit_pages(&mut transaction, &worker.config.provider_limits, taker).await?;
     transaction.commit().await?;
-    Ok(taken)
+    Ok(own)
 }
 
 /// Up to a third longer, so that pages that failed together do not come back together.

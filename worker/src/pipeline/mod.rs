@@ -104,12 +104,11 @@ pub(crate) async fn generate(worker: &Arc<Worker>, claimed: &Claimed, stop: &Sto
         Some(Decision::Update(update)) => Some(update),
         Some(Decision::Full { .. }) | None => None,
     };
-    let plan = match &update {
-        Some(update) => incremental::adopt_plan(&run, update, &warnings).await?,
-        None => {
-            let planned = planning::plan_pages(&run, &checkout, &*writer, &steering, &warnings);
-            run.stage(Stage::Planning, planned.boxed()).await?
-        }
+    let plan = if let Some(update) = &update {
+        incremental::adopt_plan(&run, update, &warnings).await?
+    } else {
+        let planned = planning::plan_pages(&run, &checkout, &*writer, &steering, &warnings);
+        run.stage(Stage::Planning, planned.boxed()).await?
     };
     run.bring_workplace(&plan, &writer, checkout, update.clone()).await;
     let update = update.as_deref();

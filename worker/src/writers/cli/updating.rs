@@ -75,13 +75,13 @@ pub(super) async fn edit_page(
     previous: &str,
     changes: &[&Change],
 ) -> Result<Option<String>, WriterError> {
-    let changed = format!("{}\n{}", list_of(changes.iter().copied()), differences_of(changes.iter().copied()));
+    let told = format!("{}\n{}", list_of(changes.iter().copied()), differences_of(changes.iter().copied()));
     let (text, wishes) = (previous.to_owned(), writer.wishes.clone());
     let answer = writer
         .ask(context, Purpose::Edit, move |folder| {
             let (page, plan) = data.write(folder)?;
             let previous = folder.add_data("previous.md", &text)?;
-            let changes = folder.add_data("changes.diff", &changed)?;
+            let changes = folder.add_data("changes.diff", &told)?;
             let wishes = add_wishes(folder, wishes.as_deref())?;
             let [previous, changes] = [previous, changes].map(|path| shown(&path));
             Ok(prompts::edit(&data.slug, &page, &plan, [&previous, &changes], wishes.as_deref()))
