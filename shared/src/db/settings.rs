@@ -21,7 +21,7 @@ pub async fn read_defaults(conn: &mut PgConnection) -> sqlx::Result<WriterDefaul
 /// Keeps others from changing settings until the end of the transaction, so that what belongs together can be checked.
 pub async fn lock(conn: &mut PgConnection) -> sqlx::Result<()> {
     // an arbitrary number, only ours
-    sqlx::query!("SELECT pg_advisory_xact_lock(733002)").fetch_one(conn).await?;
+    sqlx::query!("SELECT pg_advisory_xact_lock(733003)").fetch_one(conn).await?;
     Ok(())
 }
 
