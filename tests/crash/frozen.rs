@@ -117,6 +117,7 @@ async fn a_worker_cut_off_from_the_database_stops_itself_and_writes_nothing_when
     world.stand_ins.release("page-page-3");
     let other = start_short_worker(&world, "other");
     let row = world.wait_for_end(&key).await;
+    assert_eq!(row.status, Status::Ready, "{}", fs::read_to_string(log_of(&world, "other")).unwrap());
     assert_same_site(&world, &row, Site::First).await;
     // what it had sent into the silence arrives now
     proxy.thaw();

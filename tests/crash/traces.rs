@@ -147,9 +147,16 @@ async fn list_left(world: &World) -> Vec<String> {
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
     };
     left.extend(names("sites").into_iter().filter(|name| !folders.contains(name)).map(|name| format!("sites/{name}")));
-    for folder in ["sites/commits", "host/work"] {
-        left.extend(names(folder).iter().map(|name| format!("{folder}/{name}")));
-    }
+    // the next incremental run compares with it
+    let bases: Vec<String> = sqlx::query_scalar(
+        "SELECT g.id::text FROM generations g JOIN variants v ON v.id = g.variant_id AND v.site_prefix = g.site_prefix",
+    )
+    .fetch_all(&world.pool)
+    .await
+    .unwrap();
+    let commits = names("sites/commits").into_iter().filter(|name| !bases.contains(name));
+    left.extend(commits.map(|name| format!("sites/commits/{name}")));
+    left.extend(names("host/work").iter().map(|name| format!("host/work/{name}")));
     left.extend(processes_of(world).iter().map(|(pid, command)| format!("process {pid}: {command}")));
     left
 }
