@@ -157,3 +157,26 @@ async fn a_worker_cut_off_just_before_it_publishes_leaves_one_site() {
     tokio::task::block_in_place(|| assert_eq!(other.terminate(), Some(0)));
     assert_nothing_left(&world).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_stopped_inside_a_transaction_does_not_hold_others_up() {
+    let world = World::without_worker().await;
+    let key = variant("adder", Provider::Claude);
+    let frozen = start_short_worker(&world, "frozen");
+    // the row of the variant is locked by then
+    let mut barrier = Barrier::raise(&world, "events", "NEW.body->>'page' = 'page-1'").await;
+    let repository = Repository::library("adder");
+    world.request(&repository, &key, false).await.unwrap();
+    barrier.wait_for_arrival().await;
+    shared::os::send_signal(frozen.id(), STOP).unwrap();
+    barrier.open().await;
+    let other = start_short_worker(&world, "other");
+    let row = world.wait_for_end(&key).await;
+    assert_eq!(row.status, Status::Ready, "{}", fs::read_to_string(log_of(&world, "other")).unwrap());
+    assert_same_site(&world, &row, Site::First).await;
+    shared::os::send_signal(frozen.id(), CONTINUE).unwrap();
+    tokio::task::block_in_place(|| assert_eq!(frozen.terminate(), Some(0)));
+    assert_eq!(world.row(&key).await.site_prefix, row.site_prefix);
+    tokio::task::block_in_place(|| assert_eq!(other.terminate(), Some(0)));
+    assert_nothing_left(&world).await;
+}

@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use shared::{provider::Provider, variant::Status};
 
 use super::{
+    PLACES,
     barrier::Barrier,
     start_worker,
     traces::{Site, assert_calls, assert_nothing_left, assert_same_site, change},
@@ -40,6 +41,7 @@ fn start_narrow_worker(world: &World, name: &str) -> Program {
 /// Makes a first site, kills the worker that makes the second one at that moment, and lets another finish. Only the calls
 /// `again` may be paid for twice.
 async fn finish_after_a_kill(moment: Moment, again: &'static [&'static str]) {
+    let _place = PLACES.acquire().await.unwrap();
     let world = World::without_worker().await;
     let repository = Repository::library("adder");
     let key = variant("adder", Provider::Claude);

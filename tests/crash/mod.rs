@@ -19,13 +19,16 @@ mod calls;
 
 use std::{path::PathBuf, time::Duration};
 
-use tokio::time::Instant;
+use tokio::{sync::Semaphore, time::Instant};
 
 use crate::support::{
     process::Program,
     repository::Repository,
     world::{SHORT_TIMING, World},
 };
+
+/// Worlds side by side within tests: each takes about fifteen connections, and the server of all tests has a hundred.
+static PLACES: Semaphore = Semaphore::const_new(4);
 
 /// Starts `docmill worker` on the world's database and sites; `name` tells the logs apart. All are on one host: the next to
 /// start finds what a killed one left.

@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use shared::{provider::Provider, variant::Status};
 
 use super::{
+    PLACES,
     barrier::Barrier,
     log_of, start_short_worker,
     traces::{Site, assert_nothing_left, assert_same_site, change},
@@ -39,6 +40,7 @@ async fn replace_all(world: &World, workers: Vec<Program>, name: &str) -> Vec<Pr
 }
 
 async fn restart_all_at(at: At) {
+    let _place = PLACES.acquire().await.unwrap();
     let world = World::without_worker().await;
     let key = variant("adder", Provider::Claude);
     let repository = Repository::library("adder");

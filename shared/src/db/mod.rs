@@ -56,9 +56,9 @@ fn one_row(rows_affected: u64) -> Result<(), WriteError> {
 }
 
 /// Opens a pool of at most `max_connections`. Statements end after 10 s, waits for locks after 3 s, transactions that do
-/// nothing after 30 s; a dead peer is noticed by the server within about 25 s.
+/// nothing after 5 s (their process is frozen or cut off, and others wait for its locks); a dead peer is noticed by the server within about 25 s.
 pub async fn connect(url: &str, max_connections: u32) -> Result<PgPool, sqlx::Error> {
-    let limits = [("statement_timeout", "10s"), ("lock_timeout", "3s"), ("idle_in_transaction_session_timeout", "30s")];
+    let limits = [("statement_timeout", "10s"), ("lock_timeout", "3s"), ("idle_in_transaction_session_timeout", "5s")];
     open_pool(url, max_connections, &limits).await
 }
 

@@ -255,9 +255,10 @@ pub(crate) async fn persist<'a>(
 pub(crate) fn is_out_of_reach(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => true,
-        // 08: connection lost; 57P01 to 57P03: shut down, crashed, starting
+        // 08: connection lost; 57P01 to 57P03: shut down, crashed, starting; 55P03: a row is locked, for example by a
+        // worker that was frozen in a transaction, until the server ends that
         sqlx::Error::Database(error) => {
-            error.code().is_some_and(|code| code.starts_with("08") || code.starts_with("57P0"))
+            error.code().is_some_and(|code| code.starts_with("08") || code.starts_with("57P0") || code == "55P03")
         }
         _ => false,
     }
