@@ -6,6 +6,7 @@ mod resuming;
 mod incremental;
 mod accounting;
 mod budgets;
+mod slots;
 mod replay;
 mod aborting;
 mod taking_over;

@@ -13,6 +13,7 @@ use shared::{
     stage::Stage,
 };
 use sqlx::Connection;
+use tokio::sync::SemaphorePermit;
 use tracing::Instrument;
 
 use crate::{
@@ -56,16 +57,14 @@ async fn write_pages(worker: Arc<Worker>, job: PageJob) -> anyhow::Result<()> {
     let mut next = db::page_jobs::claim(&mut conn, job.generation, &job.slug, job.fence, &worker.name, lease).await?;
     drop(conn);
     while let Some(claimed) = next {
-        if claimed.suspect {
-            drop(slot);
-            // nothing else runs here meanwhile, so that no other page is suspected for its fault
-            let all = worker.ai_slots.acquire_many(u32::try_from(worker.config.ai_slots)?).await?;
-            write_page(&worker, &claimed).await?;
-            drop(all);
-            slot = worker.ai_slots.acquire().await?;
+        write_page(&worker, &claimed, slot).await?;
+        slot = if let Ok(slot) = worker.ai_slots.try_acquire() {
+            slot
         } else {
-            write_page(&worker, &claimed).await?;
-        }
+            // others here waited for it: a run that plans, a page that is to be alone; workers elsewhere need not wait
+            go_on(&worker, None).await?;
+            worker.ai_slots.acquire().await?
+        };
         next = go_on(&worker, Some(lease)).await?;
     }
     drop(slot);
@@ -73,7 +72,7 @@ async fn write_pages(worker: Arc<Worker>, job: PageJob) -> anyhow::Result<()> {
 }
 
 /// Writes a page and writes down what became of it.
-async fn write_page(worker: &Arc<Worker>, claimed: &ClaimedPage) -> anyhow::Result<()> {
+async fn write_page(worker: &Arc<Worker>, claimed: &ClaimedPage, slot: SemaphorePermit<'_>) -> anyhow::Result<()> {
     let page = HeldPage { generation: claimed.generation, slug: claimed.slug.clone(), fence: claimed.fence };
     let Some(entry) = worker.pages.enter(page.clone()) else {
         // the process shuts down: another takes it
@@ -82,18 +81,38 @@ async fn write_page(worker: &Arc<Worker>, claimed: &ClaimedPage) -> anyhow::Resu
     let span =
         tracing::info_span!("page", generation.id = %page.generation, page = %page.slug, page.fence = page.fence);
     let work = async {
-        let outcome = AssertUnwindSafe(call_writer(worker, claimed, &entry).boxed()).catch_unwind().await;
+        let outcome = AssertUnwindSafe(call_writer(worker, claimed, &entry, slot).boxed()).catch_unwind().await;
         let outcome = outcome.unwrap_or_else(|_| Err(StageError::internal("writing the page panicked")));
         end_page(worker, &page, claimed, &entry, outcome).await
     };
     work.instrument(span).await
 }
 
+/// What a page may use of this process. One at which workers died waits until nothing else runs here, so that no other page
+/// is suspected for its fault; its lease is kept meanwhile.
+async fn slots_for<'a>(
+    worker: &'a Worker,
+    claimed: &ClaimedPage,
+    slot: SemaphorePermit<'a>,
+) -> anyhow::Result<SemaphorePermit<'a>> {
+    if !claimed.suspect {
+        return Ok(slot);
+    }
+    drop(slot);
+    Ok(worker.ai_slots.acquire_many(u32::try_from(worker.config.ai_slots)?).await?)
+}
+
 type Called = (Arc<Workplace>, Result<String, WriterError>);
 
-async fn call_writer(worker: &Worker, claimed: &ClaimedPage, entry: &Entry<HeldPage>) -> Result<Called, StageError> {
+async fn call_writer(
+    worker: &Worker,
+    claimed: &ClaimedPage,
+    entry: &Entry<HeldPage>,
+    slot: SemaphorePermit<'_>,
+) -> Result<Called, StageError> {
     let stop = entry.stop.token();
     let call = async {
+        let _slots = slots_for(worker, claimed, slot).await?;
         let place = worker.workplaces.open(worker, claimed.generation, stop).await?;
         let page = place.plan.page(&claimed.slug).ok_or(StageError::internal("a page is not in the plan"))?;
         let (stage, page_of) = (stage_of(claimed), Some(claimed.slug.clone()));
