@@ -115,6 +115,11 @@ pub(super) async fn assert_nothing_left(world: &World) {
         assert!(Instant::now() < deadline, "left behind: {left:#?}\n{}", log());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+    // before that it does not know what SIGTERM means
+    while !fs::read_to_string(log_of(world, "janitor")).is_ok_and(|log| log.contains("worker started")) {
+        assert!(Instant::now() < deadline, "the janitor does not start");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     assert_eq!(janitor.terminate(), Some(0));
 }
 
@@ -147,9 +152,10 @@ async fn list_left(world: &World) -> Vec<String> {
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
     };
     left.extend(names("sites").into_iter().filter(|name| !folders.contains(name)).map(|name| format!("sites/{name}")));
-    // the next incremental run compares with it
+    // the next incremental run compares with the served one, a retry goes on from the newest
     let bases: Vec<String> = sqlx::query_scalar(
-        "SELECT g.id::text FROM generations g JOIN variants v ON v.id = g.variant_id AND v.site_prefix = g.site_prefix",
+        "SELECT g.id::text FROM generations g JOIN variants v ON v.id = g.variant_id
+          WHERE v.site_prefix = g.site_prefix OR v.generation_id = g.id",
     )
     .fetch_all(&world.pool)
     .await
