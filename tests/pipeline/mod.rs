@@ -11,3 +11,4 @@ mod aborting;
 mod taking_over;
 mod steering;
 mod steering_hostile;
+mod hostile;
