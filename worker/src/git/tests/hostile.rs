@@ -206,8 +206,8 @@ async fn a_pointer_to_a_large_file_stays_the_text_it_is() {
     let changed = super::commit_files(&repository, &[("a.bin", FILE, pointer("13").as_bytes())]);
     repository.reference("refs/heads/later", changed, true, "").unwrap();
     let later = world.clone_into("later", "later").await;
-    let changes = changes_between(&checkout, &later, &|path| path == "a.bin", 100, DIFF).unwrap();
-    assert!(changes[0].diff.as_ref().is_some_and(|diff| diff.contains("-size 12\n+size 13\n")), "{changes:?}");
+    let found = changes_between(&checkout, &later, &|path| path == "a.bin", 100, DIFF).unwrap();
+    assert!(found[0].diff.as_ref().is_some_and(|diff| diff.contains("-size 12\n+size 13\n")), "{found:?}");
     assert!(!bait.was_taken() && !canary.exists());
 }
 
@@ -430,9 +430,9 @@ async fn thousands_of_paths_in_one_huge_folder_are_looked_up_at_once() {
         commit_time: chrono::DateTime::UNIX_EPOCH,
         branch: "main".parse().unwrap(),
     };
-    let named: Vec<String> = names.iter().take(5_000).map(|name| format!("big/{name}")).collect();
+    let paths: Vec<String> = names.iter().take(5_000).map(|name| format!("big/{name}")).collect();
     let started = Instant::now();
-    let found = existing_files(&checkout, named.iter().map(String::as_str)).unwrap();
+    let found = existing_files(&checkout, paths.iter().map(String::as_str)).unwrap();
     // reading the folder anew for each takes minutes
     assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
     assert_eq!(found.len(), 5_000);
