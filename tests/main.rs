@@ -2,7 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "clippy's exception for tests does not reach the functions that they share")]
 
-#[expect(dead_code, unreachable_pub, clippy::unwrap_used, reason = "tests may panic, and each uses a part of it")]
+#[expect(
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "tests may panic, and the crate of the worker uses a part of it"
+)]
 mod support;
 mod architecture;
 mod documents;

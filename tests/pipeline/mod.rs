@@ -12,3 +12,5 @@ mod aborting;
 mod taking_over;
 mod steering;
 mod steering_hostile;
+mod hostile;
+mod real_command_lines;

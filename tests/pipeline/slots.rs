@@ -1,6 +1,6 @@
 //! The places for AI calls of a worker: whoever waits for one gets it in turn, and waiting costs nobody the lease.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use shared::{provider::Provider, stage::Stage, variant::Status};
 
@@ -31,28 +31,40 @@ async fn a_run_plans_between_the_pages_of_another() {
     assert!(is_between, "it waited for all pages of the other run");
 }
 
+async fn change(world: &World, statement: &'static str) -> u64 {
+    sqlx::query(statement).execute(&world.pool).await.unwrap().rows_affected()
+}
+
 #[tokio::test]
 async fn a_suspect_page_keeps_its_lease_while_it_waits_to_be_alone() {
     let world = World::without_worker().await;
-    // two workers died at each page before
-    sqlx::query("ALTER TABLE page_jobs ALTER COLUMN deaths SET DEFAULT 2").execute(&world.pool).await.unwrap();
+    // pages wait for the word of this test
+    change(&world, "ALTER TABLE page_jobs ALTER COLUMN due_at SET DEFAULT now() + interval '1 hour'").await;
     world.start_another_worker(2);
     world.stand_ins.set("pages", "2");
-    world.stand_ins.block("page");
+    world.stand_ins.block("page-page-1");
     let (repository, key) = (Repository::library("adder"), variant("adder", Provider::Claude));
     world.request(&repository, &key, false).await.unwrap();
-    world.wait_until(&key, |_| world.stand_ins.is_blocked("page")).await;
-    let states = "SELECT max(deaths), count(*) FILTER (WHERE lease_until > claimed_at + interval '5 seconds')
-                    FROM page_jobs WHERE state <> 'done'";
-    loop {
-        let (deaths, renewed): (i32, i64) = sqlx::query_as(states).fetch_one(&world.pool).await.unwrap();
-        assert_eq!(deaths, 2, "a page that waits is taken for one whose worker died");
-        if renewed == 2 {
-            break;
-        }
+    let deadline = Instant::now() + Duration::from_mins(2);
+    while change(&world, "UPDATE page_jobs SET due_at = now() WHERE slug = 'page-1'").await == 0 {
+        assert!(Instant::now() < deadline, "no page is asked for");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    world.stand_ins.release("page");
+    world.wait_until(&key, |_| world.stand_ins.is_blocked("page-page-1")).await;
+    // two workers died at it before
+    change(&world, "UPDATE page_jobs SET due_at = now(), deaths = 2 WHERE slug = 'page-2'").await;
+    let waits = "SELECT deaths, COALESCE(lease_until > claimed_at + interval '5 seconds', false)
+                   FROM page_jobs WHERE slug = 'page-2'";
+    loop {
+        let (deaths, is_renewed): (i32, bool) = sqlx::query_as(waits).fetch_one(&world.pool).await.unwrap();
+        assert_eq!(deaths, 2, "a page that waits is taken for one whose worker died");
+        if is_renewed {
+            break;
+        }
+        assert!(Instant::now() < deadline, "a page that waits does not keep its lease");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    world.stand_ins.release("page-page-1");
     let row = world.wait_for_end(&key).await;
     assert_eq!((row.status, row.page_count), (Status::Ready, 2));
 }

@@ -76,6 +76,28 @@ impl Serve {
         answer
     }
 
+    /// A request of the admin.
+    fn ask(&self, method: &str, path: &str, body: &str) -> String {
+        use std::io::Write;
+        let key = fs::read_to_string(self.data_dir.join("admin-key")).unwrap();
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            self.address,
+            key.trim(),
+            body.len()
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.data_dir.with_extension("log")).unwrap()
+    }
+
     fn terminate(mut self) -> Option<i32> {
         shared::os::send_signal(self.child.id(), 15).unwrap();
         let deadline = Instant::now() + Duration::from_secs(30);
@@ -167,7 +189,8 @@ type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a str);
 fn a_wrong_setting_stops_the_start_in_one_sentence_that_names_it() {
     let folder = reachable_folder();
     let data_dir = folder.path().to_str().unwrap();
-    let cases: [Case<'_>; 12] = [
+    let recordings = [("AI_RECORD", data_dir), ("AI_REPLAY", data_dir)];
+    let cases: [Case<'_>; 15] = [
         (&["serve"], &[("ADMIN_KEY", "short")], "ADMIN_KEY must have at least 16 characters"),
         (&["serve"], &[("AI_PROVIDER", "gpt")], "builtin, claude, gemini, cursor"),
         (&["serve"], &[("AI_CLI_TIMEOUT", "0")], "AI_CLI_TIMEOUT"),
@@ -177,6 +200,9 @@ fn a_wrong_setting_stops_the_start_in_one_sentence_that_names_it() {
         (&["serve"], &[("LOG_LEVEL", "a=b=c")], "LOG_LEVEL"),
         (&["serve"], &[("REPO_HOST_ALLOWLIST", "a b")], "neither a host name nor an address"),
         (&["serve"], &[("GIT_SSH_KEY_FILE", "/nowhere/key")], "GIT_SSH_KEY_FILE"),
+        (&["serve"], &recordings, "AI_RECORD and AI_REPLAY are both set, set only one of them"),
+        (&["worker"], &recordings, "AI_RECORD and AI_REPLAY are both set, set only one of them"),
+        (&["worker"], &[("WORKER_CACHE_MB", "63")], "WORKER_CACHE_MB"),
         (&["api"], &[], "ADMIN_KEY"),
         (&["api"], &[("ADMIN_KEY", "sixteen-characters")], "KEY_PEPPER_FILE"),
         (&["worker"], &[], "DATABASE_URL"),
@@ -237,4 +263,56 @@ fn try_says_what_is_wrong_and_ends_with_1() {
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert!(said.contains(expected), "{said}");
     }
+}
+
+#[test]
+fn what_keeps_ai_command_lines_in_is_named_in_ready_and_in_the_log() {
+    let folder = reachable_folder();
+    let serve = Serve::start(&folder.path().join("data"));
+    let ready = serve.get("/ready");
+    let (_, body) = ready.split_once("\r\n\r\n").unwrap();
+    let body: serde_json::Value = serde_json::from_str(body).unwrap();
+    let check = body["checks"].as_array().unwrap().iter().find(|check| check["name"] == "sandbox").unwrap();
+    let detail = check["detail"].as_str().unwrap();
+    assert!(check["ok"] == true && !detail.is_empty(), "{check}");
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while !serve.log().contains("worker started") {
+        assert!(Instant::now() < deadline, "{}", serve.log());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let log = serve.log();
+    let started = log.lines().find(|line| line.contains("worker started")).unwrap();
+    assert!(started.contains(detail), "{started}");
+}
+
+#[test]
+fn serve_outlives_a_drain_of_its_worker() {
+    let folder = reachable_folder();
+    let serve = Serve::start(&folder.path().join("data"));
+    let workers = || {
+        let answer = serve.ask("GET", "/api/admin/workers", "");
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        let body: serde_json::Value = serde_json::from_str(body).unwrap_or_else(|_| panic!("{answer}"));
+        body["workers"].as_array().unwrap().clone()
+    };
+    let wait_for = |count: usize| {
+        let deadline = Instant::now() + Duration::from_mins(1);
+        while workers().len() != count {
+            assert!(Instant::now() < deadline, "{:?}: {}", workers(), serve.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
+    wait_for(1);
+    let name = workers()[0]["name"].as_str().unwrap().to_owned();
+    assert!(serve.ask("POST", &format!("/api/admin/workers/{name}/drain"), "").starts_with("HTTP/1.1 202"));
+    // it has nothing to do, so it ends at once and is listed no more
+    wait_for(0);
+    let repository = Repository::library("adder");
+    let body = serde_json::json!({ "repo_path": repository.path() }).to_string();
+    let accepted = serve.ask("POST", "/api/generate", &body);
+    assert!(accepted.starts_with("HTTP/1.1 202"), "{accepted}");
+    assert!(serve.get("/health").contains("ok") && serve.get("/ready").starts_with("HTTP/1.1 200"));
+    let log = serve.log();
+    assert!(log.contains("the worker of this process is drained"), "{log}");
+    assert_eq!(serve.terminate(), Some(0));
 }

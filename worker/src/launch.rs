@@ -22,10 +22,10 @@ use shared::os::{self, Resource, Signal};
 
 /// The command of this program that is started in between.
 pub const COMMAND: &str = "launch";
-/// Its exit code when the program could not be started. Its last line on stderr then begins with [`FAILED_PREFIX`].
-pub(crate) const FAILED: i32 = 125;
+/// Its exit code when the program could not be started. What it says on stderr then begins with [`FAILED_PREFIX`].
+const FAILED: i32 = 125;
 /// See [`FAILED`].
-pub(crate) const FAILED_PREFIX: &str = "docmill launch: ";
+const FAILED_PREFIX: &str = "docmill launch: ";
 
 /// The newest version of Landlock that [`Rules`] know; an older kernel enforces what it can of them.
 const RULES: ABI = ABI::V6;
@@ -100,6 +100,12 @@ pub fn launch_child() -> i32 {
     FAILED
 }
 
+/// Why the program was not even started, read off how this one ended instead of it.
+pub(crate) fn failure(code: Option<i32>, stderr: &str) -> Option<String> {
+    let reason = stderr.strip_prefix(FAILED_PREFIX).filter(|_| code == Some(FAILED))?;
+    Some(reason.trim().to_owned())
+}
+
 fn become_program(mut arguments: impl Iterator<Item = OsString>) -> anyhow::Error {
     let prepared = (|| {
         let mut next = || arguments.next().context("an argument is missing");
@@ -162,5 +168,19 @@ impl FileRules {
             .add_rules(path_beneath_rules(&self.readable, look))?
             .add_rules(path_beneath_rules(&self.devices, AccessFs::ReadFile | AccessFs::WriteFile))?
             .add_rules(path_beneath_rules(&self.writable, change))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_failure_of_this_program_itself_is_taken_for_one() {
+        let said = format!("{FAILED_PREFIX}Permission denied (os error 13)\n");
+        assert_eq!(failure(Some(FAILED), &said).as_deref(), Some("Permission denied (os error 13)"));
+        assert_eq!(failure(Some(128), &said), None);
+        assert_eq!(failure(Some(FAILED), "fatal: Permission denied\n"), None);
+        assert_eq!(failure(None, &said), None);
     }
 }

@@ -146,7 +146,8 @@ pub async fn run(config: WorkerConfig, shutdown: CancellationToken) -> anyhow::R
     parts.spawn(lease::deliver_cancels(worker.clone(), runs_ended.clone()));
     parts.spawn(pages::keep_leases(worker.clone(), runs_ended.clone()));
     jobs::start_queues(&worker, &worker.draining, &mut parts);
-    tracing::info!(worker.name = %worker.name, "worker started");
+    let sandbox = worker.clis.isolation().describe();
+    tracing::info!(worker.name = %worker.name, sandbox, "worker started");
 
     // without its queues or its reaper a worker only looks alive
     let broken = tokio::select! {
@@ -230,6 +231,7 @@ async fn sweep_dead_runs(worker: &Arc<Worker>) -> anyhow::Result<()> {
 #[path = "../../tests/support"]
 #[expect(unreachable_pub, dead_code, reason = "shared with the whole-system tests")]
 mod test_support {
+    pub mod agent_traps;
     pub mod model_server;
     pub mod stand_ins;
 }

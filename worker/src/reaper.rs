@@ -9,7 +9,7 @@ use shared::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{Worker, deleted_sites};
+use crate::{Worker, deleted_sites, jobs::page::go_on};
 
 /// Looks of the reaper between two tidy-ups.
 const TIDY_EVERY: u32 = 60;
@@ -82,8 +82,9 @@ async fn reap(worker: &Worker, look: u32) -> anyhow::Result<()> {
     if calls > 0 {
         tracing::warn!(calls, "AI calls were lost with their worker");
     }
-    jobs::admit_pages(&mut transaction, &worker.config.provider_limits, None).await?;
     transaction.commit().await?;
+    // in a transaction of its own: who admits waits for the rows of pages that are held above
+    go_on(worker, None).await?;
     Ok(())
 }
 

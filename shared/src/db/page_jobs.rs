@@ -542,17 +542,3 @@ pub async fn pause_provider(
     .await?;
     Ok(())
 }
-
-/// Seconds until the next waiting page is due or a pause ends; `None` when nothing waits for the clock.
-pub async fn next_due(conn: &mut PgConnection) -> sqlx::Result<Option<f64>> {
-    sqlx::query_scalar!(
-        r#"
-        SELECT EXTRACT(EPOCH FROM min(GREATEST(p.due_at, COALESCE(pauses.until, p.due_at))) - now())::float8
-          FROM page_jobs p
-          LEFT JOIN pauses ON pauses.provider = p.provider AND pauses.reason = 'rate_limit'
-         WHERE p.state = 'waiting'
-        "#
-    )
-    .fetch_one(conn)
-    .await
-}

@@ -92,8 +92,11 @@ pub async fn resume(conn: &mut PgConnection, provider: Option<Provider>) -> sqlx
     }
 }
 
-/// Takes back the pages of a run that is over, and their tasks. Those that are being written stop by themselves.
+/// Takes back the pages of a run that is over, and their tasks, in the caller's transaction, which should end soon. Those that
+/// are being written stop by themselves.
 pub async fn take_back_pages(conn: &mut PgConnection, generation: GenerationId) -> sqlx::Result<()> {
+    // an admission that has seen the run alive locks the same rows in another order
+    db::page_jobs::lock_admission(conn).await?;
     db::page_jobs::take_back(conn, generation).await?;
     db::queue::remove_waiting(conn, PageJob::QUEUE, &format!("{generation}:")).await
 }

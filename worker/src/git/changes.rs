@@ -28,6 +28,8 @@ const MAX_COMPARED_BYTES: u64 = 512 << 10;
 const MAX_CANDIDATE_BYTES: u64 = 16 << 20;
 /// Of a hundred lines, how many two files must share to be one that was renamed (git's own figure).
 const MIN_SIMILARITY: usize = 50;
+/// What stands for the rest of a text that is cut.
+const NOTE: &str = "[the rest is left out]\n";
 /// From here on no further text is compared.
 const MAX_TIME: Duration = Duration::from_secs(30);
 
@@ -87,11 +89,12 @@ pub(crate) fn changes_between(
     let mut changes = sides.compare(started);
     let mut left = limits.total_bytes;
     for change in &mut changes {
-        if left == 0 || started.elapsed() > MAX_TIME {
+        // not even the note would fit
+        if left <= NOTE.len() || started.elapsed() > MAX_TIME {
             break;
         }
         change.diff = sides.diff(change, limits.file_bytes.min(left));
-        left -= change.diff.as_ref().map_or(0, String::len);
+        left = left.saturating_sub(change.diff.as_ref().map_or(0, String::len));
     }
     Ok(changes)
 }
@@ -213,7 +216,6 @@ impl Sides {
 
 /// The text with whole lines only, and a word about it when some are missing.
 fn cut(text: &str, max_bytes: usize) -> String {
-    const NOTE: &str = "[the rest is left out]\n";
     if text.len() <= max_bytes {
         return text.to_owned();
     }

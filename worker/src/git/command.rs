@@ -169,6 +169,11 @@ pub(super) async fn run(mut command: Command, bounds: &Bounds<'_>) -> Result<Out
     let status = status.map_err(|error| not_started(&error))?;
     let stderr = String::from_utf8_lossy(&stderr).into_owned();
     tracing::debug!(git.status = %status, git.stderr = %stderr, "git ended");
+    if let Some(reason) = launch::failure(status.code(), &stderr) {
+        // no word of git, which would be read as one of the server's
+        tracing::error!(reason, "git could not be started");
+        return Err(not_started(&io::Error::other(reason)));
+    }
     Ok(Output { is_success: status.success(), stdout, stderr })
 }
 

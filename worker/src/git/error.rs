@@ -114,18 +114,20 @@ enum Cause {
     Silent,
     Unreachable,
     NoSsh,
+    TooDeep,
     Damaged,
     ServerFailed,
 }
 
 /// Looked for in this order, because ssh and curl wrap one cause in several sentences (git 2.39 to 2.47, OpenSSH 9).
-const CAUSES: [(&str, Cause); 43] = [
+const CAUSES: [(&str, Cause); 44] = [
     ("no space left on device", Cause::DiskFull),
     ("file size limit exceeded", Cause::TooLarge),
     ("file too large", Cause::TooLarge),
     ("died of signal 25", Cause::TooLarge),
     ("exceeds maximum allowed size", Cause::TooLarge),
     ("out of memory", Cause::OutOfMemory),
+    ("exceeded maximum allowed tree depth", Cause::TooDeep),
     ("possible repository corruption", Cause::Damaged),
     ("fatal: bad object", Cause::Damaged),
     ("not found in upstream", Cause::MissingBranch),
@@ -248,6 +250,9 @@ fn sentence(cause: Cause, remote: &Remote, bounds: &Bounds<'_>) -> GitError {
         Cause::NoSsh => (GitFailure::Host, "`ssh` is not installed on this worker".into()),
         Cause::OutOfMemory => {
             (GitFailure::OverLimit, format!("{} takes more memory than one clone may use", bounds.what))
+        }
+        Cause::TooDeep => {
+            (GitFailure::OverLimit, format!("`{remote}` has folders that lie too deep in each other for git"))
         }
         Cause::Damaged => (
             GitFailure::NotARepository,

@@ -248,8 +248,8 @@ fn exit_of(ended: Ended, output_bytes: usize, context: &CallContext) -> Result<E
 
 /// Why the command was not even started.
 fn launch_failure(exit: Exit, stderr: &[u8]) -> Option<String> {
-    let stderr = str::from_utf8(stderr).ok().filter(|_| exit == Exit::Code(launch::FAILED))?;
-    stderr.strip_prefix(launch::FAILED_PREFIX).map(|reason| reason.trim().to_owned())
+    let Exit::Code(code) = exit else { return None };
+    launch::failure(Some(code), str::from_utf8(stderr).ok()?)
 }
 
 /// One byte more than allowed tells that there was more.
