@@ -60,7 +60,7 @@ async fn a_worker_stopped_while_a_page_is_written_does_not_keep_it_when_it_comes
     world.request(&repository, &key, false).await.unwrap();
     world.wait_until(&key, |row| row.page_count == 2).await;
     world.stand_ins.wait_until_blocked("page-page-3");
-    shared::os::send_signal(frozen.id(), STOP).unwrap();
+    stop(&world, &frozen).await;
     // its call answers while it is stopped; the one that takes over asks again
     world.stand_ins.release("page-page-3");
     let other = start_short_worker(&world, "other");
@@ -76,6 +76,38 @@ async fn a_worker_stopped_while_a_page_is_written_does_not_keep_it_when_it_comes
     assert_eq!(ready_events(&world).await, 1);
     assert_eq!(other.terminate(), Some(0));
     assert_nothing_left(&world).await;
+}
+
+/// Whether somebody is inside a transaction: the locks of a frozen worker hold others up longer than the short leases of
+/// tests last. A test of its own is about that.
+async fn is_inside_a_transaction(world: &World) -> bool {
+    let inside = "SELECT EXISTS (SELECT 1 FROM pg_stat_activity
+        WHERE datname = current_database() AND state IN ('active', 'idle in transaction') AND pid <> pg_backend_pid())";
+    sqlx::query_scalar(inside).fetch_one(&world.pool).await.unwrap()
+}
+
+/// Stops a worker between two transactions.
+async fn stop(world: &World, worker: &Program) {
+    loop {
+        shared::os::send_signal(worker.id(), STOP).unwrap();
+        if !is_inside_a_transaction(world).await {
+            return;
+        }
+        shared::os::send_signal(worker.id(), CONTINUE).unwrap();
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Cuts a worker off between two transactions.
+async fn freeze(world: &World, proxy: &FreezingProxy) {
+    loop {
+        proxy.freeze();
+        if !is_inside_a_transaction(world).await {
+            return;
+        }
+        proxy.thaw();
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 /// How often it was told that a site is ready.
@@ -111,7 +143,7 @@ async fn a_worker_cut_off_from_the_database_stops_itself_and_writes_nothing_when
     world.request(&repository, &key, false).await.unwrap();
     world.wait_until(&key, |row| row.page_count == 2).await;
     tokio::task::block_in_place(|| world.stand_ins.wait_until_blocked("page-page-3"));
-    proxy.freeze();
+    freeze(&world, &proxy).await;
     wait_until_childless(&world, &lonely).await;
     assert_eq!(world.row(&key).await.status, Status::Generating);
     world.stand_ins.release("page-page-3");
