@@ -247,6 +247,17 @@ async fn a_change_that_concerns_no_page_is_up_to_date_and_is_not_asked_about_aga
     site.assert_kept(&row, "page-1").await;
 }
 
+/// Makes what lies in the folder the only commit there ever was.
+fn forget_history(repository: &Repository) -> String {
+    repository.git(&["add", "--all"]);
+    let tree = repository.git(&["write-tree"]);
+    let commit = repository.git(&["commit-tree", &tree, "-m", "another history"]);
+    repository.git(&["reset", "--quiet", "--hard", &commit]);
+    repository.git(&["reflog", "expire", "--expire=now", "--all"]);
+    repository.git(&["gc", "--quiet", "--prune=now"]);
+    commit
+}
+
 #[tokio::test]
 async fn without_the_commit_of_the_last_site_it_is_fetched_and_without_that_all_is_written_anew() {
     let mut site = Written::site().await;
@@ -258,12 +269,7 @@ async fn without_the_commit_of_the_last_site_it_is_fetched_and_without_that_all_
     // history is written anew, and the remote forgets what was
     std::fs::remove_dir_all(&commits).unwrap();
     site.change("three");
-    site.repository.git(&["add", "--all"]);
-    let tree = site.repository.git(&["write-tree"]);
-    let commit = site.repository.git(&["commit-tree", &tree, "-m", "another history"]);
-    site.repository.git(&["reset", "--quiet", "--hard", &commit]);
-    site.repository.git(&["reflog", "expire", "--expire=now", "--all"]);
-    site.repository.git(&["gc", "--quiet", "--prune=now"]);
+    let commit = forget_history(&site.repository);
     site.world.request(&site.repository, &site.key, false).await.unwrap();
     let (_, calls) = site.finish(&commit).await;
     assert_eq!(calls, ["page-page-1", "page-page-2", "page-page-3", "plan"]);
@@ -273,12 +279,7 @@ async fn without_the_commit_of_the_last_site_it_is_fetched_and_without_that_all_
 async fn a_force_pushed_branch_is_compared_with_the_commit_that_was_kept() {
     let mut site = Written::site().await;
     site.change("two");
-    site.repository.git(&["add", "--all"]);
-    let tree = site.repository.git(&["write-tree"]);
-    let commit = site.repository.git(&["commit-tree", &tree, "-m", "another history"]);
-    site.repository.git(&["reset", "--quiet", "--hard", &commit]);
-    site.repository.git(&["reflog", "expire", "--expire=now", "--all"]);
-    site.repository.git(&["gc", "--quiet", "--prune=now"]);
+    let commit = forget_history(&site.repository);
     site.world.request(&site.repository, &site.key, false).await.unwrap();
     assert_eq!(site.finish(&commit).await.1, ["edit-page-2"]);
 }

@@ -74,14 +74,24 @@ pub struct Settlement {
 
 /// Writes down that a call starts, unless a budget forbids it. One statement when there are no budgets.
 pub async fn begin(conn: &mut PgConnection, call: &NewCall<'_>) -> sqlx::Result<Begun> {
-    let id = sqlx::query_scalar!(
+    let id = insert(conn, call, None).await?;
+    match id {
+        Some(id) => Ok(Begun::Started { id, budget: None }),
+        None => begin_within_budgets(conn, call).await,
+    }
+}
+
+/// Makes the row. Without a reservation none is made for a call that budgets limit.
+async fn insert(conn: &mut PgConnection, call: &NewCall<'_>, reserved_usd: Option<f64>) -> sqlx::Result<Option<i64>> {
+    sqlx::query_scalar!(
         r#"
         INSERT INTO ai_calls (generation_id, username, owner, project, branch, slug, stage, purpose, attempt, provider,
-                              model, cli_version, prompt_hash, worker)
-        SELECT g.id, g.requested_by, v.owner, v.name, v.branch, $2, $3, $4, $5, v.ai_provider, v.ai_model, $6, $7, $8
+                              model, cli_version, prompt_hash, worker, reserved_usd)
+        SELECT g.id, g.requested_by, v.owner, v.name, v.branch, $2, $3, $4, $5, v.ai_provider, v.ai_model, $6, $7, $8,
+               COALESCE($10::float8, 0)
           FROM generations g JOIN variants v ON v.id = g.variant_id
          WHERE g.id = $1
-           AND (NOT $9 OR (g.max_cost_usd IS NULL AND NOT EXISTS (
+           AND ($10::float8 IS NOT NULL OR NOT $9 OR (g.max_cost_usd IS NULL AND NOT EXISTS (
                SELECT 1 FROM settings
                 WHERE key IN ('max_cost_per_month_usd', 'max_cost_per_user_per_month_usd') AND value <> '')))
         RETURNING id
@@ -95,13 +105,10 @@ pub async fn begin(conn: &mut PgConnection, call: &NewCall<'_>) -> sqlx::Result<
         call.prompt_hash,
         call.worker,
         call.is_limited,
+        reserved_usd,
     )
-    .fetch_optional(&mut *conn)
-    .await?;
-    match id {
-        Some(id) => Ok(Begun::Started { id, budget: None }),
-        None => begin_within_budgets(conn, call).await,
-    }
+    .fetch_optional(conn)
+    .await
 }
 
 async fn begin_within_budgets(conn: &mut PgConnection, call: &NewCall<'_>) -> sqlx::Result<Begun> {
@@ -115,27 +122,7 @@ async fn begin_within_budgets(conn: &mut PgConnection, call: &NewCall<'_>) -> sq
     if let Some(exceeded) = spent.iter().find(|spent| !spent.allows(estimate)) {
         return Ok(Begun::Refused(exceeded.budget.clone()));
     }
-    let id = sqlx::query_scalar!(
-        r#"
-        INSERT INTO ai_calls (generation_id, username, owner, project, branch, slug, stage, purpose, attempt, provider,
-                              model, cli_version, prompt_hash, worker, reserved_usd)
-        SELECT g.id, g.requested_by, v.owner, v.name, v.branch, $2, $3, $4, $5, v.ai_provider, v.ai_model, $6, $7, $8, $9
-          FROM generations g JOIN variants v ON v.id = g.variant_id
-         WHERE g.id = $1
-        RETURNING id
-        "#,
-        call.generation as GenerationId,
-        call.slug.map(PageSlug::as_str),
-        call.stage.as_str(),
-        call.purpose,
-        call.attempt,
-        call.cli_version,
-        call.prompt_hash,
-        call.worker,
-        estimate,
-    )
-    .fetch_one(&mut *transaction)
-    .await?;
+    let Some(id) = insert(&mut transaction, call, Some(estimate)).await? else { return Ok(Begun::Gone) };
     transaction.commit().await?;
     let tightest = spent.into_iter().min_by(|a, b| a.left_usd().total_cmp(&b.left_usd()));
     let budget = tightest.map(|spent| Budget { left_usd: spent.left_usd(), ..spent.budget });

@@ -3,7 +3,6 @@
 use shared::{
     db::{self, page_jobs::NewPageJob},
     events::{Heard, PAGES_CHANNEL},
-    jobs::admit_pages,
 };
 use tokio::{
     sync::broadcast::{Receiver, error::RecvError},
@@ -11,6 +10,7 @@ use tokio::{
 };
 
 use super::{StageError, run::Run};
+use crate::jobs::page::go_on;
 
 /// How often the rows are looked at although nothing was heard.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -26,9 +26,7 @@ pub(crate) async fn write(run: &Run, pages: &[NewPageJob]) -> Result<(), StageEr
     let mut transaction = config.pool.begin().await?;
     db::page_jobs::ask(&mut transaction, id, fence, run.claimed.key.provider, window, pages).await?;
     transaction.commit().await?;
-    let mut transaction = config.pool.begin().await?;
-    admit_pages(&mut transaction, &config.provider_limits, None).await?;
-    transaction.commit().await?;
+    go_on(&run.worker, None).await?;
     loop {
         let mut conn = config.pool.acquire().await?;
         let mut progress = db::page_jobs::progress(&mut conn, id).await?;
