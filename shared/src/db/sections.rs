@@ -1,6 +1,6 @@
 //! The table `sections`: what was found out about each section of a generation's pages. Its text is cut out of `pages.markdown`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -204,9 +204,8 @@ pub async fn find_grade(conn: &mut PgConnection, generation: GenerationId) -> sq
 pub async fn list_earlier(
     conn: &mut PgConnection,
     generation: GenerationId,
-    hashes: &HashSet<String>,
+    hashes: Vec<String>,
 ) -> sqlx::Result<HashMap<String, EarlierSection>> {
-    let hashes: Vec<String> = hashes.iter().cloned().collect();
     let rows = sqlx::query!(
         r#"
         WITH newest AS (
