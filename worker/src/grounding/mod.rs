@@ -1,4 +1,6 @@
 //! What the words of a page stand on: no model, no network. In reading order: `index` (what there is in the repository at a
-//! commit).
+//! commit), `checks` (the rules that pages are held against), `scoring` (how good the whole is).
 
 pub(crate) mod index;
+pub(crate) mod checks;
+pub(crate) mod scoring;
