@@ -26,7 +26,7 @@ use self::run::Run;
 pub(crate) use self::{
     cloning::{Pinned, restore_checkout},
     incremental::{Decision, Update, update_page},
-    run::{is_out_of_reach, persist},
+    run::{may_pass, persist},
     sources::find_sources,
     validating::{rules::is_thin, rewrite_sections},
 };
