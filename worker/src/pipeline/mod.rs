@@ -113,7 +113,7 @@ pub(crate) async fn generate(worker: &Arc<Worker>, claimed: &Claimed, stop: &Sto
     run.bring_workplace(&plan, &writer, checkout, update.clone()).await;
     let update = update.as_deref();
     run.stage(Stage::GeneratingPages, generating::write_pages(&run, &pinned, &*writer, &plan, update).boxed()).await?;
-    run.stage(Stage::Validating, validating::check_pages(&run, &*writer, &plan).boxed()).await?;
+    run.stage(Stage::Validating, validating::check_pages(&run, &*writer, &plan, &steering).boxed()).await?;
     let pages = run.stage(Stage::CrossLinking, cross_linking::link_pages(&run, &plan).boxed()).await?;
     rendering::publish_site(&run, &pinned, plan, pages, None).await
 }
