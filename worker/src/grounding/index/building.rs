@@ -5,7 +5,7 @@ use std::{
     collections::{HashMap, HashSet},
     io,
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     thread,
 };
 
@@ -14,7 +14,7 @@ use git2::Oid;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Definition, Index, IndexedFile, Offer,
+    Definition, Index, IndexedFile, Offer, SharedStr,
     entries::{Entry, Key, Parsed},
     kept::{Keeper, Kept, Record},
     project::{self, Project},
@@ -259,7 +259,7 @@ struct Assembly {
     wanted: HashMap<Key, Vec<usize>>,
     /// For each file whether it is the project's own.
     is_own: Vec<bool>,
-    names: HashSet<Arc<str>>,
+    names: HashSet<SharedStr>,
     definitions: Vec<Definition>,
     offers: Vec<Offer>,
     dictionary: Dictionary,
@@ -347,12 +347,12 @@ impl Assembly {
             if entry.parsed.definitions.is_empty() && entry.parsed.facts.is_empty() {
                 continue;
             }
-            let path: Arc<str> = file.path.as_str().into();
+            let path: SharedStr = file.path.as_str().into();
             let is_own = self.is_own.get(at).copied().unwrap_or_default();
             for definition in &entry.parsed.definitions {
                 let definition = Definition {
                     name: share(&mut self.names, &definition.name),
-                    path: Arc::clone(&path),
+                    path: path.clone(),
                     owner: share(&mut self.names, &definition.owner),
                     kind: definition.kind,
                     lines: definition.lines,
@@ -393,11 +393,11 @@ fn written<T>(result: io::Result<T>) -> Option<T> {
 }
 
 /// One text for all that are called alike.
-fn share(names: &mut HashSet<Arc<str>>, name: &str) -> Arc<str> {
+fn share(names: &mut HashSet<SharedStr>, name: &str) -> SharedStr {
     if let Some(known) = names.get(name) {
-        return Arc::clone(known);
+        return known.clone();
     }
-    let new: Arc<str> = name.into();
-    names.insert(Arc::clone(&new));
+    let new: SharedStr = name.into();
+    names.insert(new.clone());
     new
 }

@@ -12,6 +12,7 @@ mod project;
 mod samples;
 mod words;
 mod texts;
+mod shared_str;
 #[cfg(test)]
 mod tests;
 
@@ -19,11 +20,11 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-#[expect(unused_imports, reason = "issue 5 is being built: checks come to ask it")]
 pub(crate) use self::words::words;
 pub(crate) use self::{
     building::{Build, Done},
     project::IndexedPackage,
+    shared_str::SharedStr,
     texts::FileText,
 };
 use self::{project::Project, texts::Texts, words::WordSet};
@@ -58,11 +59,11 @@ impl IndexedFile {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Definition {
     /// Its name, without what it belongs to.
-    pub(crate) name: Arc<str>,
+    pub(crate) name: SharedStr,
     /// The file.
-    pub(crate) path: Arc<str>,
+    pub(crate) path: SharedStr,
     /// What it belongs to, if to anything: a type, a module.
-    pub(crate) owner: Arc<str>,
+    pub(crate) owner: SharedStr,
     /// What it is.
     pub(crate) kind: DefinitionKind,
     /// First and last line, from 1.
@@ -102,8 +103,6 @@ pub(crate) enum OfferKind {
     Route,
     /// A program that the project builds or installs.
     Program,
-    /// A named command of a manifest, such as an npm script; it belongs to the package.
-    Script,
 }
 
 /// How a written path leads to a file.

@@ -77,16 +77,13 @@ pub(super) fn read(files: &[RepositoryFile], reader: &FileReader, name: &str, ke
 }
 
 fn programs(package: &Package) -> impl Iterator<Item = Offer> {
-    let offer = |kind, name: &str, of: &str| Offer {
-        kind,
-        name: name.to_owned(),
-        of: of.to_owned(),
+    package.programs.iter().map(|(name, _)| Offer {
+        kind: OfferKind::Program,
+        name: name.clone(),
+        of: String::new(),
         path: package.manifest.clone(),
         line: 1,
-    };
-    let programs = package.programs.iter().map(move |(name, _)| offer(OfferKind::Program, name, ""));
-    let scripts = package.scripts.iter().map(move |(name, _)| offer(OfferKind::Script, name, &package.name));
-    programs.chain(scripts)
+    })
 }
 
 /// What a fact offers: a flag with several names is several offers.
