@@ -20,6 +20,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use shared::{
     db::{WriteError, generations::Claimed},
+    provider::Provider,
     stage::Stage,
 };
 
@@ -30,9 +31,9 @@ pub(crate) use self::{
     indexing::Ground,
     run::{may_pass, persist},
     sources::find_sources,
-    validating::{rules::is_thin, rewrite_sections},
+    validating::rewrite_sections,
 };
-use crate::{Worker, held::StopSign};
+use crate::{Worker, held::StopSign, writers::Writer};
 
 /// Why a run does not reach its end.
 #[derive(Debug)]
@@ -113,10 +114,21 @@ pub(crate) async fn generate(worker: &Arc<Worker>, claimed: &Claimed, stop: &Sto
         let planned = planning::plan_pages(&run, &checkout, &*writer, &steering, &warnings);
         run.stage(Stage::Planning, planned.boxed()).await?
     };
+    writer_learns(&run, &writer).boxed().await?;
     run.bring_workplace(&plan, &writer, checkout, update.clone()).await;
     let update = update.as_deref();
     run.stage(Stage::GeneratingPages, generating::write_pages(&run, &pinned, &*writer, &plan, update).boxed()).await?;
     run.stage(Stage::Validating, validating::check_pages(&run, &*writer, &plan, &steering).boxed()).await?;
     let pages = run.stage(Stage::CrossLinking, cross_linking::link_pages(&run, &plan).boxed()).await?;
     rendering::publish_site(&run, &pinned, plan, pages, None).await
+}
+
+/// Tells the writer what there is in the repository, before it is asked for pages.
+async fn writer_learns(run: &Run, writer: &Arc<dyn Writer>) -> Result<(), StageError> {
+    // the built-in writer reads the repository itself
+    if run.claimed.key.provider == Provider::Builtin {
+        return Ok(());
+    }
+    let (index, writer) = (run.unless_stopped(run.index()).await??, Arc::clone(writer));
+    Ok(tokio::task::spawn_blocking(move || writer.learn(&index)).await.map_err(anyhow::Error::from)?)
 }
