@@ -28,7 +28,7 @@ pub(crate) use self::{
     incremental::{Decision, Update, update_page},
     run::{may_pass, persist},
     sources::find_sources,
-    validating::{rules::is_thin, rewrite_sections},
+    validating::rewrite_sections,
 };
 use crate::{Worker, held::StopSign};
 
