@@ -74,7 +74,7 @@ fn main() -> Result<()> {
         source,
     };
     let start = std::time::Instant::now();
-    let site = render_site(&plan, &pages, &info);
+    let site = render_site(&plan, &pages, &info, None);
     println!("{} pages, {} files in {:?}", pages.len(), site.len(), start.elapsed());
     for (path, bytes) in site {
         let path = to.join(path);

@@ -38,7 +38,7 @@ pub(crate) async fn publish_site(
     let prefix = SitePrefix::new(run.claimed.id, run.claimed.fence);
     let store = &run.worker.config.store;
     let written = async {
-        let rendering = tokio::task::spawn_blocking(move || render_site(&plan, &pages, &info));
+        let rendering = tokio::task::spawn_blocking(move || render_site(&plan, &pages, &info, None));
         let files = rendering.await.map_err(anyhow::Error::from)?;
         let published = publish(store, &prefix, &files).await;
         published.map_err(|error| StageError::Fail(format!("the site could not be written: {error}")))
