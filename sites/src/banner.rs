@@ -11,7 +11,8 @@ pub const PLACE: &str = "<!--docmill:banner-->";
 /// of ours, stays as it is.
 pub fn insert(page: Vec<u8>, sentence: &str) -> Vec<u8> {
     let Some(at) = find_place(&page) else { return page };
-    let banner = format!("<aside class=\"banner\" aria-label=\"Age of this page\"><p>{}</p></aside>", escaped(sentence));
+    let banner =
+        format!("<aside class=\"banner\" aria-label=\"Age of this page\"><p>{}</p></aside>", escaped(sentence));
     let mut out = Vec::with_capacity(page.len() + banner.len());
     out.extend_from_slice(&page[..at]);
     out.extend_from_slice(banner.as_bytes());

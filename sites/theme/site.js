@@ -144,7 +144,7 @@ const openSource = (mark) => {
   view.mark = mark;
   const copy = source.cloneNode(true);
   view.name.textContent = copy.querySelector("summary code, :scope > code")?.textContent ?? "";
-  copy.querySelectorAll("summary, :scope > code, .back").forEach((part) => part.remove());
+  copy.querySelectorAll("summary, :scope > code, .missing, .back").forEach((part) => part.remove());
   copy.querySelectorAll("[id]").forEach((part) => part.removeAttribute("id"));
   // the box of the list has this name already
   copy.querySelectorAll("pre[aria-label]").forEach((part) => part.setAttribute("aria-label", "Lines of this source"));

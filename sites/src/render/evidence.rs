@@ -98,7 +98,8 @@ impl Excerpt {
 
 /// A line without what only machines see: control characters, and those that turn the direction of what follows.
 fn push_line(out: &mut String, line: &str) {
-    let unseen = |c: char| (c.is_control() && c != '\t') || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+    let unseen =
+        |c: char| (c.is_control() && c != '\t') || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
     out.extend(line.chars().take(MAX_LINE_CHARS).map(|c| if unseen(c) { '\u{FFFD}' } else { c }));
     if line.chars().nth(MAX_LINE_CHARS).is_some() {
         out.push_str(" …");

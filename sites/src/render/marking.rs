@@ -111,7 +111,7 @@ fn take_group<'a, T>(node: Node<'a>, mut take: impl FnMut(Node<'a>) -> Option<T>
 }
 
 /// The next wiki link, and what divides it from the one before.
-fn next_in_group<'a>(node: Node<'a>) -> Option<(Option<Node<'a>>, Node<'a>)> {
+fn next_in_group(node: Node<'_>) -> Option<(Option<Node<'_>>, Node<'_>)> {
     let is_link = |node: &Node<'_>| matches!(node.data().value, NodeValue::WikiLink(_));
     let next = node.next_sibling()?;
     if is_link(&next) {
@@ -154,9 +154,8 @@ fn is_cell(node: Node<'_>) -> bool {
 
 /// Whether nothing else stands in its paragraph or cell.
 fn is_alone(node: Node<'_>) -> bool {
-    let of_block = node.parent().is_some_and(|parent| {
-        matches!(parent.data().value, NodeValue::Paragraph | NodeValue::TableCell)
-    });
+    let of_block =
+        node.parent().is_some_and(|parent| matches!(parent.data().value, NodeValue::Paragraph | NodeValue::TableCell));
     of_block && node.previous_sibling().is_none() && node.next_sibling().is_none()
 }
 
@@ -174,13 +173,14 @@ fn join_paragraph_above(node: Node<'_>) -> bool {
 }
 
 /// Words in front of what a sentence speaks of.
-const LEADING_WORDS: [&str; 16] = [
-    "see", "in", "from", "at", "of", "to", "by", "the", "file", "and", "with", "into", "or", "module", "than", "like",
-];
+const LEADING_WORDS: [&str; 16] =
+    ["see", "in", "from", "at", "of", "to", "by", "the", "file", "and", "with", "into", "or", "module", "than", "like"];
 
 /// Whether a sentence would lack a word if the citation were only a number: it begins with it, or says "see" before it.
 fn stands_for_a_word(node: Node<'_>) -> bool {
-    let Some(before) = node.previous_sibling() else { return node.parent().is_some_and(|above| above.data().value.block()) };
+    let Some(before) = node.previous_sibling() else {
+        return node.parent().is_some_and(|above| above.data().value.block());
+    };
     let NodeValue::Text(text) = &before.data().value else { return false };
     let last = text.split_whitespace().next_back().unwrap_or_default();
     text.ends_with(' ') && LEADING_WORDS.iter().any(|word| word.eq_ignore_ascii_case(last))

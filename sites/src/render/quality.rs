@@ -115,7 +115,8 @@ fn number(value: f64) -> String {
 
 /// A share and what it is a share of.
 fn share(percent: Option<f64>, part: u32, whole: u32) -> String {
-    percent.map_or_else(|| "nothing to count".to_owned(), |percent| format!("{} % ({part} of {whole})", number(percent)))
+    percent
+        .map_or_else(|| "nothing to count".to_owned(), |percent| format!("{} % ({part} of {whole})", number(percent)))
 }
 
 fn figures(score: &ScoreCard) -> Vec<Figure> {
@@ -151,10 +152,9 @@ fn figures(score: &ScoreCard) -> Vec<Figure> {
         ),
         figure(
             "Coverage",
-            score.coverage_percent.map_or_else(
-                || "nothing to count".to_owned(),
-                |percent| format!("{} %", number(percent)),
-            ),
+            score
+                .coverage_percent
+                .map_or_else(|| "nothing to count".to_owned(), |percent| format!("{} %", number(percent))),
             "public names, flags, settings and routes that a page mentions",
         ),
         figure("Broken links", score.broken_links.to_string(), "between pages of this site"),

@@ -144,46 +144,46 @@ fn mark_html(number: usize, source: &Source) -> String {
 }
 
 fn push_source(out: &mut String, site: &Site<'_>, number: usize, source: &Source, excerpt: Option<&Excerpt>) {
-    let label = source.shown.label();
-    // a browser opens what is closed around the target of a link
-    match excerpt {
-        Some(excerpt) => {
-            out.push_str("<li>\n<details><summary><code>");
-            push_escaped(out, &label);
-            out.push_str("</code></summary>\n");
-            push_excerpt(out, number, &source.shown, excerpt);
-            out.push_str("</details>\n");
-        }
-        None => {
-            write!(out, "<li id=\"_dm-source-{number}\">\n<code>").expect("writing to a String cannot fail");
-            push_escaped(out, &label);
-            out.push_str("</code>\n");
-        }
+    let label = escaped(&source.shown.label());
+    if let Some(excerpt) = excerpt {
+        out.push_str("<li>");
+        push_links(out, site, number, source);
+        out.extend(["<details><summary><code>", &label, "</code></summary>\n"]);
+        // a browser opens what is closed around the target of a link
+        push_excerpt(out, number, &source.shown, excerpt);
+        out.push_str("</details>");
+    } else {
+        write!(out, "<li id=\"_dm-source-{number}\">").expect("writing to a String cannot fail");
+        push_links(out, site, number, source);
+        out.extend(["<code>", &label, "</code>"]);
     }
-    let word = match source.standing {
-        Standing::Missing => "<strong class=\"missing\">source not found</strong> ",
-        Standing::Unchecked => "<span>not checked</span> ",
-        Standing::Found => "",
-    };
+    match source.standing {
+        Standing::Missing => out.push_str(" <strong class=\"missing\">source not found</strong>"),
+        Standing::Unchecked => out.push_str(" <span>not checked</span>"),
+        Standing::Found => {}
+    }
+    out.push_str("</li>\n");
+}
+
+/// Links to the repository's host and back into the text.
+fn push_links(out: &mut String, site: &Site<'_>, number: usize, source: &Source) {
     out.push_str("<p>");
-    out.push_str(word);
     if let Some(links) = site.info.source.as_ref().filter(|_| source.standing != Standing::Missing) {
         out.push_str("<a href=\"");
         push_escaped(out, &citations::url(&source.shown, links));
-        write!(out, "\" aria-label=\"In the repository: source {number}\">In the repository</a> ")
+        write!(out, "\" aria-label=\"In the repository: source {number}\">In the repository</a>")
             .expect("writing to a String cannot fail");
     }
     for mention in 1..=source.mentions.min(MAX_BACK_LINKS) {
         let again = if mention > 1 { format!("-{mention}") } else { String::new() };
         write!(
             out,
-            "<a class=\"back\" href=\"#_dm-cite-{number}{again}\" \
-             aria-label=\"Back to mention {mention} of source {number}\">↩</a> "
+            " <a class=\"back\" href=\"#_dm-cite-{number}{again}\" \
+             aria-label=\"Back to mention {mention} of source {number}\">↩</a>"
         )
         .expect("writing to a String cannot fail");
     }
-    out.truncate(out.trim_end().len());
-    out.push_str("</p>\n</li>\n");
+    out.push_str("</p>");
 }
 
 /// The lines with their numbers beside them, in a box that the keyboard reaches.

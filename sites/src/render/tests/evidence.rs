@@ -10,7 +10,10 @@ use shared::{
     names::PageSlug,
 };
 
-use super::{super::evidence::{Excerpts, SiteEvidence}, html_files, info, page, plan, planned, tags, text};
+use super::{
+    super::evidence::{Excerpts, SiteEvidence},
+    html_files, info, page, plan, planned, tags, text,
+};
 use crate::render::SiteFiles;
 
 const MARKDOWN: &str = "# Parsers\n\nReads [[lib.rs:3-4]] lines, twice. [[src/lib.rs:3-4]]\n\n## Use\n\nCall it.\n\n\
@@ -69,10 +72,7 @@ fn evidence(slug: &str) -> SiteEvidence {
                 0,
                 "",
                 false,
-                vec![
-                    row("lib.rs:3-4", "src/lib.rs", moved, Moved),
-                    row("src/lib.rs:3-4", "src/lib.rs", moved, Moved),
-                ],
+                vec![row("lib.rs:3-4", "src/lib.rs", moved, Moved), row("src/lib.rs:3-4", "src/lib.rs", moved, Moved)],
             ),
             section(
                 1,
@@ -89,10 +89,7 @@ fn evidence(slug: &str) -> SiteEvidence {
                 2,
                 "Limits & sizes",
                 true,
-                vec![
-                    row("src/use.rs", "src/use.rs", whole, Exact),
-                    row("lib.rs:3-4", "src/lib.rs", moved, Adjusted),
-                ],
+                vec![row("src/use.rs", "src/use.rs", whole, Exact), row("lib.rs:3-4", "src/lib.rs", moved, Adjusted)],
             ),
         ],
     }];
@@ -103,7 +100,8 @@ fn evidence(slug: &str) -> SiteEvidence {
     ];
     let excerpts = Excerpts::collect(&pages, |path| {
         assert!(path.starts_with("src/"), "{path} is asked for");
-        Some((1..=30).map(|line| format!("fn line_{line}() {{}} // {path} <i>\n")).collect())
+        let lines: Vec<String> = (1..=30).map(|line| format!("fn line_{line}() {{}} // {path} <i>")).collect();
+        Some(lines.join("\n"))
     });
     let score = Some(score(Counts { citations: 8, resolved: 6, ..Counts::default() }));
     SiteEvidence { found: Evidence { pages, findings, score }, excerpts }
@@ -162,7 +160,9 @@ fn what_is_not_found_says_so_and_shows_nothing_of_it() {
     let site = site_of("parsers", MARKDOWN, true);
     let html = text(&site, "parsers.html");
     assert_eq!(html.matches("source not found</a>").count(), 2, "{html}");
-    assert!(!html.contains("href=\"https://code.example/acme/aurora/blob/0123456789abcdef0123456789abcdef01234567/gone.rs"));
+    assert!(
+        !html.contains("href=\"https://code.example/acme/aurora/blob/0123456789abcdef0123456789abcdef01234567/gone.rs")
+    );
     assert!(text(&site, "parsers.md").contains("`gone.rs:7` (source not found)"), "{}", text(&site, "parsers.md"));
 }
 
@@ -175,7 +175,10 @@ fn a_doubtful_section_is_marked_beside_its_heading_and_in_texts_for_programs() {
         assert_eq!(html.matches("<details class=\"unverified\">").count(), 2, "{html}");
         let heading = html.find("id=\"use\"").unwrap();
         let mark = heading + html[heading..].find("<details class=\"unverified\">").unwrap();
-        assert!(!html[heading..mark].contains("</div>") && html[mark..].contains("is &lt;nowhere&gt; [x](y)"), "{html}");
+        assert!(
+            !html[heading..mark].contains("</div>") && html[mark..].contains("is &lt;nowhere&gt; [x](y)"),
+            "{html}"
+        );
         assert!(html.contains("2 of 3 sections are unverified"), "{html}");
     }
     let site = site_of("parsers", MARKDOWN, true);
@@ -221,8 +224,10 @@ fn what_a_page_shows_of_its_sources_has_an_end() {
     let citations: Vec<Citation> = (1..=200)
         .map(|at| row(&format!("a.rs:{at}-{}", at + 50), "a.rs", Some((at, at + 50)), CitationState::Exact))
         .collect();
-    let markdown: String = citations.iter().map(|row| format!("Words. [[{}]]\n\n", row.written)).collect();
-    let pages = vec![PageEvidence { slug: "parsers".parse().unwrap(), sections: vec![section(0, "", true, citations)] }];
+    let paragraphs: Vec<String> = citations.iter().map(|row| format!("Words. [[{}]]", row.written)).collect();
+    let markdown = paragraphs.join("\n\n");
+    let pages =
+        vec![PageEvidence { slug: "parsers".parse().unwrap(), sections: vec![section(0, "", true, citations)] }];
     let mut reads = 0;
     let excerpts = Excerpts::collect(&pages, |_| {
         reads += 1;
