@@ -22,6 +22,8 @@ pub struct Line<'a> {
     pub text: &'a str,
     /// Whether it belongs to a fenced code block, fences included.
     pub in_code: bool,
+    /// Whether it is the fence that opens a block.
+    pub opens_code: bool,
 }
 
 /// The lines of a page.
@@ -30,7 +32,7 @@ pub fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
     text.split_inclusive('\n').map(move |line| {
         let inside_before = fence.is_some();
         step(&mut fence, line);
-        Line { text: line, in_code: inside_before || fence.is_some() }
+        Line { text: line, in_code: inside_before || fence.is_some(), opens_code: !inside_before && fence.is_some() }
     })
 }
 
@@ -61,6 +63,16 @@ pub fn sections(page: &str) -> Vec<Section<'_>> {
             text: &page[*start..end],
         })
         .collect()
+}
+
+/// The page with other texts of some of its sections (by position, each once); all others keep their bytes.
+pub fn with_sections(page: &str, texts: &[(usize, String)]) -> String {
+    let text_of = |section: &Section<'_>| texts.iter().find(|(position, _)| *position == section.position);
+    let parts = sections(page).into_iter().map(|section| match text_of(&section) {
+        Some((_, text)) => text.as_str().to_owned(),
+        None => section.text.to_owned(),
+    });
+    parts.collect()
 }
 
 /// The words of a heading of level 2 (`CommonMark` 0.31, 4.2).
@@ -109,6 +121,14 @@ mod tests {
         assert_eq!(found.iter().map(|section| section.text).collect::<String>(), page);
         assert!(found.iter().enumerate().all(|(at, section)| section.position == at));
         assert!(found.iter().all(|section| &page[section.bytes.clone()] == section.text));
+    }
+
+    #[test]
+    fn only_the_sections_that_are_named_change() {
+        let page = "# T\r\n\n## A\na\n## B\nb";
+        assert_eq!(with_sections(page, &[]), page);
+        assert_eq!(with_sections(page, &[(1, "## A\nnew\n".into()), (9, "x".into())]), "# T\r\n\n## A\nnew\n## B\nb");
+        assert_eq!(with_sections(page, &[(1, String::new())]), "# T\r\n\n## B\nb");
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod page;
 
 pub use abort::{AbortJob, request_abort};
 pub use generate::{GenerateJob, Started, start_generation};
-pub use page::{PageJob, Taker, admit_pages, pause, resume, take_back_pages};
+pub use page::{PageJob, admit_pages, pause, resume, take_back_pages};
 pub use retry::{RETRY_STAGES, Retried, RetriedRun, retry_generation};
 
 /// A kind of job. Payloads are tolerant: unknown fields are ignored, new fields have defaults, so that old and new
