@@ -14,7 +14,7 @@ use super::{
 };
 
 /// Most text, in bytes, that a page shows of the files it cites.
-const MAX_PAGE_BYTES: usize = 96 * 1024;
+const MAX_PAGE_BYTES: usize = 64 * 1024;
 /// Most links that lead from a source back into the text.
 const MAX_BACK_LINKS: usize = 8;
 
