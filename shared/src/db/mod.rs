@@ -25,6 +25,7 @@ pub mod aborts;
 pub mod recovery;
 pub mod pages;
 pub mod page_jobs;
+pub mod inspections;
 pub mod pauses;
 pub mod events;
 pub mod queue;

@@ -25,7 +25,7 @@ use shared::{
 use self::run::Run;
 pub(crate) use self::{
     cloning::{Pinned, restore_checkout},
-    incremental::{Decision, Update, update_page},
+    incremental::{Decision, Update, load_pages, update_page},
     run::{is_out_of_reach, persist},
     sources::find_sources,
     validating::rules::is_thin,
