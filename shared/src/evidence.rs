@@ -5,6 +5,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::names::PageSlug;
 
+/// Everything that was found out about a site.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Its pages, in the order of its plan.
+    pub pages: Vec<PageEvidence>,
+    /// What is wrong, in the order in which it is told.
+    pub findings: Vec<Finding>,
+    /// How good it is, when that was counted.
+    pub score: Option<ScoreCard>,
+}
+
 /// What was found out about one page.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PageEvidence {

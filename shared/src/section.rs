@@ -63,6 +63,16 @@ pub fn sections(page: &str) -> Vec<Section<'_>> {
         .collect()
 }
 
+/// The page with other texts of some of its sections (by position, each once); all others keep their bytes.
+pub fn with_sections(page: &str, texts: &[(usize, String)]) -> String {
+    let text_of = |section: &Section<'_>| texts.iter().find(|(position, _)| *position == section.position);
+    let parts = sections(page).into_iter().map(|section| match text_of(&section) {
+        Some((_, text)) => text.as_str().to_owned(),
+        None => section.text.to_owned(),
+    });
+    parts.collect()
+}
+
 /// The words of a heading of level 2 (`CommonMark` 0.31, 4.2).
 fn heading_of(line: Line<'_>) -> Option<&str> {
     let trimmed = line.text.trim_start_matches(' ');
@@ -109,6 +119,14 @@ mod tests {
         assert_eq!(found.iter().map(|section| section.text).collect::<String>(), page);
         assert!(found.iter().enumerate().all(|(at, section)| section.position == at));
         assert!(found.iter().all(|section| &page[section.bytes.clone()] == section.text));
+    }
+
+    #[test]
+    fn only_the_sections_that_are_named_change() {
+        let page = "# T\r\n\n## A\na\n## B\nb";
+        assert_eq!(with_sections(page, &[]), page);
+        assert_eq!(with_sections(page, &[(1, "## A\nnew\n".into()), (9, "x".into())]), "# T\r\n\n## A\nnew\n## B\nb");
+        assert_eq!(with_sections(page, &[(1, String::new())]), "# T\r\n\n## B\nb");
     }
 
     #[test]

@@ -8,3 +8,4 @@ pub mod manifest;
 pub mod publish;
 pub mod read;
 pub mod archive;
+pub mod banner;

@@ -46,11 +46,6 @@ impl<'a> Place<'a> {
         Ok(Self { worker, source, branch: branch.clone(), cancel, folder })
     }
 
-    /// Its folder.
-    pub(super) fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
     /// The limits of what is fetched.
     pub(super) fn limits(&self) -> &'a CloneLimits {
         &self.worker.config.clone_limits

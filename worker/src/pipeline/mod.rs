@@ -28,7 +28,7 @@ pub(crate) use self::{
     incremental::{Decision, Update, load_pages, update_page},
     run::{is_out_of_reach, persist},
     sources::find_sources,
-    validating::rules::is_thin,
+    validating::{rules::is_thin, rewrite_sections},
 };
 use crate::{Worker, held::StopSign};
 

@@ -2,6 +2,7 @@
 //! ends and names the page. A failure is never published.
 
 pub(crate) mod rules;
+mod sections;
 
 use shared::{
     db::{
@@ -14,6 +15,7 @@ use shared::{
     stage::Stage,
 };
 
+pub(crate) use self::sections::rewrite_sections;
 use self::rules::{Finding, check_page};
 use super::{StageError, fleet, generating::save_page, run::Run};
 use crate::writers::Writer;

@@ -1,13 +1,13 @@
 //! The pages of a site as a newer commit is compared with them: their sections, and what these cite.
 
-use std::sync::LazyLock;
+use std::{collections::HashMap, sync::LazyLock};
 
 use regex::Regex;
 use sha2::{Digest, Sha256};
 use shared::{
     citation::WrittenCitation,
     db,
-    evidence::{Citation, CitationState},
+    evidence::{Citation, CitationState, PageEvidence, SectionEvidence},
     ids::GenerationId,
     names::PageSlug,
     section::{self, Section},
@@ -22,13 +22,29 @@ static IN_BRACKETS: LazyLock<Regex> =
 /// The pages of a run, in the order of its plan.
 pub(crate) async fn load_pages(conn: &mut PgConnection, generation: GenerationId) -> sqlx::Result<Vec<OldPage>> {
     let rows = db::pages::list(conn, generation).await?;
-    let pages = rows.into_iter().filter_map(|row| Some(read_page(row.slug, row.markdown.as_deref()?)));
+    let known = db::sections::list(conn, generation, None).await?;
+    let mut known: HashMap<PageSlug, PageEvidence> =
+        known.into_iter().map(|evidence| (evidence.slug.clone(), evidence)).collect();
+    let pages = rows.into_iter().filter_map(|row| {
+        let evidence = known.remove(&row.slug);
+        Some(read_page(row.slug, row.markdown.as_deref()?, evidence))
+    });
     Ok(pages.collect())
 }
 
-/// A page whose citations were not kept: they are read off its text, and stand for the lines that are written.
-pub(crate) fn read_page(slug: PageSlug, markdown: &str) -> OldPage {
-    OldPage { slug, sections: section::sections(markdown).into_iter().map(read_section).collect() }
+/// A page with what was found out about it. A section of which nothing is kept cites the lines that are written in its text.
+pub(crate) fn read_page(slug: PageSlug, markdown: &str, evidence: Option<PageEvidence>) -> OldPage {
+    let mut sections: Vec<OldSection> = section::sections(markdown).into_iter().map(read_section).collect();
+    let known: HashMap<u32, SectionEvidence> =
+        evidence.into_iter().flat_map(|page| page.sections).map(|section| (section.position, section)).collect();
+    for section in &mut sections {
+        // rows that are about another text say nothing about this one
+        if let Some(known) = known.get(&section.position).filter(|known| known.content_hash == section.content_hash) {
+            section.citations.clone_from(&known.citations);
+            section.identifiers.clone_from(&known.identifiers);
+        }
+    }
+    OldPage { slug, sections }
 }
 
 fn read_section(section: Section<'_>) -> OldSection {
