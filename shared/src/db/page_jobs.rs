@@ -36,9 +36,23 @@ pub enum PageTask {
         /// What is wrong with the text there is.
         findings: Vec<String>,
     },
+    /// Some of its sections are written again; everything else keeps its bytes.
+    Sections {
+        /// Which, each once.
+        wishes: Vec<SectionTask>,
+    },
     /// The text of an earlier run is brought up to date; the checkpoint of `incremental_planning` says which, and what
     /// changed.
     Update,
+}
+
+/// A section that is written again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SectionTask {
+    /// Its place in the page, from 0.
+    pub position: usize,
+    /// What is wrong with it.
+    pub findings: Vec<String>,
 }
 
 impl PageTask {
@@ -133,8 +147,9 @@ pub async fn ask(
             ON CONFLICT (generation_id, slug) DO UPDATE
                SET state = 'waiting', task = EXCLUDED.task, findings = NULL, due_at = now(), tries = 0, deaths = 0,
                    failure = NULL, concerns_all = false
-             WHERE page_jobs.state = 'done' AND EXCLUDED.task ->> 'kind' = 'revise'
-               AND page_jobs.findings IS NULL AND page_jobs.task ->> 'kind' IS DISTINCT FROM 'revise'
+             WHERE page_jobs.state = 'done' AND EXCLUDED.task ->> 'kind' IN ('revise', 'sections')
+               AND page_jobs.findings IS NULL
+               AND COALESCE(page_jobs.task ->> 'kind', '') NOT IN ('revise', 'sections')
         )
         SELECT count(*) AS "held!" FROM held
         "#,
@@ -393,12 +408,12 @@ pub async fn list_failed(conn: &mut PgConnection, generation: GenerationId) -> s
     .await
 }
 
-/// The pages of a generation that were written once more after a check.
+/// The pages of a generation that were written once more after a check, whole or some of their sections.
 pub async fn list_revised(conn: &mut PgConnection, generation: GenerationId) -> sqlx::Result<Vec<PageSlug>> {
     sqlx::query_scalar!(
         r#"
         SELECT slug AS "slug: PageSlug" FROM page_jobs
-         WHERE generation_id = $1 AND state = 'done' AND COALESCE(task->>'kind' = 'revise', findings IS NOT NULL)
+         WHERE generation_id = $1 AND state = 'done' AND COALESCE(task->>'kind' IN ('revise', 'sections'), findings IS NOT NULL)
         "#,
         generation as GenerationId,
     )

@@ -155,8 +155,11 @@ pub async fn take_over(
         fence,
         from as GenerationId,
     )
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
+    if rows.rows_affected() > 0 {
+        super::sections::copy(conn, generation, from).await?;
+    }
     Ok(rows.rows_affected())
 }
 
@@ -282,6 +285,31 @@ pub async fn show_count(conn: &mut PgConnection, generation: GenerationId) -> Re
     .fetch_optional(conn)
     .await?;
     count.ok_or(WriteError::Lost)
+}
+
+/// Puts repaired texts in place of those that were written; nothing else of the pages changes.
+pub async fn repair(
+    conn: &mut PgConnection,
+    generation: GenerationId,
+    fence: i64,
+    texts: &[(PageSlug, String)],
+) -> Result<(), WriteError> {
+    let (slugs, texts): (Vec<String>, Vec<String>) =
+        texts.iter().map(|(slug, text)| (slug.to_string(), text.clone())).unzip();
+    let rows = sqlx::query!(
+        r#"
+        UPDATE pages p SET markdown = new.markdown, updated_at = now()
+          FROM generations g, unnest($3::text[], $4::text[]) AS new (slug, markdown)
+         WHERE g.id = $1 AND g.fence = $2 AND g.state = 'running' AND p.generation_id = g.id AND p.slug = new.slug
+        "#,
+        generation as GenerationId,
+        fence,
+        &slugs,
+        &texts,
+    )
+    .execute(conn)
+    .await?;
+    if rows.rows_affected() == slugs.len() as u64 { Ok(()) } else { Err(WriteError::Lost) }
 }
 
 /// Notes that pages passed validation.

@@ -143,8 +143,11 @@ pub async fn create(
             kept.base as GenerationId,
             kept.checks,
         )
-        .execute(conn)
+        .execute(&mut *conn)
         .await?;
+    }
+    if kept.pages && kept.stages.contains(&Stage::Validating) {
+        super::sections::copy(conn, id, kept.base).await?;
     }
     Ok(())
 }

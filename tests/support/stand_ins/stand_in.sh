@@ -1,12 +1,12 @@
 # What the stand-ins `claude`, `gemini` and `agent` have in common: they answer without a model, at once and always the
-# same, by the first line of the prompt (`docmill task: plan|repair|page|revise|plan_update|plan_update_repair|edit`).
+# same, by the first line of the prompt (`docmill task: plan|repair|page|revise|plan_update|plan_update_repair|edit|sections`).
 # Sourced by each, which defines
 #   say TEXT      print TEXT, already escaped for JSON, as that command prints an answer
 #   fail STATUS   fail as that command does when its provider answers with this HTTP status
 #
 # Install them with `StandIns::install()` (tests/support/stand_ins.rs): every test gets copies of its own. Their
 # environment is scrubbed, so they are controlled by files in the folder `controls` beside them. A control holds for one
-# page (`page-SLUG`, `revise-SLUG`, `edit-SLUG`), for a task (`plan`, `repair`, `page`, `edit` ...) or for all (`all`);
+# page (`page-SLUG`, `revise-SLUG`, `edit-SLUG`, `sections-SLUG`), for a task (`plan`, `repair`, `page`, `edit` ...) or for all (`all`);
 # the narrowest wins. SLUG is `page-1`, `page-2` ... unless another plan is given.
 #   pages          how many pages a plan has (3); a file `stand-in-pages` in the repository wins over it
 #                  (its file `stand-in-seconds` says how long a page takes)
@@ -110,6 +110,7 @@ ok | prose | stub | wrong | empty | daemon | show)
     page | revise) page ;;
     plan_update | plan_update_repair) text='{\"affected\":[]}' ;;
     edit) text='{\"edits\":[]}' ;;
+    sections) text='{\"sections\":[]}' ;;
     *) text="unknown task" ;;
     esac
     if find_control text; then IFS= read -r text <"$control"; fi

@@ -27,7 +27,7 @@ use crate::{
     Worker,
     held::{Entry, StopReason, StopSign},
     ledger::{OpenCall, Tray},
-    pipeline::{StageError, find_sources, persist, update_page},
+    pipeline::{StageError, find_sources, persist, rewrite_sections, update_page},
     runner::Work,
     workplaces::Workplace,
     writers::{CallContext, Failure, WriterError},
@@ -159,6 +159,9 @@ async fn call_writer(
         let written = match claimed.task() {
             PageTask::Write => place.writer.write_page(&context, &place.plan, page).await,
             PageTask::Update => update_page(worker, &place, &context, page).await?,
+            PageTask::Sections { wishes } => {
+                rewrite_sections(worker, &place, &context, page, (claimed.generation, wishes)).await?
+            }
             PageTask::Revise { findings } => {
                 let mut conn = worker.config.pool.acquire().await?;
                 let previous = db::pages::find_markdown(&mut conn, claimed.generation, &claimed.slug).await?;
@@ -190,7 +193,7 @@ async fn sources_of(place: &Workplace, markdown: &str) -> Option<Vec<String>> {
 /// A page is revised by the stage that checks it.
 fn stage_of(claimed: &ClaimedPage) -> Stage {
     match claimed.task() {
-        PageTask::Revise { .. } => Stage::Validating,
+        PageTask::Revise { .. } | PageTask::Sections { .. } => Stage::Validating,
         PageTask::Write | PageTask::Update => Stage::GeneratingPages,
     }
 }

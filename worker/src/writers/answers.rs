@@ -3,6 +3,7 @@
 mod json;
 mod page_text;
 mod edits;
+mod sections;
 mod revision;
 
 use serde_json::Value;
@@ -14,7 +15,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::PlanWish;
 
-pub(crate) use self::{edits::apply_edits, json::last_object, page_text::clean_page, revision::read_revision};
+pub(crate) use self::{edits::apply_edits, json::last_object, page_text::clean_page, revision::read_revision, sections::read_sections};
 
 /// Most characters of titles and names, of descriptions and the tagline, and of a version.
 const MAX_TITLE_CHARS: usize = 200;

@@ -210,10 +210,32 @@ pub(crate) trait Writer: Send + Sync {
         Ok(None)
     }
 
+    /// Writes some sections of a page again: the new text of exactly those that are wished for, by position; an empty text
+    /// takes the section away. `None` when the answer is of no use, and the page stays as it is.
+    async fn rewrite_sections(
+        &self,
+        context: &CallContext,
+        plan: &Plan,
+        page: &PlannedPage,
+        previous: &str,
+        wishes: &[SectionWish<'_>],
+    ) -> Result<Option<Vec<(usize, String)>>, WriterError>;
+
     /// What went wrong without ending the run, one sentence each (files that could not be read or parsed).
     fn findings(&self) -> Vec<String> {
         Vec::new()
     }
+}
+
+/// A section that is to be written again, and why.
+#[derive(Debug, Clone)]
+pub(crate) struct SectionWish<'a> {
+    /// Its place in the page ([`shared::section::Section`]).
+    pub(crate) position: usize,
+    /// What is wrong with it, a sentence each.
+    pub(crate) findings: Vec<String>,
+    /// What changed in the files that it speaks of.
+    pub(crate) changes: Vec<&'a Change>,
 }
 
 /// What is known about a plan after the repository changed, and what is not.

@@ -1,53 +1,10 @@
-//! As much Markdown as links need: which lines are code, and where links to other pages stand. The text between stays as it
+//! As much Markdown as links need: where links to other pages stand. The text between stays as it
 //! is, byte for byte, which a parser that prints its tree again would not give.
 
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
-use shared::{names::PageSlug, plan::Plan};
-
-/// A line of a page.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Line<'a> {
-    /// The line with its end.
-    pub(crate) text: &'a str,
-    /// Whether it belongs to a fenced code block, fences included.
-    pub(crate) in_code: bool,
-}
-
-/// The lines of a page.
-pub(crate) fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
-    let mut fence = None;
-    text.split_inclusive('\n').map(move |line| {
-        let inside_before = fence.is_some();
-        step(&mut fence, line);
-        Line { text: line, in_code: inside_before || fence.is_some() }
-    })
-}
-
-/// Whether the text ends inside a fenced code block.
-pub(crate) fn ends_in_code(text: &str) -> bool {
-    let mut fence = None;
-    text.lines().for_each(|line| step(&mut fence, line));
-    fence.is_some()
-}
-
-/// Opens or closes a fence: three or more backticks or tildes, indented by at most three spaces; closed by the same
-/// character, at least as many of them, and nothing after (`CommonMark` 0.31, 4.5).
-fn step(fence: &mut Option<(char, usize)>, line: &str) {
-    let trimmed = line.trim_start_matches(' ');
-    if line.len() - trimmed.len() > 3 && fence.is_none() {
-        return;
-    }
-    let Some(mark) = trimmed.chars().next().filter(|c| matches!(c, '`' | '~')) else { return };
-    let length = trimmed.chars().take_while(|c| *c == mark).count();
-    let rest = trimmed[length..].trim();
-    match *fence {
-        None if length >= 3 && !(mark == '`' && rest.contains('`')) => *fence = Some((mark, length)),
-        Some((open, least)) if open == mark && length >= least && rest.is_empty() => *fence = None,
-        _ => {}
-    }
-}
+use shared::{names::PageSlug, plan::Plan, section::lines};
 
 /// An inline code span, or an inline link: `[text](target)` or `[text](target "title")`, images included.
 static SPAN_OR_LINK: LazyLock<Regex> = LazyLock::new(|| {
@@ -216,14 +173,6 @@ mod tests {
     fn code_is_not_touched() {
         let text = "`[c](gone.html)`\n\n```md\n[c](gone.html)\n```\n\n[c](gone.html \"t\")\n";
         assert_eq!(repair_links(text, &plan()), "`[c](gone.html)`\n\n```md\n[c](gone.html)\n```\n\nc\n");
-    }
-
-    #[test]
-    fn fences_follow_commonmark() {
-        assert!(ends_in_code("````\n```\n"));
-        assert!(!ends_in_code("````\n```\n````\n"));
-        assert!(!ends_in_code("``` a`b\n"));
-        assert!(ends_in_code("~~~ x\n```\n"));
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! What a page must be before it may be published.
 
-use shared::plan::Plan;
+use shared::{
+    plan::Plan,
+    section::{self, Line},
+};
 
-use crate::pipeline::cross_linking::markdown::{self, Line};
+use crate::pipeline::cross_linking::markdown;
 
 /// Something that is wrong with a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,12 +43,12 @@ const TALK: [&str; 12] = [
 const LEAKED_TAGS: [&str; 6] = ["<think>", "</think>", "<tool_call", "<function_call", "<invoke ", "<antml"];
 
 /// Whether a page has next to no text below its title.
-pub(crate) fn is_thin(text: &str) -> bool {
+fn is_thin(text: &str) -> bool {
     body_chars(text) < MIN_TEXT_CHARS
 }
 
 fn body_chars(text: &str) -> usize {
-    markdown::lines(text)
+    section::lines(text)
         .filter(|line| line.in_code || !line.text.starts_with("# "))
         .map(|line| line.text.trim().chars().count())
         .sum()
@@ -53,7 +56,7 @@ fn body_chars(text: &str) -> usize {
 
 /// Checks one page. `by_model` switches on the rules about leaked talk, which the text of a README may break honestly.
 pub(crate) fn check_page(text: &str, plan: &Plan, by_model: bool) -> Vec<Finding> {
-    let lines: Vec<Line<'_>> = markdown::lines(text).collect();
+    let lines: Vec<Line<'_>> = section::lines(text).collect();
     let mut findings = Vec::new();
     let mut fatal = |message: &str| findings.push(Finding { message: message.to_owned(), repairable: false });
     let first = lines.iter().find(|line| !line.text.trim().is_empty());
@@ -64,7 +67,7 @@ pub(crate) fn check_page(text: &str, plan: &Plan, by_model: bool) -> Vec<Finding
     if body_chars < MIN_TEXT_CHARS {
         fatal("the page has next to no text");
     }
-    if markdown::ends_in_code(text) {
+    if section::ends_in_code(text) {
         fatal("a code block is opened and never closed");
     }
     let lower = text.to_lowercase();

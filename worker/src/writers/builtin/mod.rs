@@ -39,6 +39,7 @@ use async_trait::async_trait;
 use shared::{
     options::SiteTitle,
     plan::{Plan, PlannedPage},
+    section::sections,
 };
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
@@ -46,7 +47,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::parsing::child::parse_source_child;
 pub(crate) use self::parsing::parent::ParserLimits;
 use self::{site::Site, survey::Survey};
-use super::{CallContext, Failure, PlanWish, Writer, WriterError};
+use super::{CallContext, Failure, PlanWish, SectionWish, Writer, WriterError};
 use crate::{git::Checkout, steering::PathFilter};
 
 /// Raised when the same commit would give other words.
@@ -164,6 +165,26 @@ impl Writer for BuiltinWriter {
         let written = self.page(context, page).await?;
         // the one complaint that can be met without knowing more: links that lead nowhere become their words
         Ok(markdown::without_dead_links(&written, |slug| plan.pages().any(|page| page.slug.as_str() == slug)))
+    }
+
+    async fn rewrite_sections(
+        &self,
+        context: &CallContext,
+        plan: &Plan,
+        page: &PlannedPage,
+        previous: &str,
+        wishes: &[SectionWish<'_>],
+    ) -> Result<Option<Vec<(usize, String)>>, WriterError> {
+        let written = self.revise_page(context, plan, page, previous, &[]).await?;
+        let (old, new) = (sections(previous), sections(&written));
+        let text_of = |position: usize| {
+            let heading = old.get(position)?.heading;
+            // of several with the same words the one in the same place
+            let place = old[..position].iter().filter(|section| section.heading == heading).count();
+            let same = new.iter().filter(|section| section.heading == heading).nth(place);
+            Some((position, same.map(|section| section.text.to_owned()).unwrap_or_default()))
+        };
+        Ok(wishes.iter().map(|wish| text_of(wish.position)).collect())
     }
 
     fn findings(&self) -> Vec<String> {

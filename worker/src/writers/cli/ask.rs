@@ -37,6 +37,8 @@ pub(super) enum Purpose {
     PlanUpdateRepair,
     /// Which passages of a page are to be replaced.
     Edit,
+    /// The texts of some sections of a page.
+    Sections,
 }
 
 impl Purpose {
@@ -50,6 +52,7 @@ impl Purpose {
             Self::PlanUpdate => "plan_update",
             Self::PlanUpdateRepair => "plan_update_repair",
             Self::Edit => "edit",
+            Self::Sections => "sections",
         }
     }
 }

@@ -44,7 +44,7 @@ use self::{
     sandbox::Isolation,
     versions::Versions,
 };
-use super::{CallContext, Failure, PlanQuestion, PlanRevision, PlanWish, Writer, WriterError, answers};
+use super::{CallContext, Failure, PlanQuestion, PlanRevision, PlanWish, SectionWish, Writer, WriterError, answers};
 use crate::{git::Change, steering::Steering};
 
 /// What every AI command line of this worker needs; made once at start.
@@ -220,6 +220,17 @@ impl Writer for CliWriter {
         changes: &[&Change],
     ) -> Result<Option<String>, WriterError> {
         updating::edit_page(self, context, PageData::new(plan, page), previous, changes).await
+    }
+
+    async fn rewrite_sections(
+        &self,
+        context: &CallContext,
+        plan: &Plan,
+        page: &PlannedPage,
+        previous: &str,
+        wishes: &[SectionWish<'_>],
+    ) -> Result<Option<Vec<(usize, String)>>, WriterError> {
+        updating::rewrite_sections(self, context, PageData::new(plan, page), previous, wishes).await
     }
 }
 

@@ -15,6 +15,7 @@ const WISHES: &str = include_str!("../../prompts/wishes.md");
 const REVISE: &str = include_str!("../../prompts/revise.md");
 const PLAN_UPDATE: &str = include_str!("../../prompts/plan_update.md");
 const PLAN_UPDATE_REPAIR: &str = include_str!("../../prompts/plan_update_repair.md");
+const SECTIONS: &str = include_str!("../../prompts/sections.md");
 const EDIT: &str = include_str!("../../prompts/edit.md");
 
 /// The prompt's frame: who the model is, and that the repository is material, not orders.
@@ -77,6 +78,26 @@ pub(super) fn plan_update_repair([answer, problem, plan]: [&str; 3], wishes: Opt
     fill(PLAN_UPDATE_REPAIR, &[("answer", answer), ("problem", problem), ("plan", plan), ("wishes", &wishes)])
 }
 
+/// Asks for sections of a page again. The paths are those of [`page`], of its last text, of what is wished and of what changed.
+pub(super) fn sections(
+    slug: &str,
+    page: &str,
+    plan: &str,
+    [previous, sections, changes]: [&str; 3],
+    wishes: Option<&str>,
+) -> String {
+    let rules = fill(PAGE_RULES, &[("page", page), ("plan", plan), ("wishes", &about(wishes))]);
+    let values = [
+        ("slug", slug),
+        ("page", page),
+        ("previous", previous),
+        ("sections", sections),
+        ("changes", changes),
+        ("rules", &rules),
+    ];
+    fill(SECTIONS, &values)
+}
+
 /// Asks for the edits of a page. The paths are those of [`page`], of its last text and of what changed.
 pub(super) fn edit(slug: &str, page: &str, plan: &str, [previous, changes]: [&str; 2], wishes: Option<&str>) -> String {
     let rules = fill(PAGE_RULES, &[("page", page), ("plan", plan), ("wishes", &about(wishes))]);
@@ -94,7 +115,7 @@ pub(super) fn edit(slug: &str, page: &str, plan: &str, [previous, changes]: [&st
 /// Changes with every change of a prompt.
 pub(super) fn fingerprint() -> String {
     let mut hash = Sha256::new();
-    let prompts = [PLAN, PLAN_SHAPE, REPAIR, PAGE, PAGE_RULES, REVISE, PLAN_UPDATE, PLAN_UPDATE_REPAIR, EDIT];
+    let prompts = [PLAN, PLAN_SHAPE, REPAIR, PAGE, PAGE_RULES, REVISE, PLAN_UPDATE, PLAN_UPDATE_REPAIR, EDIT, SECTIONS];
     for text in [SYSTEM, WISHES].into_iter().chain(prompts) {
         hash.update(text);
         hash.update([0]);
@@ -154,6 +175,16 @@ mod tests {
                 plan_update(["/d/plan.json", "/d/pages.json", "/d/changes.txt", "/d/diff", "/d/questions.txt"], wishes),
             ),
             ("plan_update_repair", plan_update_repair(["/d/answer.txt", "/d/problem.txt", "/d/plan.json"], wishes)),
+            (
+                "sections",
+                sections(
+                    "start",
+                    "/d/page.json",
+                    "/d/plan.json",
+                    ["/d/previous.md", "/d/s.json", "/d/changes.diff"],
+                    wishes,
+                ),
+            ),
             ("edit", edit("start", "/d/page.json", "/d/plan.json", ["/d/previous.md", "/d/changes.diff"], wishes)),
         ];
         for (task, prompt) in prompts {

@@ -1,14 +1,15 @@
 //! What an AI command line is asked when a repository has changed since its documentation was written: what becomes of the
 //! plan, and which passages of a page are to be replaced.
 
-use std::fmt::Write;
+use std::{collections::BTreeMap, fmt::Write};
 
 use serde_json::json;
+use shared::section::sections;
 
 use super::{CliWriter, PageData, add_wishes, answers, ask::Purpose, pretty, prompts, shown};
 use crate::{
     git::{Change, ChangeKind},
-    writers::{CallContext, Failure, PlanQuestion, PlanRevision, WriterError},
+    writers::{CallContext, Failure, PlanQuestion, PlanRevision, SectionWish, WriterError},
 };
 
 /// Most bytes of differences that go into one call.
@@ -87,15 +88,67 @@ pub(super) async fn edit_page(
             Ok(prompts::edit(&data.slug, &page, &plan, [&previous, &changes], wishes.as_deref()))
         })
         .await;
-    let too_much = [Failure::Protocol, Failure::Empty, Failure::PromptTooLong, Failure::TurnLimit, Failure::Refused];
     match answer {
         Ok(answer) => Ok(answers::apply_edits(&answer, previous)),
-        Err(error) if too_much.contains(&error.failure) => {
+        Err(error) if is_too_much(&error) => {
             tracing::info!(%error, "the edits of a page could not be had");
             Ok(None)
         }
         Err(error) => Err(error),
     }
+}
+
+/// Asks for the new texts of some sections. `None` when they cannot be used, or when the question was too much for the model.
+pub(super) async fn rewrite_sections(
+    writer: &CliWriter,
+    context: &CallContext,
+    data: PageData,
+    previous: &str,
+    wishes: &[SectionWish<'_>],
+) -> Result<Option<Vec<(usize, String)>>, WriterError> {
+    let sections = sections(previous);
+    let told: Vec<_> = wishes
+        .iter()
+        .map(|wish| {
+            let heading = sections.get(wish.position).and_then(|section| section.heading);
+            let changed: Vec<String> = wish.changes.iter().map(|change| one_line(&change.path)).collect();
+            json!({"position": wish.position, "heading": heading, "findings": wish.findings, "changed_files": changed})
+        })
+        .collect();
+    let told = pretty(&told);
+    let changes: BTreeMap<&str, &Change> =
+        wishes.iter().flat_map(|wish| &wish.changes).map(|change| (change.path.as_str(), *change)).collect();
+    let changed = format!("{}\n{}", list_of(changes.values().copied()), differences_of(changes.values().copied()));
+    let (text, steering) = (previous.to_owned(), writer.wishes.clone());
+    let answer = writer
+        .ask(context, Purpose::Sections, move |folder| {
+            let (page, plan) = data.write(folder)?;
+            let previous = folder.add_data("previous.md", &text)?;
+            let sections = folder.add_data("sections.json", &told)?;
+            let changes = folder.add_data("changes.diff", &changed)?;
+            let steering = add_wishes(folder, steering.as_deref())?;
+            let [previous, sections, changes] = [previous, sections, changes].map(|path| shown(&path));
+            Ok(prompts::sections(&data.slug, &page, &plan, [&previous, &sections, &changes], steering.as_deref()))
+        })
+        .await;
+    match answer {
+        Ok(answer) => {
+            let positions: Vec<usize> = wishes.iter().map(|wish| wish.position).collect();
+            let read = answers::read_sections(&answer, previous, &positions);
+            Ok(read.inspect_err(|problem| tracing::info!(%problem, "the sections are of no use")).ok())
+        }
+        Err(error) if is_too_much(&error) => {
+            tracing::info!(%error, "the sections of a page could not be had");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a question is given up, where there is a way on without its answer.
+fn is_too_much(error: &WriterError) -> bool {
+    let too_much = [Failure::Protocol, Failure::Empty, Failure::PromptTooLong, Failure::TurnLimit, Failure::Refused];
+    too_much.contains(&error.failure)
 }
 
 /// A line for each changed file, as long as they fit.

@@ -1,0 +1,8 @@
+//! What the words of a page stand on: no model, no network. In reading order: `index` (what there is in the repository at a
+//! commit), `resolving` (where the citations of a page lead there), `checks` (the rules that pages are held against), `scoring`
+//! (how good the whole is).
+
+pub(crate) mod index;
+pub(crate) mod resolving;
+pub(crate) mod checks;
+pub(crate) mod scoring;
