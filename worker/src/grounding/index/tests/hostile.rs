@@ -60,13 +60,13 @@ fn large_files_cost_no_more_than_their_limit() {
 
 #[test]
 fn deep_nesting_costs_at_most_its_own_file() {
-    let endings = [
-        "rs", "py", "js", "ts", "tsx", "go", "java", "c", "hpp", "cs", "rb", "php", "kt", "swift", "sh",
-    ];
+    let endings = ["rs", "py", "js", "ts", "tsx", "go", "java", "c", "hpp", "cs", "rb", "php", "kt", "swift", "sh"];
     let mut files: Vec<(String, Vec<u8>)> = vec![("src/fine.go".into(), b"package a\nfunc Fine() {}\n".to_vec())];
     for ending in endings {
         let start = if ending == "php" { "<?php " } else { "" };
-        for (name, text) in [("round", "("), ("curly", "{"), ("square", "["), ("quote", "\"\"\"\\"), ("class", "class A { ")] {
+        for (name, text) in
+            [("round", "("), ("curly", "{"), ("square", "["), ("quote", "\"\"\"\\"), ("class", "class A { ")]
+        {
             files.push((format!("bad/{name}.{ending}"), format!("{start}{}", text.repeat(20_000)).into_bytes()));
         }
     }
@@ -122,7 +122,9 @@ fn odd_paths_lead_nowhere() {
     let fixture = Fixture::new(&[("a/b.py", b"x = 1\n"), ("c/b.py", b"y = 1\n"), ("a b/é.py", b"z = 1\n")]);
     let (index, _) = fixture.build();
     let long = "x/".repeat(500_000);
-    for path in ["", "/", "/etc/passwd", "../x", "a/../a/b.py", "a\n/b.py", "\0", "b.py\0", "https://a/b.py", long.as_str()] {
+    for path in
+        ["", "/", "/etc/passwd", "../x", "a/../a/b.py", "a\n/b.py", "\0", "b.py\0", "https://a/b.py", long.as_str()]
+    {
         assert_eq!(index.find_path(path), PathMatch::Missing, "{path:.40?}");
         assert!(index.text(path).is_none());
     }
