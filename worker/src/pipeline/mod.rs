@@ -26,7 +26,7 @@ use shared::{
 use self::run::Run;
 pub(crate) use self::{
     cloning::{Pinned, restore_checkout},
-    incremental::{Decision, Update, update_page},
+    incremental::{Decision, Update, load_pages, update_page},
     run::{may_pass, persist},
     sources::find_sources,
     validating::rewrite_sections,
