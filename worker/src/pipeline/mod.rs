@@ -2,6 +2,7 @@
 
 mod run;
 mod cloning;
+mod indexing;
 mod steering;
 mod planning;
 mod incremental;
@@ -27,6 +28,7 @@ use self::run::Run;
 pub(crate) use self::{
     cloning::{Pinned, restore_checkout},
     incremental::{Decision, Update, load_pages, update_page},
+    indexing::Ground,
     run::{may_pass, persist},
     sources::find_sources,
     validating::rewrite_sections,
@@ -100,6 +102,7 @@ pub(crate) async fn generate(worker: &Arc<Worker>, claimed: &Claimed, stop: &Sto
     }
     let checkout = cloning::open_checkout(&run, &pinned).boxed().await?;
     let (steering, warnings) = steering::read(&run, &checkout).boxed().await?;
+    run.stand_on(&checkout, &steering);
     let writer = run.open_writer(&checkout, &steering).boxed().await?;
     let update = match incremental::decide(&run, &pinned, &checkout, &*writer, &steering).boxed().await? {
         Some(Decision::UpToDate) => return up_to_date::finish(&run, &pinned.commit).await,

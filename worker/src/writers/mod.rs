@@ -2,7 +2,7 @@
 
 mod answers;
 pub(crate) mod cli;
-mod builtin;
+pub(crate) mod builtin;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,0 +1,1 @@
+//! What is found in each language, by a small file of each.
