@@ -16,6 +16,7 @@ mod presence;
 mod pauses;
 mod deleted_sites;
 mod pipeline;
+mod inspections;
 mod steering;
 mod grounding;
 mod writers;

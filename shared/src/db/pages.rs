@@ -155,8 +155,11 @@ pub async fn take_over(
         fence,
         from as GenerationId,
     )
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
+    if rows.rows_affected() > 0 {
+        super::sections::copy(conn, generation, from).await?;
+    }
     Ok(rows.rows_affected())
 }
 

@@ -68,6 +68,19 @@ pub struct Project {
     pub created_at: String,
     /// When the row last changed, `YYYY-MM-DD HH:MM:SS` in UTC.
     pub updated_at: String,
+    /// When it was last checked how far the site is behind its repository, `YYYY-MM-DD HH:MM:SS` in UTC; this and the next
+    /// three are missing when nobody checked the site that is served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checked_at: Option<String>,
+    /// The commit that the branch stood at then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checked_commit: Option<String>,
+    /// How many commits the site was behind; missing when that was not to be known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind_commits: Option<i32>,
+    /// Sections of which something that they stand on had changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale_sections: Option<i32>,
 }
 
 impl From<VariantRow> for Project {
@@ -98,6 +111,10 @@ impl From<VariantRow> for Project {
                 .map(|time| time.to_rfc3339_opts(SecondsFormat::Micros, false)),
             created_at: to_the_second(row.created_at),
             updated_at: to_the_second(row.updated_at),
+            checked_at: row.checked_at.map(to_the_second),
+            checked_commit: row.checked_commit,
+            behind_commits: row.behind_commits,
+            stale_sections: row.stale_sections,
         }
     }
 }

@@ -11,6 +11,7 @@ mod sources;
 mod fleet;
 mod validating;
 mod cross_linking;
+mod excerpts;
 mod rendering;
 mod up_to_date;
 mod taking_over;
@@ -27,7 +28,7 @@ use shared::{
 use self::run::Run;
 pub(crate) use self::{
     cloning::{Pinned, restore_checkout},
-    incremental::{Decision, Update, update_page},
+    incremental::{Decision, Update, load_pages, update_page},
     indexing::Ground,
     run::{may_pass, persist},
     sources::find_sources,
@@ -97,7 +98,8 @@ pub(crate) async fn generate(worker: &Arc<Worker>, claimed: &Claimed, stop: &Sto
     }
     if let Some((taken, plan)) = taking_over::take_over(&run, &pinned).boxed().await? {
         let pages = run.unless_stopped(cross_linking::link_pages(&run, &plan).boxed()).await??;
-        return rendering::publish_site(&run, &pinned, plan, pages, Some(&taken)).await;
+        let checkout = cloning::open_checkout(&run, &pinned).boxed().await?;
+        return rendering::publish_site(&run, (&pinned, &checkout), plan, pages, Some(&taken)).await;
     }
     let checkout = cloning::open_checkout(&run, &pinned).boxed().await?;
     let (steering, warnings) = steering::read(&run, &checkout).boxed().await?;
@@ -115,12 +117,12 @@ pub(crate) async fn generate(worker: &Arc<Worker>, claimed: &Claimed, stop: &Sto
         run.stage(Stage::Planning, planned.boxed()).await?
     };
     writer_learns(&run, &writer).boxed().await?;
-    run.bring_workplace(&plan, &writer, checkout, update.clone()).await;
+    run.bring_workplace(&plan, &writer, checkout.clone(), update.clone()).await;
     let update = update.as_deref();
     run.stage(Stage::GeneratingPages, generating::write_pages(&run, &pinned, &*writer, &plan, update).boxed()).await?;
     run.stage(Stage::Validating, validating::check_pages(&run, &*writer, &plan, &steering).boxed()).await?;
     let pages = run.stage(Stage::CrossLinking, cross_linking::link_pages(&run, &plan).boxed()).await?;
-    rendering::publish_site(&run, &pinned, plan, pages, None).await
+    rendering::publish_site(&run, (&pinned, &checkout), plan, pages, None).await
 }
 
 /// Tells the writer what there is in the repository, before it is asked for pages.

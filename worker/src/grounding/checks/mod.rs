@@ -131,3 +131,6 @@ fn mark_unverified(pages: &mut [PageEvidence], findings: &[Finding]) {
 pub(crate) fn is_fatal(finding: &Finding) -> bool {
     finding.rule == Rule::Structure && finding.severity == Severity::Error && structure::is_fatal(&finding.message)
 }
+
+#[cfg(test)]
+mod tests;

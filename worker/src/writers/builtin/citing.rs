@@ -230,7 +230,7 @@ fn without_indent(line: &str, most: usize) -> &str {
 fn says_something(lines: &[&str]) -> bool {
     let first = lines[0].trim();
     let is_heading = heading(lines[0]).is_some() || (lines.len() > 1 && is_underline(lines[lines.len() - 1]));
-    let is_cited = lines.iter().any(|line| line.contains("[["));
+    let is_cited = lines[lines.len() - 1].trim_end().ends_with("]]");
     let is_html = first.starts_with('<') && lines[lines.len() - 1].trim().ends_with('>');
     let is_definition = first.starts_with('[') && first.contains("]: ");
     let is_picture = first.starts_with("![") && lines.len() == 1;
