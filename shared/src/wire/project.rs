@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     db::variants::VariantRow,
+    evidence::Grade,
     ids::GenerationId,
     names::{BranchName, ModelId, ProjectName},
     plan::RepoType,
@@ -68,6 +69,9 @@ pub struct Project {
     pub created_at: String,
     /// When the row last changed, `YYYY-MM-DD HH:MM:SS` in UTC.
     pub updated_at: String,
+    /// Grade of the site that is served; not there when nobody checked it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grade: Option<Grade>,
 }
 
 impl From<VariantRow> for Project {
@@ -98,6 +102,7 @@ impl From<VariantRow> for Project {
                 .map(|time| time.to_rfc3339_opts(SecondsFormat::Micros, false)),
             created_at: to_the_second(row.created_at),
             updated_at: to_the_second(row.updated_at),
+            grade: row.grade.and_then(|grade| grade.parse().ok()),
         }
     }
 }
