@@ -10,6 +10,7 @@ mod generating;
 mod sources;
 mod fleet;
 mod validating;
+mod gate;
 mod cross_linking;
 mod excerpts;
 mod rendering;
@@ -96,6 +97,7 @@ pub(crate) async fn generate(worker: &Arc<Worker>, claimed: &Claimed, stop: &Sto
         return up_to_date::finish(&run, &pinned.commit).await;
     }
     if let Some((taken, plan)) = taking_over::take_over(&run, &pinned).boxed().await? {
+        gate::pass(&run, claimed.request.options.min_grade).boxed().await?;
         let pages = run.unless_stopped(cross_linking::link_pages(&run, &plan).boxed()).await??;
         let checkout = cloning::open_checkout(&run, &pinned).boxed().await?;
         return rendering::publish_site(&run, (&pinned, &checkout), plan, pages, Some(&taken)).await;
@@ -119,6 +121,7 @@ pub(crate) async fn generate(worker: &Arc<Worker>, claimed: &Claimed, stop: &Sto
     let update = update.as_deref();
     run.stage(Stage::GeneratingPages, generating::write_pages(&run, &pinned, &*writer, &plan, update).boxed()).await?;
     run.stage(Stage::Validating, validating::check_pages(&run, &*writer, &plan, &steering).boxed()).await?;
+    gate::pass(&run, steering.min_grade).boxed().await?;
     let pages = run.stage(Stage::CrossLinking, cross_linking::link_pages(&run, &plan).boxed()).await?;
     rendering::publish_site(&run, (&pinned, &checkout), plan, pages, None).await
 }
