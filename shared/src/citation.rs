@@ -1,6 +1,10 @@
 //! How a citation is written: `[[src/lib.rs:10-24]]` in a text, `src/lib.rs:10-24` behind the language of a code fence. The one
 //! parser for everybody. A path that is read here names a place inside of a repository; whether it exists is another question.
 
+mod scan;
+
+pub use self::scan::{FoundCitation, found_citations, is_example};
+
 /// Longest text between the brackets that is read, in bytes.
 pub const MAX_CITATION_BYTES: usize = 400;
 /// Longest label, in characters, before its first folders are left out.
@@ -36,6 +40,7 @@ impl WrittenCitation {
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let (path, lines) = split_lines(text);
+        let path = path.strip_prefix("./").unwrap_or(path);
         let unsafe_part = |part: &str| part.is_empty() || part == "." || part == "..";
         let refused = path.is_empty()
             || path.len() > MAX_CITATION_BYTES

@@ -22,6 +22,8 @@ pub struct Line<'a> {
     pub text: &'a str,
     /// Whether it belongs to a fenced code block, fences included.
     pub in_code: bool,
+    /// Whether it is the fence that opens a block.
+    pub opens_code: bool,
 }
 
 /// The lines of a page.
@@ -30,7 +32,7 @@ pub fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
     text.split_inclusive('\n').map(move |line| {
         let inside_before = fence.is_some();
         step(&mut fence, line);
-        Line { text: line, in_code: inside_before || fence.is_some() }
+        Line { text: line, in_code: inside_before || fence.is_some(), opens_code: !inside_before && fence.is_some() }
     })
 }
 

@@ -124,12 +124,17 @@ async fn a_worker_killed_while_planning_is_replaced() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_killed_while_it_writes_a_page_is_replaced() {
+    // a page is kept, its call settled and the next one taken in one transaction, which dies with its worker
     finish_after_kills(&[
-        (Before("page_jobs", "NEW.slug = 'page-2' AND NEW.state = 'running'"), &[]),
-        (After("page_jobs", "NEW.slug = 'page-2' AND NEW.state = 'running'"), &[]),
+        (Before("page_jobs", "NEW.slug = 'page-1' AND NEW.state = 'running'"), &[]),
+        (After("page_jobs", "NEW.slug = 'page-1' AND NEW.state = 'running'"), &[]),
+        (Before("page_jobs", "NEW.slug = 'page-2' AND NEW.state = 'running'"), &["page-page-1"]),
         (During("page-page-2"), &["page-page-2"]),
+        (Before("ai_calls", "NEW.slug = 'page-3' AND NEW.outcome = 'running'"), &[]),
+        (After("ai_calls", "NEW.slug = 'page-3' AND NEW.outcome = 'running'"), &[]),
+        (Before("ai_calls", "NEW.slug = 'page-3' AND NEW.outcome = 'ok'"), &["page-page-3"]),
         (Before("page_jobs", "NEW.slug = 'page-3' AND NEW.state = 'done'"), &["page-page-3"]),
-        (After("page_jobs", "NEW.slug = 'page-3' AND NEW.state = 'done'"), &[]),
+        (After("page_jobs", "NEW.slug = 'page-3' AND NEW.state = 'done'"), &["page-page-3"]),
     ])
     .await;
 }
@@ -139,7 +144,7 @@ async fn a_worker_killed_between_pages_is_replaced() {
     finish_after_kills(&[
         (Before("generations", "NEW.stage = 'generating_pages'"), &[]),
         (Before("page_jobs", "NEW.state = 'waiting'"), &[]),
-        (Before("page_jobs", "NEW.slug = 'page-2' AND NEW.state = 'admitted'"), &[]),
+        (Before("page_jobs", "NEW.slug = 'page-1' AND NEW.state = 'admitted'"), &[]),
         (Before("checkpoints", "NEW.stage = 'generating_pages'"), &[]),
     ])
     .await;

@@ -5,10 +5,10 @@ use std::time::Duration;
 use shared::{
     db::{
         self, WriteError,
-        page_jobs::{self, Admitted, ClaimedPage, HeldPage, NewPageJob, PageTask},
+        page_jobs::{self, Admitted, ClaimedPage, HeldPage, NewPageJob, PageTask, Taker},
     },
     ids::GenerationId,
-    jobs::{PageJob, Started, Taker, admit_pages, request_abort, start_generation, take_back_pages},
+    jobs::{PageJob, Started, admit_pages, request_abort, start_generation, take_back_pages},
     names::PageSlug,
     provider::Provider,
     source::RepoSource,
@@ -41,9 +41,10 @@ async fn ask(conn: &mut PgConnection, name: &str, provider: Provider, pages: usi
 
 async fn admit(conn: &mut PgConnection, limits: &[(Provider, i32)], slots: i64) -> Vec<Admitted> {
     let mut transaction = sqlx::Connection::begin(conn).await.unwrap();
-    let admitted = page_jobs::admit(&mut transaction, limits, slots).await.unwrap();
+    page_jobs::lock_admission(&mut transaction).await.unwrap();
+    let admission = page_jobs::admit(&mut transaction, limits, slots, None).await.unwrap();
     transaction.commit().await.unwrap();
-    admitted
+    admission.others
 }
 
 async fn claim(conn: &mut PgConnection, page: &Admitted, worker: &str, lease: Duration) -> Option<ClaimedPage> {
@@ -251,4 +252,81 @@ async fn a_page_that_was_written_when_its_run_was_aborted_is_forgotten() {
     page_jobs::reap(&mut conn).await.unwrap();
     let left: Option<String> = sqlx::query_scalar(states).fetch_one(&mut *conn).await.unwrap();
     assert_eq!(left.as_deref(), Some("done"));
+}
+
+/// Keeps a page and takes the next one in one transaction, as workers do; false when there is nothing left to do.
+async fn keep_and_take(pool: &sqlx::PgPool, page: &mut Option<ClaimedPage>) -> Result<(), WriteError> {
+    let mut transaction = pool.begin().await?;
+    let taken = page.take();
+    if let Some(page) = &taken {
+        let shown = page_jobs::finish(&mut transaction, &held(page), "text", None).await?;
+        let progress = shared::events::PageProgress { page_count: shown.page_count, pages_total: 20, page: None };
+        let stage = shared::stage::Stage::GeneratingPages;
+        shared::events::emit_page(&mut transaction, shown.variant_id, page.generation, stage, progress).await?;
+    }
+    *page = admit_pages(&mut transaction, &[], Some(Taker { worker: "w", lease: LEASE })).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn ends_of_pages_and_of_runs_and_the_reaper_do_not_wait_in_a_circle() {
+    let pool = pool().await;
+    let mut conn = pool.acquire().await.unwrap();
+    sqlx::query("INSERT INTO workers (name, ai_slots) VALUES ('w', 12)").execute(&mut *conn).await.unwrap();
+    let mut runs = Vec::new();
+    for number in 0..6 {
+        runs.push(ask(&mut conn, &format!("demo-{number}"), Provider::Claude, 20, 20).await);
+    }
+    let slots = (0..4).map(|_| {
+        let pool = pool.clone();
+        tokio::spawn(async move {
+            let mut page = None;
+            for _ in 0..60 {
+                match keep_and_take(&pool, &mut page).await {
+                    // a run that was aborted, or a page that the reaper has found
+                    Ok(()) | Err(WriteError::Lost) => {}
+                    Err(WriteError::Database(error)) => panic!("{error}"),
+                }
+            }
+        })
+    });
+    let reaper = {
+        let pool = pool.clone();
+        tokio::spawn(async move {
+            for round in 0..40 {
+                if round % 5 == 0 {
+                    let expired = "UPDATE page_jobs SET lease_until = now() - interval '1 second'
+                        WHERE (generation_id, slug) IN (SELECT generation_id, slug FROM page_jobs
+                            WHERE state = 'running' FOR UPDATE SKIP LOCKED)";
+                    sqlx::query(expired).execute(&pool).await.unwrap();
+                }
+                let mut transaction = pool.begin().await.unwrap();
+                for run in db::recovery::reap_expired(&mut transaction).await.unwrap() {
+                    take_back_pages(&mut transaction, run.id).await.unwrap();
+                }
+                page_jobs::reap(&mut transaction).await.unwrap();
+                db::ai_calls::settle_lost(&mut transaction).await.unwrap();
+                transaction.commit().await.unwrap();
+            }
+        })
+    };
+    let aborts = {
+        let (pool, runs) = (pool.clone(), runs.clone());
+        tokio::spawn(async move {
+            for id in runs.into_iter().skip(2) {
+                let mut transaction = pool.begin().await.unwrap();
+                let variant = db::generations::find_variant_id(&mut transaction, id).await.unwrap().unwrap();
+                let ended = shared::generation::State::Aborted;
+                db::generations::end_unfinished(&mut transaction, id, 1, ended, "aborted").await.unwrap();
+                take_back_pages(&mut transaction, id).await.unwrap();
+                shared::events::emit_state(&mut transaction, variant, id, ended, None).await.unwrap();
+                transaction.commit().await.unwrap();
+            }
+        })
+    };
+    // the server ends a circle with an error for one of them
+    for task in slots.chain([reaper, aborts]) {
+        task.await.unwrap();
+    }
 }

@@ -153,6 +153,26 @@ async fn a_call_names_the_version_of_its_command_line() {
     assert_eq!(versions, ["1.2.3"]);
 }
 
+/// A row that starts is not waited for until it is on the disk.
+#[tokio::test]
+async fn a_call_whose_row_was_lost_by_a_crash_of_the_server_is_on_the_account_all_the_same() {
+    let world = World::start().await;
+    world.stand_ins.block("page-page-2");
+    let key = variant("adder", Provider::Claude);
+    let repository = Repository::library("adder");
+    let id = world.request(&repository, &key, false).await.unwrap();
+    world.wait_until(&key, |row| row.page_count == 2 && world.stand_ins.is_blocked("page-page-2")).await;
+    let lost = sqlx::query("DELETE FROM ai_calls WHERE slug = 'page-2'").execute(&world.pool).await.unwrap();
+    assert_eq!(lost.rows_affected(), 1);
+    world.stand_ins.release("page-page-2");
+    let row = world.wait_for_end(&key).await;
+    assert_eq!((row.status, row.error_message.as_deref()), (Status::Ready, None));
+    wait_for_call(&world, id, "page-2", "ok").await;
+    let calls = calls(&world, id).await;
+    assert_eq!(calls.len(), 4, "{calls:?}");
+    assert_eq!(calls.iter().filter_map(|call| call.cost_usd).count(), 4);
+}
+
 async fn wait_for_call(world: &World, generation: GenerationId, slug: &str, outcome: &str) {
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_mins(1);
     loop {

@@ -56,6 +56,33 @@ async fn stages_are_shown_in_order_and_pages_one_by_one() {
     assert_eq!(row.current_stage, None);
 }
 
+/// Whoever has seen a page done has its event behind it: what a stage tells never comes after the beginning of the next one.
+#[tokio::test]
+async fn a_page_its_event_and_its_call_end_in_one_transaction() {
+    let world = World::start().await;
+    world.stand_ins.set("pages", "12");
+    let row = world.generate(&Repository::library("adder"), &variant("adder", Provider::Claude), false).await;
+    assert_eq!((row.status, row.page_count), (Status::Ready, 12));
+    let together: Vec<bool> = sqlx::query_scalar(
+        "SELECT p.xmin = e.xmin AND c.xmin = e.xmin
+           FROM page_jobs p
+           JOIN events e ON e.generation_id = p.generation_id AND e.body ->> 'page' = p.slug
+           JOIN ai_calls c ON c.generation_id = p.generation_id AND c.slug = p.slug
+          WHERE p.state = 'done'",
+    )
+    .fetch_all(&world.pool)
+    .await
+    .unwrap();
+    assert_eq!(together, [true; 12]);
+    let counts: Vec<i32> = sqlx::query_scalar(
+        "SELECT (body ->> 'page_count')::int FROM events WHERE body ->> 'page' IS NOT NULL ORDER BY id",
+    )
+    .fetch_all(&world.pool)
+    .await
+    .unwrap();
+    assert_eq!(counts, (1..=12).collect::<Vec<i32>>());
+}
+
 #[tokio::test]
 async fn an_unchanged_commit_is_up_to_date_and_a_forced_one_is_made_anew() {
     let world = World::start().await;

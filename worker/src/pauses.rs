@@ -57,7 +57,7 @@ pub(crate) async fn follow_until(worker: Arc<Worker>, shutdown: CancellationToke
             Ok(Heard::Reconnected) | Err(RecvError::Lagged(_)) => {}
             Err(RecvError::Closed) => return shutdown.cancelled().await,
         }
-        if let Err(error) = go_on(&worker, None).await {
+        if let Err(error) = go_on(&worker, false).await {
             tracing::warn!(error = format!("{error:#}"), "cannot admit pages; the reaper will");
         }
     }

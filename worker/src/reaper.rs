@@ -86,7 +86,7 @@ async fn reap(worker: &Worker, look: u32) -> anyhow::Result<()> {
     }
     transaction.commit().await?;
     // in a transaction of its own: who admits waits for the rows of pages that are held above
-    go_on(worker, None).await?;
+    go_on(worker, false).await?;
     Ok(())
 }
 

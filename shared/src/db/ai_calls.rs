@@ -3,6 +3,7 @@
 //! A row is made before the call and settled after it. The cost of a generation and of its variant is raised by the same
 //! statement that settles a call, so the two never differ.
 
+use chrono::{DateTime, Utc};
 use sqlx::{Connection, PgConnection};
 
 use super::settings;
@@ -43,14 +44,24 @@ pub enum Begun {
     /// It may start.
     Started {
         /// Names it when it is settled.
-        id: i64,
+        call: CallId,
         /// The budget that leaves least, when there is one.
         budget: Option<Budget>,
     },
     /// A budget does not allow it.
     Refused(Budget),
-    /// Its generation is gone.
+    /// Its generation is over, or is to be.
     Gone,
+}
+
+/// Names a call. Its number alone does not: after a crash of the server numbers that were given shortly before may be given
+/// again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallId {
+    /// Primary key.
+    pub id: i64,
+    /// When it was written down.
+    pub started_at: DateTime<Utc>,
 }
 
 /// What a call came to.
@@ -74,27 +85,42 @@ pub struct Settlement {
 
 /// Writes down that a call starts, unless a budget forbids it. One statement when there are no budgets.
 pub async fn begin(conn: &mut PgConnection, call: &NewCall<'_>) -> sqlx::Result<Begun> {
-    let id = insert(conn, call, None).await?;
+    let id = insert(conn, call, None, None).await?;
     match id {
-        Some(id) => Ok(Begun::Started { id, budget: None }),
+        Some(call) => Ok(Begun::Started { call, budget: None }),
         None => begin_within_budgets(conn, call).await,
     }
 }
 
-/// Makes the row. Without a reservation none is made for a call that budgets limit.
-async fn insert(conn: &mut PgConnection, call: &NewCall<'_>, reserved_usd: Option<f64>) -> sqlx::Result<Option<i64>> {
-    sqlx::query_scalar!(
+/// Makes the row of a call again that a crash of the server took away while the call was made; `None` when it is there, or its
+/// generation is not.
+pub async fn restore(conn: &mut PgConnection, call: &NewCall<'_>, lost: CallId) -> sqlx::Result<Option<CallId>> {
+    insert(conn, &NewCall { is_limited: false, ..*call }, None, Some(lost)).await
+}
+
+/// Makes the row. Without a reservation none is made for a call that budgets limit, and the disk is not waited for: everybody
+/// sees the row, and a crash of the server itself is what [`restore`] is for. Money that is reserved is safe before the call.
+async fn insert(
+    conn: &mut PgConnection,
+    call: &NewCall<'_>,
+    reserved_usd: Option<f64>,
+    lost: Option<CallId>,
+) -> sqlx::Result<Option<CallId>> {
+    let made = sqlx::query!(
         r#"
         INSERT INTO ai_calls (generation_id, username, owner, project, branch, slug, stage, purpose, attempt, provider,
-                              model, cli_version, prompt_hash, worker, reserved_usd)
+                              model, cli_version, prompt_hash, worker, reserved_usd, started_at)
         SELECT g.id, g.requested_by, v.owner, v.name, v.branch, $2, $3, $4, $5, v.ai_provider, v.ai_model, $6, $7, $8,
-               COALESCE($10::float8, 0)
+               COALESCE($10::float8, 0), COALESCE($12, now())
           FROM generations g JOIN variants v ON v.id = g.variant_id
          WHERE g.id = $1
+           AND CASE WHEN $11::bigint IS NULL THEN g.state IN ('queued', 'running') AND g.cancel_requested_at IS NULL
+                    ELSE NOT EXISTS (SELECT 1 FROM ai_calls WHERE id = $11 AND started_at = $12) END
            AND ($10::float8 IS NOT NULL OR NOT $9 OR (g.max_cost_usd IS NULL AND NOT EXISTS (
                SELECT 1 FROM settings
                 WHERE key IN ('max_cost_per_month_usd', 'max_cost_per_user_per_month_usd') AND value <> '')))
-        RETURNING id
+        RETURNING id, started_at,
+                  CASE WHEN $10::float8 IS NULL THEN set_config('synchronous_commit', 'off', true) END AS unsynced
         "#,
         call.generation as GenerationId,
         call.slug.map(PageSlug::as_str),
@@ -106,9 +132,12 @@ async fn insert(conn: &mut PgConnection, call: &NewCall<'_>, reserved_usd: Optio
         call.worker,
         call.is_limited,
         reserved_usd,
+        lost.map(|lost| lost.id),
+        lost.map(|lost| lost.started_at),
     )
     .fetch_optional(conn)
-    .await
+    .await?;
+    Ok(made.map(|row| CallId { id: row.id, started_at: row.started_at }))
 }
 
 async fn begin_within_budgets(conn: &mut PgConnection, call: &NewCall<'_>) -> sqlx::Result<Begun> {
@@ -122,11 +151,11 @@ async fn begin_within_budgets(conn: &mut PgConnection, call: &NewCall<'_>) -> sq
     if let Some(exceeded) = spent.iter().find(|spent| !spent.allows(estimate)) {
         return Ok(Begun::Refused(exceeded.budget.clone()));
     }
-    let Some(id) = insert(&mut transaction, call, Some(estimate)).await? else { return Ok(Begun::Gone) };
+    let Some(begun) = insert(&mut transaction, call, Some(estimate), None).await? else { return Ok(Begun::Gone) };
     transaction.commit().await?;
     let tightest = spent.into_iter().min_by(|a, b| a.left_usd().total_cmp(&b.left_usd()));
     let budget = tightest.map(|spent| Budget { left_usd: spent.left_usd(), ..spent.budget });
-    Ok(Begun::Started { id, budget })
+    Ok(Begun::Started { call: begun, budget })
 }
 
 /// What the call is expected to cost, and what is spent or reserved already of each budget that counts; `None` when the
@@ -136,6 +165,8 @@ async fn add_up(
     call: &NewCall<'_>,
     limits: &SettingValues,
 ) -> sqlx::Result<Option<(f64, Vec<Spent>)>> {
+    let limit = |key: SettingKey| limits.get(&key).and_then(|text| text.parse::<f64>().ok());
+    let (of_user, of_all) = (limit(SettingKey::UserMonthBudget), limit(SettingKey::MonthBudget));
     let row = sqlx::query!(
         r#"
         WITH taken AS NOT MATERIALIZED (
@@ -145,10 +176,12 @@ async fn add_up(
         ),
         month AS (SELECT date_trunc('month', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS start)
         SELECT g.max_cost_usd, g.requested_by,
-               COALESCE((SELECT sum(usd) FROM taken WHERE generation_id = g.id), 0) AS "of_generation!",
-               COALESCE((SELECT sum(usd) FROM taken
-                          WHERE username = g.requested_by AND started_at >= month.start), 0) AS "of_user!",
-               COALESCE((SELECT sum(usd) FROM taken WHERE started_at >= month.start), 0) AS "of_all!",
+               -- what nobody limits is not added up: a month may have a million calls
+               CASE WHEN g.max_cost_usd IS NOT NULL
+                    THEN (SELECT sum(usd) FROM taken WHERE generation_id = g.id) END AS of_generation,
+               CASE WHEN $3 THEN (SELECT sum(usd) FROM taken
+                                   WHERE username = g.requested_by AND started_at >= month.start) END AS of_user,
+               CASE WHEN $4 THEN (SELECT sum(usd) FROM taken WHERE started_at >= month.start) END AS of_all,
                COALESCE((SELECT avg(cost_usd)
                            FROM (SELECT cost_usd FROM ai_calls c
                                   WHERE c.provider = v.ai_provider AND c.model = v.ai_model AND c.purpose = $2
@@ -159,32 +192,33 @@ async fn add_up(
         "#,
         call.generation as GenerationId,
         call.purpose,
+        of_user.is_some(),
+        of_all.is_some(),
     )
     .fetch_optional(conn)
     .await?;
     let Some(row) = row else { return Ok(None) };
-    let limit = |key: SettingKey| limits.get(&key).and_then(|text| text.parse::<f64>().ok());
     let spent = [
         (row.max_cost_usd, "this generation".to_owned(), row.of_generation),
-        (limit(SettingKey::UserMonthBudget), format!("user `{}` this month", row.requested_by), row.of_user),
-        (limit(SettingKey::MonthBudget), "this installation this month".to_owned(), row.of_all),
+        (of_user, format!("user `{}` this month", row.requested_by), row.of_user),
+        (of_all, "this installation this month".to_owned(), row.of_all),
     ];
     let spent = spent.into_iter().filter_map(|(limit, whose, usd)| {
-        Some(Spent { budget: Budget { limit_usd: limit?, whose, left_usd: 0.0 }, usd })
+        Some(Spent { budget: Budget { limit_usd: limit?, whose, left_usd: 0.0 }, usd: usd.unwrap_or(0.0) })
     });
     Ok(Some((row.estimate, spent.collect())))
 }
 
 /// Writes down what a call came to, and adds its cost to its generation and to the variant that shows it. Doing it twice is
-/// the same as once. A call that was given up as lost is settled all the same.
-pub async fn settle(conn: &mut PgConnection, id: i64, settlement: &Settlement) -> sqlx::Result<()> {
-    sqlx::query!(
+/// the same as once. A call that was given up as lost is settled all the same. False when there was nothing to settle.
+pub async fn settle(conn: &mut PgConnection, call: CallId, settlement: &Settlement) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
         r#"
         WITH settled AS (
             UPDATE ai_calls
                SET outcome = $2, input_tokens = $3, output_tokens = $4, cached_tokens = $5, cost_usd = $6,
                    cost_source = $7, duration_ms = $8, ended_at = now()
-             WHERE id = $1 AND outcome IN ('running', 'lost')
+             WHERE id = $1 AND started_at = $9 AND outcome IN ('running', 'lost')
             RETURNING generation_id, cost_usd
         ),
         run AS (
@@ -192,12 +226,15 @@ pub async fn settle(conn: &mut PgConnection, id: i64, settlement: &Settlement) -
               FROM settled
              WHERE g.id = settled.generation_id AND settled.cost_usd IS NOT NULL
             RETURNING g.id, g.variant_id, g.cost_usd
+        ),
+        shown AS (
+            UPDATE variants v SET total_cost_usd = run.cost_usd
+              FROM run
+             WHERE v.id = run.variant_id AND v.generation_id = run.id
         )
-        UPDATE variants v SET total_cost_usd = run.cost_usd
-          FROM run
-         WHERE v.id = run.variant_id AND v.generation_id = run.id
+        SELECT EXISTS (SELECT 1 FROM settled) AS "settled!"
         "#,
-        id,
+        call.id,
         settlement.outcome,
         settlement.input_tokens,
         settlement.output_tokens,
@@ -205,10 +242,10 @@ pub async fn settle(conn: &mut PgConnection, id: i64, settlement: &Settlement) -
         settlement.cost_usd,
         settlement.cost_source,
         settlement.duration_ms,
+        call.started_at,
     )
-    .execute(conn)
-    .await?;
-    Ok(())
+    .fetch_one(conn)
+    .await
 }
 
 /// Settles the calls that nobody makes any more: their worker is gone, or does not hold their page or run. What they cost is

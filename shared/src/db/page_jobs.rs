@@ -13,23 +13,14 @@ use sqlx::PgConnection;
 use super::{WriteError, generations::interval, one_row};
 use crate::{generation::PROTOCOL, ids::GenerationId, names::PageSlug, provider::Provider};
 
+mod admission;
+
+pub use admission::{Admission, Admitted, Taker, admit, begin_admission, lock_admission, remove_unwanted_tasks};
+
 /// Deaths of workers at a page after which it is written alone.
 pub const SUSPECT_AFTER: i32 = 2;
 /// Deaths of workers at a page that end it: those that made it suspect, and three while it ran alone.
 pub const MAX_DEATHS: i32 = 5;
-
-/// A page that may start: its task is to be pushed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Admitted {
-    /// Its generation.
-    pub generation: GenerationId,
-    /// The page.
-    pub slug: PageSlug,
-    /// Its fence; names the task.
-    pub fence: i64,
-    /// Higher goes first.
-    pub priority: i32,
-}
 
 /// What is to be done about a page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -171,79 +162,6 @@ pub async fn ask(
     one_row(held.unsigned_abs())
 }
 
-/// Lets nobody else admit until the end of the transaction: two that count at once would both see the same free places.
-pub async fn lock_admission(conn: &mut PgConnection) -> sqlx::Result<()> {
-    sqlx::query!("SELECT pg_advisory_xact_lock(733002)").fetch_one(conn).await?;
-    Ok(())
-}
-
-/// Admits pages: as many as free slots, windows and the limits of providers allow, one generation after the other, the most
-/// urgent first. To be called after every change that may let a page start; the caller pushes the tasks in the same
-/// transaction. `limits` are (provider, most pages in flight over the whole cluster), `slots` the AI slots of all workers.
-pub async fn admit(conn: &mut PgConnection, limits: &[(Provider, i32)], slots: i64) -> sqlx::Result<Vec<Admitted>> {
-    lock_admission(conn).await?;
-    let (providers, most): (Vec<String>, Vec<i32>) =
-        limits.iter().map(|(provider, most)| (provider.to_string(), *most)).unzip();
-    sqlx::query_as!(
-        Admitted,
-        r#"
-        WITH in_flight AS (
-            SELECT generation_id, provider, count(*) AS pages
-              FROM page_jobs WHERE state IN ('admitted', 'running')
-             GROUP BY generation_id, provider
-        ),
-        free AS (
-            -- what a draining worker still writes takes no slot of those that are counted
-            SELECT GREATEST($3::bigint - count(*), 0) AS slots
-              FROM page_jobs p
-             WHERE p.state = 'admitted'
-                OR (p.state = 'running' AND NOT EXISTS (
-                       SELECT 1 FROM workers w WHERE w.name = p.worker AND w.draining_since IS NOT NULL))
-        ),
-        -- a page's turn: after how many pages of its own run, those in flight included
-        candidates AS (
-            SELECT next.*, next.place + COALESCE(f.pages, 0) AS turn, g.priority, g.created_at
-              FROM free
-             CROSS JOIN generations g
-              LEFT JOIN in_flight f ON f.generation_id = g.id
-             CROSS JOIN LATERAL (
-                   SELECT p.generation_id, p.slug, p.provider, row_number() OVER (ORDER BY p.tries, p.position) AS place
-                     FROM page_jobs p
-                    WHERE p.generation_id = g.id AND p.state = 'waiting' AND p.due_at <= now()
-                      AND NOT EXISTS (SELECT 1 FROM pauses
-                                       WHERE pauses.provider IN (p.provider, '') AND (until IS NULL OR until > now()))
-                    ORDER BY p.tries, p.position
-                    LIMIT LEAST(GREATEST(g.page_window - COALESCE(f.pages, 0), 0), free.slots)) next
-             WHERE g.state IN ('queued', 'running') AND g.cancel_requested_at IS NULL AND g.protocol <= $4
-        ),
-        of_providers AS (
-            SELECT c.*,
-                   row_number() OVER (PARTITION BY c.provider ORDER BY c.priority DESC, c.turn, c.created_at)
-                       + COALESCE((SELECT sum(pages) FROM in_flight f WHERE f.provider = c.provider), 0) AS of_provider
-              FROM candidates c
-        ),
-        -- who is kept back by the limit of a provider takes no place from others
-        ranked AS (
-            SELECT o.*, row_number() OVER (ORDER BY o.priority DESC, o.turn, o.created_at) AS of_all
-              FROM of_providers o
-              LEFT JOIN unnest($1::text[], $2::int[]) AS limits (provider, most) ON limits.provider = o.provider
-             WHERE o.of_provider <= COALESCE(limits.most, 2147483647)
-        )
-        UPDATE page_jobs p SET state = 'admitted'
-          FROM ranked, free
-         WHERE p.generation_id = ranked.generation_id AND p.slug = ranked.slug AND ranked.of_all <= free.slots
-        RETURNING p.generation_id AS "generation: GenerationId", p.slug AS "slug: PageSlug", p.fence,
-                  ranked.priority AS "priority!"
-        "#,
-        &providers,
-        &most,
-        slots,
-        PROTOCOL,
-    )
-    .fetch_all(conn)
-    .await
-}
-
 /// Takes an admitted page. `None` when there is nothing to take: somebody has it, it was taken back, or its run is over.
 pub async fn claim(
     conn: &mut PgConnection,
@@ -322,34 +240,61 @@ pub async fn renew(conn: &mut PgConnection, held: &[HeldPage], lease: Duration) 
     .await
 }
 
-/// Keeps a page's text, with the files it speaks of, and ends its job. Fails with `Lost` when the page was taken over or its run is over. A run that waits
-/// for a new coordinator is not over: what was paid for is kept.
+/// What a variant shows after a page was kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shown {
+    /// Primary key of the variant.
+    pub variant_id: i64,
+    /// Pages written by now.
+    pub page_count: i32,
+}
+
+/// Keeps a page's text, with the files it speaks of, ends its job, and counts it, all at once. Deaths of
+/// coordinators count from zero again. Fails with `Lost` when the page was taken over or its run is over. A run that waits for a new
+/// coordinator is not over: what was paid for is kept.
+///
+/// Locks the generation, the page and the variant, in this order. So the event that the caller writes in the same transaction
+/// comes before everything that the coordinator does when it has seen the page done.
 pub async fn finish(
     conn: &mut PgConnection,
     page: &HeldPage,
     markdown: &str,
     sources: Option<&[String]>,
-) -> Result<(), WriteError> {
-    let rows = sqlx::query!(
+) -> Result<Shown, WriteError> {
+    sqlx::query_as!(
+        Shown,
         r#"
         WITH run AS (
-            -- a shared lock: pages are kept side by side, and none is kept while the run ends
-            SELECT id FROM generations
+            -- pages of a run are kept one after the other, and none while the run ends
+            UPDATE generations SET crash_count = 0
              WHERE id = $1 AND state IN ('queued', 'running') AND cancel_requested_at IS NULL
-               FOR SHARE
+            RETURNING id, variant_id
         ),
         held AS (
             UPDATE page_jobs p
                SET state = 'done', worker = NULL, lease_until = NULL, deaths = 0, failure = NULL
               FROM run
              WHERE p.generation_id = run.id AND p.slug = $2 AND p.fence = $3 AND p.state = 'running'
-            RETURNING p.generation_id, p.slug
+            RETURNING p.generation_id, p.slug, run.variant_id
+        ),
+        old AS (
+            SELECT pages.generation_id, pages.slug, held.variant_id, (pages.markdown IS NULL)::int AS added
+              FROM pages JOIN held ON pages.generation_id = held.generation_id AND pages.slug = held.slug
+               FOR UPDATE OF pages
+        ),
+        kept AS (
+            UPDATE pages
+               SET markdown = $4, sources = to_jsonb($5::text[]), checked = false, attempts = attempts + 1,
+                   updated_at = now()
+              FROM old
+             WHERE pages.generation_id = old.generation_id AND pages.slug = old.slug
+            RETURNING old.variant_id, old.added
         )
-        UPDATE pages
-           SET markdown = $4, sources = to_jsonb($5::text[]), checked = false, attempts = attempts + 1,
-               updated_at = now()
-          FROM held
-         WHERE pages.generation_id = held.generation_id AND pages.slug = held.slug
+        -- one more than the newest count, which the lock of the row brings; a count of rows could be older
+        UPDATE variants v SET page_count = v.page_count + kept.added, updated_at = now()
+          FROM kept
+         WHERE v.id = kept.variant_id AND v.generation_id = $1
+        RETURNING v.id AS variant_id, v.page_count
         "#,
         page.generation as GenerationId,
         page.slug.as_str(),
@@ -357,20 +302,9 @@ pub async fn finish(
         markdown,
         sources,
     )
-    .execute(conn)
-    .await?;
-    one_row(rows.rows_affected())
-}
-
-/// Notes progress: deaths of coordinators count from zero again.
-pub async fn note_progress(conn: &mut PgConnection, generation: GenerationId) -> sqlx::Result<()> {
-    sqlx::query!(
-        "UPDATE generations SET crash_count = 0 WHERE id = $1 AND crash_count > 0",
-        generation as GenerationId
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
+    .fetch_optional(conn)
+    .await?
+    .ok_or(WriteError::Lost)
 }
 
 /// Puts a page back: after a failure that may pass (`failed_try`), or untouched at shutdown.
@@ -466,21 +400,6 @@ pub async fn list_revised(conn: &mut PgConnection, generation: GenerationId) -> 
     .await
 }
 
-/// Removes the waiting tasks of pages that are not admitted any more.
-pub async fn remove_unwanted_tasks(conn: &mut PgConnection) -> sqlx::Result<()> {
-    sqlx::query!(
-        r#"
-        DELETE FROM apalis.jobs j
-         USING page_jobs p
-         WHERE j.job_type = 'page' AND j.status IN ('Pending', 'Failed') AND p.state = 'waiting'
-           AND j.idempotency_key = p.generation_id || ':' || p.slug || ':' || p.fence
-        "#
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
 /// Takes back the pages of a generation that nobody works on, when its run ends.
 pub async fn take_back(conn: &mut PgConnection, generation: GenerationId) -> sqlx::Result<()> {
     sqlx::query!(
@@ -513,7 +432,10 @@ pub async fn reap(conn: &mut PgConnection) -> sqlx::Result<u64> {
            SET state = CASE WHEN deaths + 1 >= $1 THEN 'failed' ELSE 'waiting' END,
                failure = CASE WHEN deaths + 1 >= $1 THEN 'the worker died ' || (deaths + 1) || ' times at it' END,
                deaths = deaths + 1, lease_until = NULL, due_at = now()
-         WHERE state = 'running' AND lease_until < now()
+         WHERE (generation_id, slug) IN (
+               SELECT generation_id, slug FROM page_jobs WHERE state = 'running' AND lease_until < now()
+               -- one that is being kept just now holds its row and waits for locks that the caller may hold
+                  FOR UPDATE SKIP LOCKED)
         "#,
         MAX_DEATHS,
     )

@@ -284,6 +284,31 @@ pub async fn show_count(conn: &mut PgConnection, generation: GenerationId) -> Re
     count.ok_or(WriteError::Lost)
 }
 
+/// Puts repaired texts in place of those that were written; nothing else of the pages changes.
+pub async fn repair(
+    conn: &mut PgConnection,
+    generation: GenerationId,
+    fence: i64,
+    texts: &[(PageSlug, String)],
+) -> Result<(), WriteError> {
+    let (slugs, texts): (Vec<String>, Vec<String>) =
+        texts.iter().map(|(slug, text)| (slug.to_string(), text.clone())).unzip();
+    let rows = sqlx::query!(
+        r#"
+        UPDATE pages p SET markdown = new.markdown, updated_at = now()
+          FROM generations g, unnest($3::text[], $4::text[]) AS new (slug, markdown)
+         WHERE g.id = $1 AND g.fence = $2 AND g.state = 'running' AND p.generation_id = g.id AND p.slug = new.slug
+        "#,
+        generation as GenerationId,
+        fence,
+        &slugs,
+        &texts,
+    )
+    .execute(conn)
+    .await?;
+    if rows.rows_affected() == slugs.len() as u64 { Ok(()) } else { Err(WriteError::Lost) }
+}
+
 /// Notes that pages passed validation.
 pub async fn mark_checked(
     conn: &mut PgConnection,

@@ -26,6 +26,21 @@ pub async fn leave_to_newer(
     hand_back(conn, id, fence).await
 }
 
+/// Leaves the pages of a run that are not written yet to newer workers, because this version cannot read what they are made
+/// from. Whoever holds the run waits for them.
+pub async fn leave_pages_to_newer(conn: &mut PgConnection, id: GenerationId) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"
+        UPDATE generations SET protocol = GREATEST(protocol, $2) WHERE id = $1 AND state IN ('queued', 'running')
+        "#,
+        id as GenerationId,
+        PROTOCOL + 1,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Whether a generation waits for a worker that understands more than this one.
 pub async fn is_for_newer(conn: &mut PgConnection, id: GenerationId) -> sqlx::Result<bool> {
     let found = sqlx::query_scalar!(

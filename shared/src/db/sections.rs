@@ -83,8 +83,8 @@ async fn insert(conn: &mut PgConnection, generation: GenerationId, pages: &[Page
     Ok(())
 }
 
-/// Copies what is known of a run's pages to a run that repeats it from a later stage on. A page that is not copied has no rows.
-pub(super) async fn copy(conn: &mut PgConnection, to: GenerationId, from: GenerationId) -> sqlx::Result<()> {
+/// Copies what is known of a run's pages to a run that has the same pages. A page that is not copied has no rows.
+pub async fn copy(conn: &mut PgConnection, to: GenerationId, from: GenerationId) -> sqlx::Result<()> {
     sqlx::query!(
         r#"
         INSERT INTO sections (generation_id, slug, position, heading, first_byte, end_byte, content_hash, identifiers,
@@ -239,6 +239,42 @@ pub async fn list_earlier(
         }
     }
     Ok(earlier)
+}
+
+/// What the calls for a page of a run cost.
+#[derive(Debug, Clone)]
+pub struct PageCost {
+    /// The page.
+    pub slug: PageSlug,
+    /// In US dollars, the calls that wrote the whole page.
+    pub whole_usd: Option<f64>,
+    /// The calls that wrote parts of it.
+    pub parts_usd: Option<f64>,
+    /// The sections that were written again after a check.
+    pub sections: Vec<i32>,
+}
+
+/// What the settled calls for the pages of a run cost.
+pub async fn list_costs(conn: &mut PgConnection, generation: GenerationId) -> sqlx::Result<Vec<PageCost>> {
+    sqlx::query_as!(
+        PageCost,
+        r#"
+        SELECT c.slug AS "slug!: PageSlug",
+               sum(c.cost_usd) FILTER (WHERE c.purpose NOT IN ('edit', 'sections')) AS whole_usd,
+               sum(c.cost_usd) FILTER (WHERE c.purpose IN ('edit', 'sections')) AS parts_usd,
+               ARRAY(SELECT (wish ->> 'position')::int
+                       FROM page_jobs p
+                      CROSS JOIN LATERAL jsonb_array_elements(
+                            CASE WHEN p.task ->> 'kind' = 'sections' THEN p.task -> 'wishes' ELSE '[]' END) AS wish
+                      WHERE p.generation_id = $1 AND p.slug = c.slug) AS "sections!"
+          FROM ai_calls c
+         WHERE c.generation_id = $1 AND c.slug IS NOT NULL
+         GROUP BY c.slug
+        "#,
+        generation as GenerationId,
+    )
+    .fetch_all(conn)
+    .await
 }
 
 /// What an earlier run knew about a section of the same text.

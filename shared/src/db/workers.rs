@@ -120,18 +120,6 @@ pub async fn count_not_looked(conn: &mut PgConnection, since: DateTime<Utc>) -> 
     .await
 }
 
-/// AI slots of all workers that live and take work: more pages than that need not be admitted.
-pub async fn count_slots(conn: &mut PgConnection) -> sqlx::Result<i64> {
-    sqlx::query_scalar!(
-        r#"
-        SELECT COALESCE(sum(ai_slots), 0) AS "slots!" FROM workers
-         WHERE last_seen > now() - interval '30 seconds' AND draining_since IS NULL
-        "#
-    )
-    .fetch_one(conn)
-    .await
-}
-
 /// Tells a worker to take nothing new, to let what it does end, and to end itself; false when there is no such worker. Once
 /// more changes nothing.
 pub async fn drain(conn: &mut PgConnection, name: &str) -> sqlx::Result<bool> {

@@ -18,7 +18,7 @@ mod inspect;
 pub use abort::{AbortJob, request_abort};
 pub use inspect::{InspectJob, ask as ask_inspection};
 pub use generate::{GenerateJob, Started, start_generation};
-pub use page::{PageJob, Taker, admit_pages, pause, resume, take_back_pages};
+pub use page::{PageJob, admit_pages, pause, resume, take_back_pages};
 pub use retry::{RETRY_STAGES, Retried, RetriedRun, retry_generation};
 
 /// A kind of job. Payloads are tolerant: unknown fields are ignored, new fields have defaults, so that old and new

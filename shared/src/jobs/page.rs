@@ -7,7 +7,10 @@ use sqlx::PgConnection;
 
 use super::Job;
 use crate::{
-    db::{self, page_jobs::ClaimedPage},
+    db::{
+        self,
+        page_jobs::{ClaimedPage, Taker},
+    },
     ids::GenerationId,
     names::PageSlug,
     provider::Provider,
@@ -32,15 +35,6 @@ impl Job for PageJob {
     }
 }
 
-/// A worker with a free slot that takes a page without being rung for.
-#[derive(Debug, Clone, Copy)]
-pub struct Taker<'a> {
-    /// The worker.
-    pub worker: &'a str,
-    /// How long its lease lasts.
-    pub lease: Duration,
-}
-
 /// Lets as many waiting pages start as there is room for, in the caller's transaction, which should end soon: admissions wait
 /// for each other. One goes to the taker at once, if there is one; for the others the bell is rung.
 pub async fn admit_pages(
@@ -48,20 +42,13 @@ pub async fn admit_pages(
     limits: &[(Provider, i32)],
     taker: Option<Taker<'_>>,
 ) -> sqlx::Result<Option<ClaimedPage>> {
-    let slots = db::workers::count_slots(conn).await?;
-    let admitted = db::page_jobs::admit(conn, limits, slots).await?;
-    let mut own = None;
-    for page in admitted {
-        if let (Some(Taker { worker, lease }), None) = (taker, &own) {
-            own = db::page_jobs::claim(conn, page.generation, &page.slug, page.fence, worker, lease).await?;
-            if own.is_some() {
-                continue;
-            }
-        }
+    let slots = db::page_jobs::begin_admission(conn).await?;
+    let admission = db::page_jobs::admit(conn, limits, slots, taker).await?;
+    for page in admission.others {
         let job = PageJob { generation: page.generation, slug: page.slug, fence: page.fence };
         super::enqueue_with(conn, &job, page.priority).await?;
     }
-    Ok(own)
+    Ok(admission.own)
 }
 
 /// Nothing new starts any more, of a provider or at all, until [`resume`]; the caller's transaction should end soon.

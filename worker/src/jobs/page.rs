@@ -1,24 +1,32 @@
 //! Takes an admitted page, writes it, keeps it, and goes on with the next one.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::FutureExt;
 use shared::{
     db::{
-        self, WriteError,
-        page_jobs::{ClaimedPage, HeldPage, PageTask},
+        self,
+        page_jobs::{ClaimedPage, HeldPage, PageTask, Taker},
     },
     events::{self, PageProgress},
-    jobs::{PageJob, Taker, admit_pages},
+    jobs::{PageJob, admit_pages},
     stage::Stage,
 };
-use sqlx::Connection;
+use sqlx::PgConnection;
 use tokio::sync::SemaphorePermit;
 use tracing::Instrument;
 
 use crate::{
     Worker,
-    held::{Entry, StopReason},
+    held::{Entry, StopReason, StopSign},
+    ledger::{OpenCall, Tray},
     pipeline::{StageError, find_sources, persist, rewrite_sections, update_page},
     runner::Work,
     workplaces::Workplace,
@@ -48,42 +56,71 @@ impl Work for PageJob {
     }
 }
 
+/// What a slot does after a page.
+enum Then<'a> {
+    /// This page is next.
+    Write(ClaimedPage, SemaphorePermit<'a>),
+    /// It looks what is next.
+    Look,
+    /// There is nothing to do.
+    Rest,
+}
+
+impl<'a> Then<'a> {
+    fn of(claimed: Option<ClaimedPage>, slot: SemaphorePermit<'a>) -> Self {
+        claimed.map_or(Self::Rest, |claimed| Self::Write(claimed, slot))
+    }
+}
+
 /// Writes the page that was rung for, and then, in the same slot, whatever page is next, of whichever run.
 async fn write_pages(worker: Arc<Worker>, job: PageJob) -> anyhow::Result<()> {
     // before the claim, so that a lease begins when the work does; never closed
-    let mut slot = worker.ai_slots.acquire().await?;
+    let slot = worker.ai_slots.acquire().await?;
     let lease = Duration::from_millis(worker.config.timing.lease_ms);
     let mut conn = worker.config.pool.acquire().await?;
-    let mut next = db::page_jobs::claim(&mut conn, job.generation, &job.slug, job.fence, &worker.name, lease).await?;
+    let claimed = db::page_jobs::claim(&mut conn, job.generation, &job.slug, job.fence, &worker.name, lease).await?;
     drop(conn);
-    while let Some(claimed) = next {
-        write_page(&worker, &claimed, slot).await?;
-        slot = if let Ok(slot) = worker.ai_slots.try_acquire() {
-            slot
-        } else {
-            // others here waited for it: a run that plans, a page that is to be alone; workers elsewhere need not wait
-            go_on(&worker, None).await?;
-            worker.ai_slots.acquire().await?
+    let mut then = Then::of(claimed, slot);
+    loop {
+        then = match then {
+            Then::Write(claimed, slot) => write_page(&worker, &claimed, slot).await?,
+            Then::Look => look(&worker).await?,
+            Then::Rest => return Ok(()),
         };
-        next = go_on(&worker, Some(lease)).await?;
     }
-    drop(slot);
-    Ok(())
+}
+
+async fn look(worker: &Worker) -> anyhow::Result<Then<'_>> {
+    let slot = if let Ok(slot) = worker.ai_slots.try_acquire() {
+        slot
+    } else {
+        // others here waited for it: a run that plans, a page that is to be alone; workers elsewhere need not wait
+        go_on(worker, false).await?;
+        worker.ai_slots.acquire().await?
+    };
+    Ok(Then::of(go_on(worker, true).await?, slot))
 }
 
 /// Writes a page and writes down what became of it.
-async fn write_page(worker: &Arc<Worker>, claimed: &ClaimedPage, slot: SemaphorePermit<'_>) -> anyhow::Result<()> {
+async fn write_page<'a>(
+    worker: &'a Arc<Worker>,
+    claimed: &ClaimedPage,
+    slot: SemaphorePermit<'_>,
+) -> anyhow::Result<Then<'a>> {
     let page = HeldPage { generation: claimed.generation, slug: claimed.slug.clone(), fence: claimed.fence };
     let Some(entry) = worker.pages.enter(page.clone()) else {
         // the process shuts down: another takes it
-        return put_back(worker, &page, Duration::ZERO, false).await.map_err(StageError::into_anyhow);
+        put_back(worker, &page, Duration::ZERO, false).await.map_err(StageError::into_anyhow)?;
+        return Ok(Then::Look);
     };
     let span =
         tracing::info_span!("page", generation.id = %page.generation, page = %page.slug, page.fence = page.fence);
     let work = async {
-        let outcome = AssertUnwindSafe(call_writer(worker, claimed, &entry, slot).boxed()).catch_unwind().await;
+        let tray = Tray::default();
+        let outcome = AssertUnwindSafe(call_writer(worker, claimed, &entry, &tray, slot).boxed()).catch_unwind().await;
         let outcome = outcome.unwrap_or_else(|_| Err(StageError::internal("writing the page panicked")));
-        end_page(worker, &page, claimed, &entry, outcome).await
+        let ending = Ending { worker, page: &page, claimed, stop: &entry.stop };
+        ending.end(outcome, tray.take()).await
     };
     work.instrument(span).await
 }
@@ -108,6 +145,7 @@ async fn call_writer(
     worker: &Worker,
     claimed: &ClaimedPage,
     entry: &Entry<HeldPage>,
+    tray: &Tray,
     slot: SemaphorePermit<'_>,
 ) -> Result<Called, StageError> {
     let stop = entry.stop.token();
@@ -116,7 +154,7 @@ async fn call_writer(
         let place = worker.workplaces.open(worker, claimed.generation, stop).await?;
         let page = place.plan.page(&claimed.slug).ok_or(StageError::internal("a page is not in the plan"))?;
         let (stage, page_of) = (stage_of(claimed), Some(claimed.slug.clone()));
-        let account = worker.ledger.account(claimed.generation, stage, page_of, claimed.tries + 1);
+        let account = worker.ledger.account(claimed.generation, stage, page_of, claimed.tries + 1).with_tray(tray);
         let context = CallContext { cancel: stop.clone(), call_timeout: place.call_timeout(), account: Some(account) };
         let written = match claimed.task() {
             PageTask::Write => place.writer.write_page(&context, &place.plan, page).await,
@@ -141,42 +179,6 @@ async fn call_writer(
     }
 }
 
-/// Writes down what became of a page.
-async fn end_page(
-    worker: &Arc<Worker>,
-    page: &HeldPage,
-    claimed: &ClaimedPage,
-    entry: &Entry<HeldPage>,
-    outcome: Result<Called, StageError>,
-) -> anyhow::Result<()> {
-    let stop = &entry.stop;
-    let ended = match (stop.reason(), outcome) {
-        (_, Ok((place, Ok(written)))) => {
-            let sources = sources_of(&place, &written).await;
-            let sources = sources.as_deref();
-            persist(stop.token(), || keep(worker, page, claimed, &place, &written, sources).boxed()).await
-        }
-        (Some(StopReason::Shutdown), _) => put_back(worker, page, Duration::ZERO, false).await,
-        // nobody wants it any more, or somebody else writes it
-        (Some(StopReason::Aborted | StopReason::Lost), _) | (None, Err(StageError::Stopped)) => return Ok(()),
-        (None, Ok((place, Err(error)))) => settle_failure(worker, page, claimed, &place, error).await,
-        (None, Err(StageError::Fail(message) | StageError::TooNew(message))) => {
-            fail(worker, page, &message, true).await
-        }
-        (None, Err(StageError::Internal(error))) => {
-            tracing::error!(error = format!("{error:#}"), "the page could not be written here");
-            give_up_or_retry(worker, page, claimed, "a fault of the server; its log says more").await
-        }
-    };
-    match ended {
-        Err(StageError::Stopped) => {
-            tracing::warn!("the page is not ours any more, nothing written");
-            Ok(())
-        }
-        ended => ended.map_err(StageError::into_anyhow),
-    }
-}
-
 /// The files that a text names. Without them a later run has to ask about the page, which is no reason to lose its text.
 async fn sources_of(place: &Workplace, markdown: &str) -> Option<Vec<String>> {
     match find_sources(&place.checkout, markdown).await {
@@ -196,65 +198,166 @@ fn stage_of(claimed: &ClaimedPage) -> Stage {
     }
 }
 
-/// Keeps the text and the progress.
-async fn keep(
-    worker: &Worker,
-    page: &HeldPage,
-    claimed: &ClaimedPage,
-    place: &Workplace,
-    written: &str,
-    sources: Option<&[String]>,
-) -> Result<(), StageError> {
-    let mut conn = worker.config.pool.acquire().await?;
-    match db::page_jobs::finish(&mut conn, page, written, sources).await {
-        Ok(()) => {}
-        Err(WriteError::Lost) => return Err(StageError::Stopped),
-        Err(WriteError::Database(error)) => return Err(error.into()),
-    }
-    let stage = stage_of(claimed);
-    let mut transaction = conn.begin().await?;
-    db::page_jobs::note_progress(&mut transaction, page.generation).await?;
-    let page_count = db::pages::show_count(&mut transaction, page.generation).await?;
-    let progress = PageProgress { page_count, pages_total: place.plan.pages().count(), page: Some(page.slug.as_str()) };
-    events::emit_page(&mut transaction, place.work.variant_id, page.generation, stage, progress).await?;
-    events::announce_page(&mut transaction, page.generation).await?;
-    transaction.commit().await?;
-    Ok(())
+/// A page at its end.
+struct Ending<'a, 'p> {
+    worker: &'a Arc<Worker>,
+    page: &'p HeldPage,
+    claimed: &'p ClaimedPage,
+    stop: &'p StopSign,
 }
 
-/// A call failed: the page waits, its provider pauses, or the page is given up.
-async fn settle_failure(
-    worker: &Arc<Worker>,
-    page: &HeldPage,
-    claimed: &ClaimedPage,
-    place: &Workplace,
-    error: WriterError,
-) -> Result<(), StageError> {
-    tracing::warn!(%error, tries = claimed.tries + 1, "a call failed");
-    if let Failure::RateLimited { retry_after } = error.failure {
-        let pause = jittered(retry_after.unwrap_or(RATE_LIMIT_PAUSE).min(MAX_PAUSE));
-        let mut conn = worker.config.pool.acquire().await?;
-        db::page_jobs::pause_provider(&mut conn, place.work.key.provider, pause, &error.message).await?;
-        drop(conn);
-        return put_back(worker, page, pause, false).await;
-    }
-    if error.failure.is_retryable() {
-        return give_up_or_retry(worker, page, claimed, &error.message).await;
-    }
-    fail(worker, page, &error.message, error.failure.concerns_all_pages()).await
+/// A text and what is known of it.
+struct Written<'p> {
+    place: &'p Workplace,
+    markdown: &'p str,
+    sources: Option<Vec<String>>,
+    /// The call that brought it, when it is not settled yet.
+    call: Option<&'p OpenCall>,
 }
 
-async fn give_up_or_retry(
-    worker: &Arc<Worker>,
-    page: &HeldPage,
-    claimed: &ClaimedPage,
-    message: &str,
-) -> Result<(), StageError> {
-    if claimed.tries + 1 >= MAX_TRIES {
-        return fail(worker, page, message, false).await;
+/// What was done in the transaction that kept a page.
+struct Kept {
+    settled: bool,
+    admitted: bool,
+    next: Option<ClaimedPage>,
+}
+
+impl<'a> Ending<'a, '_> {
+    /// Writes down what became of the page.
+    async fn end(&self, outcome: Result<Called, StageError>, call: Option<OpenCall>) -> anyhow::Result<Then<'a>> {
+        if let Ok((place, Ok(markdown))) = &outcome {
+            return or_lost(self.keep(place, markdown, call).await);
+        }
+        if let Some(call) = call {
+            // an answer that was of no use
+            call.write(self.stop.token()).await;
+        }
+        let ended = match (self.stop.reason(), outcome) {
+            (Some(StopReason::Shutdown), _) => self.put_back(Duration::ZERO, false).await,
+            // nobody wants it any more, or somebody else writes it
+            (Some(StopReason::Aborted | StopReason::Lost), _) | (None, Ok((_, Ok(_))) | Err(StageError::Stopped)) => {
+                Ok(())
+            }
+            (None, Ok((place, Err(error)))) => self.settle_failure(&place, error).await,
+            (None, Err(StageError::TooNew(message))) => self.leave_to_newer(&message).await,
+            (None, Err(StageError::Fail(message))) => self.fail(&message, true).await,
+            (None, Err(StageError::Internal(error))) => {
+                tracing::error!(error = format!("{error:#}"), "the page could not be written here");
+                self.give_up_or_retry("a fault of the server; its log says more").await
+            }
+        };
+        or_lost(ended.map(|()| Then::Look))
     }
-    let pause = FIRST_PAUSE * 4_u32.pow(u32::try_from(claimed.tries).unwrap_or(0));
-    put_back(worker, page, jittered(pause), true).await
+
+    /// Keeps the text, settles its call, and takes the next page if this process has a slot for it: in one transaction.
+    async fn keep(&self, place: &Workplace, markdown: &str, call: Option<OpenCall>) -> Result<Then<'a>, StageError> {
+        let sources = sources_of(place, markdown).await;
+        let written = Written { place, markdown, sources, call: call.as_ref() };
+        let slot = self.worker.ai_slots.try_acquire().ok();
+        let may_take = slot.is_some() && !self.worker.draining.is_cancelled();
+        let tried = AtomicBool::new(false);
+        let kept = persist(self.stop.token(), || {
+            // what is paid for does not wait a second time for what others do with the pages that are left
+            let admits = may_take && !tried.swap(true, Ordering::Relaxed);
+            self.try_keep(&written, admits).boxed()
+        });
+        let kept = kept.await;
+        if let Some(call) = call {
+            match &kept {
+                Ok(kept) if kept.settled => call.was_settled(),
+                _ => call.write(self.stop.token()).await,
+            }
+        }
+        let kept = kept?;
+        Ok(slot.filter(|_| kept.admitted).map_or(Then::Look, |slot| Then::of(kept.next, slot)))
+    }
+
+    async fn try_keep(&self, written: &Written<'_>, admits: bool) -> Result<Kept, StageError> {
+        let Self { worker, page, claimed, .. } = self;
+        let mut transaction = worker.config.pool.begin().await?;
+        let settled = match written.call {
+            Some(call) => call.settle_with(&mut transaction).await?,
+            None => false,
+        };
+        let sources = written.sources.as_deref();
+        let shown = db::page_jobs::finish(&mut transaction, page, written.markdown, sources).await?;
+        let progress = PageProgress {
+            page_count: shown.page_count,
+            pages_total: written.place.plan.pages().count(),
+            page: Some(page.slug.as_str()),
+        };
+        let stage = stage_of(claimed);
+        events::emit_page(&mut transaction, shown.variant_id, page.generation, stage, progress).await?;
+        events::announce_page(&mut transaction, page.generation).await?;
+        let next = if admits { admit(worker, &mut transaction, true).await? } else { None };
+        transaction.commit().await?;
+        Ok(Kept { settled, admitted: admits, next })
+    }
+
+    /// A call failed: the page waits, its provider pauses, or the page is given up.
+    async fn settle_failure(&self, place: &Workplace, error: WriterError) -> Result<(), StageError> {
+        tracing::warn!(%error, tries = self.claimed.tries + 1, "a call failed");
+        if let Failure::RateLimited { retry_after } = error.failure {
+            let pause = jittered(retry_after.unwrap_or(RATE_LIMIT_PAUSE).min(MAX_PAUSE));
+            let mut conn = self.worker.config.pool.acquire().await?;
+            db::page_jobs::pause_provider(&mut conn, place.work.key.provider, pause, &error.message).await?;
+            drop(conn);
+            return self.put_back(pause, false).await;
+        }
+        if error.failure.is_retryable() {
+            return self.give_up_or_retry(&error.message).await;
+        }
+        self.fail(&error.message, error.failure.concerns_all_pages()).await
+    }
+
+    async fn give_up_or_retry(&self, message: &str) -> Result<(), StageError> {
+        let tries = self.claimed.tries;
+        if tries + 1 >= MAX_TRIES {
+            return self.fail(message, false).await;
+        }
+        let pause = FIRST_PAUSE * 4_u32.pow(u32::try_from(tries).unwrap_or(0));
+        self.put_back(jittered(pause), true).await
+    }
+
+    async fn put_back(&self, pause: Duration, failed_try: bool) -> Result<(), StageError> {
+        persist(self.stop.token(), || put_back(self.worker, self.page, pause, failed_try).boxed()).await
+    }
+
+    async fn fail(&self, message: &str, concerns_all: bool) -> Result<(), StageError> {
+        persist(self.stop.token(), || self.try_fail(message, concerns_all).boxed()).await
+    }
+
+    async fn try_fail(&self, message: &str, concerns_all: bool) -> Result<(), StageError> {
+        let mut transaction = self.worker.config.pool.begin().await?;
+        db::page_jobs::fail(&mut transaction, self.page, message, concerns_all).await?;
+        // its coordinator hears of it by this
+        events::announce_page(&mut transaction, self.page.generation).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// A newer version wrote what the page is made from: a newer worker writes it.
+    async fn leave_to_newer(&self, message: &str) -> Result<(), StageError> {
+        tracing::warn!(message, "the pages of this run are left to workers of a newer version");
+        persist(self.stop.token(), || self.try_leave_to_newer().boxed()).await
+    }
+
+    async fn try_leave_to_newer(&self) -> Result<(), StageError> {
+        let mut transaction = self.worker.config.pool.begin().await?;
+        db::protocol::leave_pages_to_newer(&mut transaction, self.page.generation).await?;
+        db::page_jobs::put_back(&mut transaction, self.page, Duration::ZERO, false).await?;
+        Ok(transaction.commit().await?)
+    }
+}
+
+/// A page that is not ours any more is no failure of this process.
+fn or_lost(ended: Result<Then<'_>, StageError>) -> anyhow::Result<Then<'_>> {
+    match ended {
+        Err(StageError::Stopped) => {
+            tracing::warn!("the page is not ours any more, nothing written");
+            Ok(Then::Look)
+        }
+        ended => ended.map_err(StageError::into_anyhow),
+    }
 }
 
 async fn put_back(worker: &Arc<Worker>, page: &HeldPage, pause: Duration, failed_try: bool) -> Result<(), StageError> {
@@ -265,7 +368,7 @@ async fn put_back(worker: &Arc<Worker>, page: &HeldPage, pause: Duration, failed
         let worker = Arc::clone(worker);
         tokio::spawn(async move {
             tokio::time::sleep(pause).await;
-            if let Err(error) = go_on(&worker, None).await {
+            if let Err(error) = go_on(&worker, false).await {
                 tracing::warn!(error = format!("{error:#}"), "cannot admit pages; the reaper will");
             }
         });
@@ -273,22 +376,17 @@ async fn put_back(worker: &Arc<Worker>, page: &HeldPage, pause: Duration, failed
     Ok(())
 }
 
-async fn fail(worker: &Worker, page: &HeldPage, message: &str, concerns_all: bool) -> Result<(), StageError> {
-    let mut transaction = worker.config.pool.begin().await?;
-    db::page_jobs::fail(&mut transaction, page, message, concerns_all).await?;
-    // its coordinator hears of it by this
-    events::announce_page(&mut transaction, page.generation).await?;
-    Ok(transaction.commit().await?)
-}
-
 /// Lets waiting pages start, and takes one of them when this process has a slot for it.
-pub(crate) async fn go_on(worker: &Worker, lease: Option<Duration>) -> anyhow::Result<Option<ClaimedPage>> {
-    let lease = lease.filter(|_| !worker.draining.is_cancelled());
-    let taker = lease.map(|lease| Taker { worker: &worker.name, lease });
+pub(crate) async fn go_on(worker: &Worker, has_slot: bool) -> anyhow::Result<Option<ClaimedPage>> {
     let mut transaction = worker.config.pool.begin().await?;
-    let own = admit_pages(&mut transaction, &worker.config.provider_limits, taker).await?;
+    let own = admit(worker, &mut transaction, has_slot && !worker.draining.is_cancelled()).await?;
     transaction.commit().await?;
     Ok(own)
+}
+
+async fn admit(worker: &Worker, conn: &mut PgConnection, takes: bool) -> sqlx::Result<Option<ClaimedPage>> {
+    let lease = Duration::from_millis(worker.config.timing.lease_ms);
+    admit_pages(conn, &worker.config.provider_limits, takes.then_some(Taker { worker: &worker.name, lease })).await
 }
 
 /// Up to a third longer, so that pages that failed together do not come back together.

@@ -3,7 +3,9 @@
 use shared::{
     db::{self, page_jobs::NewPageJob},
     events::{Heard, PAGES_CHANNEL},
+    jobs::take_back_pages,
 };
+use sqlx::Connection;
 use tokio::{
     sync::broadcast::{Receiver, error::RecvError},
     time::{Duration, timeout},
@@ -26,12 +28,14 @@ pub(crate) async fn write(run: &Run, pages: &[NewPageJob]) -> Result<(), StageEr
     let mut transaction = config.pool.begin().await?;
     db::page_jobs::ask(&mut transaction, id, fence, run.claimed.key.provider, window, pages).await?;
     transaction.commit().await?;
-    go_on(&run.worker, None).await?;
+    go_on(&run.worker, false).await?;
     loop {
         let mut conn = config.pool.acquire().await?;
         let mut progress = db::page_jobs::progress(&mut conn, id).await?;
         if progress.hopeless {
-            db::page_jobs::take_back(&mut conn, id).await?;
+            let mut transaction = conn.begin().await?;
+            take_back_pages(&mut transaction, id).await?;
+            transaction.commit().await?;
             progress = db::page_jobs::progress(&mut conn, id).await?;
         }
         // pages that are being written were begun before; what they cost is not thrown away

@@ -26,7 +26,7 @@ use self::run::Run;
 pub(crate) use self::{
     cloning::{Pinned, restore_checkout},
     incremental::{Decision, Update, load_pages, update_page},
-    run::{is_out_of_reach, persist},
+    run::{may_pass, persist},
     sources::find_sources,
     validating::{rules::is_thin, rewrite_sections},
 };
@@ -113,7 +113,7 @@ pub(crate) async fn generate(worker: &Arc<Worker>, claimed: &Claimed, stop: &Sto
     run.bring_workplace(&plan, &writer, checkout, update.clone()).await;
     let update = update.as_deref();
     run.stage(Stage::GeneratingPages, generating::write_pages(&run, &pinned, &*writer, &plan, update).boxed()).await?;
-    run.stage(Stage::Validating, validating::check_pages(&run, &*writer, &plan).boxed()).await?;
+    run.stage(Stage::Validating, validating::check_pages(&run, &*writer, &plan, &steering).boxed()).await?;
     let pages = run.stage(Stage::CrossLinking, cross_linking::link_pages(&run, &plan).boxed()).await?;
     rendering::publish_site(&run, &pinned, plan, pages, None).await
 }

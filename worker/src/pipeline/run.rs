@@ -147,7 +147,7 @@ impl Run {
         Ok(())
     }
 
-    /// Does a write again as long as the database is out of reach and the lease holds: what is written was paid for.
+    /// Does a write again as long as what hinders it may pass and the lease holds: what is written was paid for.
     pub(crate) async fn persist<'a>(
         &self,
         write: impl Fn() -> BoxFuture<'a, Result<(), StageError>>,
@@ -232,14 +232,14 @@ impl Run {
     }
 }
 
-/// Does a write again as long as the database is out of reach, until told to stop.
-pub(crate) async fn persist<'a>(
+/// Does a write again as long as what hinders it may pass, until told to stop.
+pub(crate) async fn persist<'a, T>(
     stop: &CancellationToken,
-    write: impl Fn() -> BoxFuture<'a, Result<(), StageError>>,
-) -> Result<(), StageError> {
+    write: impl Fn() -> BoxFuture<'a, Result<T, StageError>>,
+) -> Result<T, StageError> {
     loop {
         match write().await {
-            Err(StageError::Internal(error)) if error.downcast_ref().is_some_and(is_out_of_reach) => {
+            Err(StageError::Internal(error)) if error.downcast_ref().is_some_and(may_pass) => {
                 tracing::warn!(error = format!("{error:#}"), "cannot keep a result yet, trying again");
                 tokio::select! {
                     () = tokio::time::sleep(Duration::from_millis(500)) => {}
@@ -251,15 +251,15 @@ pub(crate) async fn persist<'a>(
     }
 }
 
-/// Whether the database could not be reached, or was just restarting: no answer about the statement itself.
-pub(crate) fn is_out_of_reach(error: &sqlx::Error) -> bool {
+/// Whether the same statement may succeed a moment later: the database is away or just restarting, or others were in the way.
+pub(crate) fn may_pass(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => true,
-        // 08: connection lost; 57P01 to 57P03: shut down, crashed, starting; 55P03: a row is locked, for example by a
-        // worker that was frozen in a transaction, until the server ends that
-        sqlx::Error::Database(error) => {
-            error.code().is_some_and(|code| code.starts_with("08") || code.starts_with("57P0") || code == "55P03")
-        }
+        // 08: connection lost; 57P01 to 57P03: shut down, crashed, starting; 40P01: a circle of locks; 55P03: a row is
+        // locked, for example by a worker that was frozen in a transaction, until the server ends that
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            code.starts_with("08") || code.starts_with("57P0") || code == "40P01" || code == "55P03"
+        }),
         _ => false,
     }
 }

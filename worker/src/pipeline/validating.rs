@@ -1,110 +1,177 @@
-//! Stage `validating`: every page is checked without a model; what fails is written once more, and if it fails again the run
-//! ends and names the page. A failure is never published.
+//! Stage `validating`: every page is held against the repository without a model. What is wrong goes back to its writer once:
+//! the sections with errors, or the whole page when it is none. A page that is still none then ends the run, which names it;
+//! a section that is still wrong stays, marked as unverified. What was found out is kept in rows for readers.
+//!
+//! Links between pages are repaired here, before anything is measured, so that hashes and places are those of the text that is
+//! published. In reading order: `rules` (what a page must be), `examining` (what is found out), `sections` (parts that are
+//! written again), `costs` (what each section cost).
 
 pub(crate) mod rules;
+mod examining;
 mod sections;
+mod costs;
+
+use std::collections::HashSet;
 
 use shared::{
     db::{
         self,
-        page_jobs::{NewPageJob, PageTask},
+        page_jobs::{NewPageJob, PageTask, SectionTask},
     },
+    evidence::{Evidence, Finding, Severity},
     names::PageSlug,
     plan::Plan,
     provider::Provider,
     stage::Stage,
 };
 
+use self::examining::{Examined, ExaminedPage, Examiner};
 pub(crate) use self::sections::rewrite_sections;
-use self::rules::{Finding, check_page};
-use super::{StageError, fleet, generating::save_page, run::Run};
-use crate::writers::Writer;
+use super::{StageError, cross_linking::markdown::repair_links, fleet, generating::save_page, run::Run};
+use crate::{steering::Steering, writers::Writer};
 
-/// Checks all pages and has the failing ones written once more. Links that still lead nowhere then are left to
-/// cross-linking, everything else ends the run.
-pub(crate) async fn check_pages(run: &Run, writer: &dyn Writer, plan: &Plan) -> Result<(), StageError> {
+/// Most findings that a writer is told about one section.
+const MAX_TOLD: usize = 20;
+
+/// Checks all pages, has what fails written once more, and keeps what was found out.
+pub(crate) async fn check_pages(
+    run: &Run,
+    writer: &dyn Writer,
+    plan: &Plan,
+    steering: &Steering,
+) -> Result<(), StageError> {
+    let examiner = Examiner::open(run, plan, steering).await?;
+    // in an earlier life of the run, too
     let revised = list_revised(run).await?;
-    let failing = check_unchecked(run, plan).await?;
-    let (twice, failing): (Vec<_>, Vec<_>) = failing.into_iter().partition(|page| revised.contains(&page.slug));
-    settle_twice_failed(run, &twice).await?;
-    if failing.is_empty() {
-        return Ok(());
+    let mut examined = examiner.examine(run).await?;
+    let jobs = jobs_for(&examined, &revised);
+    if !jobs.is_empty() {
+        send_back(run, writer, plan, &jobs).await?;
+        examined = examiner.examine(run).await?;
     }
-    if run.claimed.key.provider == Provider::Builtin {
-        for page in &failing {
-            revise_here(run, writer, plan, page).await?;
-        }
-    } else {
-        let jobs: Vec<NewPageJob> = failing.iter().map(FailingPage::to_job).collect();
-        fleet::write(run, &jobs).await?;
+    end_if_no_page(&examined)?;
+    if repair_pages(run, plan, &examined).await? {
+        examined = examiner.examine(run).await?;
     }
-    settle_twice_failed(run, &check_unchecked(run, plan).await?).await
+    keep(run, examined).await
 }
 
-/// A page that does not pass.
-struct FailingPage {
-    slug: PageSlug,
-    markdown: String,
-    findings: Vec<Finding>,
-}
-
-impl FailingPage {
-    fn sentences(&self) -> Vec<String> {
-        self.findings.iter().map(|finding| finding.message.clone()).collect()
-    }
-
-    fn to_job(&self) -> NewPageJob {
-        tracing::info!(page = %self.slug, findings = self.findings.len(), "page goes back to its writer");
-        NewPageJob { slug: self.slug.clone(), task: PageTask::Revise { findings: self.sentences() } }
-    }
-}
-
-/// The pages that were written once more, in an earlier life of the run too.
-async fn list_revised(run: &Run) -> Result<Vec<PageSlug>, StageError> {
+/// The pages that were written once more, whole or in part.
+async fn list_revised(run: &Run) -> Result<HashSet<PageSlug>, StageError> {
     let mut connection = run.worker.config.pool.acquire().await?;
-    Ok(db::page_jobs::list_revised(&mut connection, run.claimed.id).await?)
+    Ok(db::page_jobs::list_revised(&mut connection, run.claimed.id).await?.into_iter().collect())
 }
 
-/// Checks the pages that have not passed yet, and gives those that do not now.
-async fn check_unchecked(run: &Run, plan: &Plan) -> Result<Vec<FailingPage>, StageError> {
-    let by_model = run.claimed.key.provider != Provider::Builtin;
-    let mut connection = run.worker.config.pool.acquire().await?;
-    let rows = db::pages::list(&mut connection, run.claimed.id).await?;
-    let mut good = Vec::new();
-    let mut failing = Vec::new();
-    for row in rows.into_iter().filter(|row| !row.checked) {
-        let markdown = row.markdown.ok_or(StageError::internal("a page was not written"))?;
-        let findings = check_page(&markdown, plan, by_model);
-        if findings.is_empty() {
-            good.push(row.slug);
-        } else {
-            failing.push(FailingPage { slug: row.slug, markdown, findings });
+/// What goes back to its writer: pages of this run that never did.
+fn jobs_for(examined: &Examined, revised: &HashSet<PageSlug>) -> Vec<NewPageJob> {
+    let pages = examined.pages.iter().filter(|page| !page.is_settled && !revised.contains(&page.slug));
+    let jobs = pages.filter_map(|page| {
+        let task = task_for(examined, page)?;
+        tracing::info!(page = %page.slug, whole = matches!(task, PageTask::Revise { .. }), "back to its writer");
+        Some(NewPageJob { slug: page.slug.clone(), task })
+    });
+    jobs.collect()
+}
+
+fn task_for(examined: &Examined, page: &ExaminedPage) -> Option<PageTask> {
+    let errors = || {
+        let findings = examined.evidence.findings.iter();
+        findings.filter(|finding| finding.severity == Severity::Error && finding.page.as_ref() == Some(&page.slug))
+    };
+    let of_page: Vec<String> = errors().filter(|finding| finding.section.is_none()).map(sentence).collect();
+    if !page.structure.is_empty() || !of_page.is_empty() {
+        let structure = page.structure.iter().map(|finding| finding.message.clone());
+        let of_sections = errors().filter(|finding| finding.section.is_some()).map(sentence).take(MAX_TOLD);
+        return Some(PageTask::Revise { findings: structure.chain(of_page).chain(of_sections).collect() });
+    }
+    let mut wishes: Vec<SectionTask> = Vec::new();
+    for finding in errors() {
+        let Some(section) = finding.section.filter(|section| !page.kept_sections.contains(section)) else { continue };
+        let position = section as usize;
+        let at = wishes.iter().position(|wish| wish.position == position).unwrap_or_else(|| {
+            wishes.push(SectionTask { position, findings: Vec::new() });
+            wishes.len() - 1
+        });
+        if wishes[at].findings.len() < MAX_TOLD {
+            wishes[at].findings.push(sentence(finding));
         }
     }
-    db::pages::mark_checked(&mut connection, run.claimed.id, run.claimed.fence, &good).await?;
-    Ok(failing)
+    (!wishes.is_empty()).then_some(PageTask::Sections { wishes })
 }
 
-/// Pages that do not pass after they were written once more: what cross-linking repairs is let through, nothing else is
-/// published.
-async fn settle_twice_failed(run: &Run, pages: &[FailingPage]) -> Result<(), StageError> {
-    for page in pages {
-        if let Some(finding) = page.findings.iter().find(|finding| !finding.repairable) {
+/// A finding as its writer reads it, on one line.
+fn sentence(finding: &Finding) -> String {
+    let text = match finding.fix.as_str() {
+        "" => format!("{} (`{}`)", finding.message, finding.evidence),
+        fix => format!("{} (`{}`): {fix}", finding.message, finding.evidence),
+    };
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// Has pages and sections written once more: by the fleet, or right here when no model is needed.
+async fn send_back(run: &Run, writer: &dyn Writer, plan: &Plan, jobs: &[NewPageJob]) -> Result<(), StageError> {
+    if run.claimed.key.provider != Provider::Builtin {
+        return fleet::write(run, jobs).await;
+    }
+    let rows = db::pages::list(&mut *run.worker.config.pool.acquire().await?, run.claimed.id).await?;
+    for job in jobs {
+        let slug = &job.slug;
+        let planned = plan.page(slug).ok_or(StageError::internal("a page is not in the plan"))?;
+        let previous = rows.iter().find(|row| row.slug == *slug).and_then(|row| row.markdown.as_deref());
+        let previous = previous.ok_or(StageError::internal("a page was not written"))?;
+        let context = run.call_context(Stage::Validating);
+        let written = match &job.task {
+            PageTask::Sections { wishes } => sections::ask(writer, &context, (plan, planned), previous, wishes).await,
+            PageTask::Revise { findings } => writer.revise_page(&context, plan, planned, previous, findings).await,
+            PageTask::Write | PageTask::Update => writer.write_page(&context, plan, planned).await,
+        };
+        let written =
+            written.map_err(|error| StageError::Fail(format!("page `{slug}` could not be written again: {error}")))?;
+        if written != previous {
+            save_page(run, Stage::Validating, slug, &written, plan.pages().count()).await?;
+        }
+    }
+    Ok(())
+}
+
+/// What is no page is never published. Links that lead nowhere are repaired.
+fn end_if_no_page(examined: &Examined) -> Result<(), StageError> {
+    for page in examined.pages.iter().filter(|page| !page.is_settled) {
+        if let Some(finding) = page.structure.iter().find(|finding| !finding.repairable) {
             let (slug, message) = (&page.slug, &finding.message);
             return Err(StageError::Fail(format!("page `{slug}` failed its checks twice: {message}")));
         }
     }
-    let slugs: Vec<PageSlug> = pages.iter().map(|page| page.slug.clone()).collect();
-    let mut connection = run.worker.config.pool.acquire().await?;
-    Ok(db::pages::mark_checked(&mut connection, run.claimed.id, run.claimed.fence, &slugs).await?)
+    Ok(())
 }
 
-async fn revise_here(run: &Run, writer: &dyn Writer, plan: &Plan, page: &FailingPage) -> Result<(), StageError> {
-    let slug = &page.slug;
-    let planned = plan.page(slug).ok_or(StageError::internal("a page is not in the plan"))?;
-    let written = writer
-        .revise_page(&run.call_context(Stage::Validating), plan, planned, &page.markdown, &page.sentences())
-        .await
-        .map_err(|error| StageError::Fail(format!("page `{slug}` could not be written again: {error}")))?;
-    save_page(run, Stage::Validating, slug, &written, plan.pages().count()).await
+/// Puts links right, or their words in their place; says whether a text changed.
+async fn repair_pages(run: &Run, plan: &Plan, examined: &Examined) -> Result<bool, StageError> {
+    let repaired = examined.pages.iter().filter_map(|page| {
+        let text = repair_links(&page.markdown, plan);
+        (text != page.markdown).then(|| (page.slug.clone(), text))
+    });
+    let repaired: Vec<(PageSlug, String)> = repaired.collect();
+    if repaired.is_empty() {
+        return Ok(false);
+    }
+    let mut connection = run.worker.config.pool.acquire().await?;
+    db::pages::repair(&mut connection, run.claimed.id, run.claimed.fence, &repaired).await?;
+    Ok(true)
+}
+
+/// Keeps what was found out; from then on the pages count as checked.
+async fn keep(run: &Run, examined: Examined) -> Result<(), StageError> {
+    let (id, fence) = (run.claimed.id, run.claimed.fence);
+    let slugs: Vec<PageSlug> = examined.pages.iter().map(|page| page.slug.clone()).collect();
+    let mut transaction = run.worker.config.pool.begin().await?;
+    let Evidence { mut pages, findings, score } = examined.evidence;
+    let paid = db::sections::list_costs(&mut transaction, id).await?;
+    costs::share(&mut pages, &paid, &examined.earlier);
+    let unverified = pages.iter().flat_map(|page| &page.sections).filter(|section| !section.verified).count();
+    let grade = score.as_ref().map(|card| card.grade.as_str());
+    tracing::info!(findings = findings.len(), unverified, grade, "pages were checked");
+    db::sections::save(&mut transaction, id, fence, &Evidence { pages, findings, score }).await?;
+    db::pages::mark_checked(&mut transaction, id, fence, &slugs).await?;
+    Ok(transaction.commit().await?)
 }

@@ -16,7 +16,7 @@ use super::{
     versions::version_of,
 };
 use crate::{
-    ledger::{Account, CallFacts, OpenCall, REPLAYED},
+    ledger::{Account, CallFacts, OK, OpenCall, REPLAYED},
     writers::{CallContext, Failure, Usage, WriterError},
 };
 
@@ -115,7 +115,7 @@ impl CliWriter {
         let called = self.run(prepared, program, budget.as_ref(), context).await;
         if let Some(open) = open {
             let (outcome, usage) = match &called {
-                Ok(answer) => ("ok", answer.usage),
+                Ok(answer) => (OK, answer.usage),
                 Err(failed) => (failed.error.failure.as_str(), failed.usage),
             };
             open.settle(outcome, usage, &context.cancel).await;

@@ -1,0 +1,155 @@
+//! What can be found out about the pages of a run without a model: what a page must be, where citations lead, the rules.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use shared::{
+    db::{self, pages::PageRow, sections::EarlierSection},
+    evidence::{Evidence, Finding, Rule, Severity},
+    names::PageSlug,
+    options::LanguageTag,
+    plan::Plan,
+    provider::Provider,
+    section,
+};
+
+use super::{
+    super::{StageError, run::Run},
+    rules::{self, check_page},
+};
+use crate::{
+    git,
+    grounding::{
+        checks::{CheckOptions, PageText, check_site},
+        index::Index,
+        resolving::{MAX_PAGE_CITATIONS, MAX_SECTION_CITATIONS, Resolver, hash},
+    },
+    steering::Steering,
+};
+
+/// What pages are held against.
+pub(super) struct Examiner {
+    index: Arc<Index>,
+    plan: Arc<Plan>,
+    language: Option<LanguageTag>,
+    by_model: bool,
+}
+
+/// The pages of a run, and what was found out.
+pub(super) struct Examined {
+    pub(super) pages: Vec<ExaminedPage>,
+    pub(super) evidence: Evidence,
+    /// What earlier runs knew of sections with the same text.
+    pub(super) earlier: HashMap<String, EarlierSection>,
+}
+
+/// A page of the run.
+pub(super) struct ExaminedPage {
+    pub(super) slug: PageSlug,
+    pub(super) markdown: String,
+    /// Whether it had passed its checks before this life of the stage began: it came from an earlier run as it is.
+    pub(super) is_settled: bool,
+    /// Sections whose text an earlier run had; they went back to their writer then, if ever.
+    pub(super) kept_sections: HashSet<u32>,
+    /// What makes it no page, and what cross-linking repairs.
+    pub(super) structure: Vec<rules::Finding>,
+}
+
+impl Examiner {
+    /// Has the index made.
+    pub(super) async fn open(run: &Run, plan: &Plan, steering: &Steering) -> Result<Self, StageError> {
+        Ok(Self {
+            index: index(run).await?,
+            plan: Arc::new(plan.clone()),
+            language: steering.language.clone(),
+            by_model: run.claimed.key.provider != Provider::Builtin,
+        })
+    }
+
+    /// Looks at every page as it is stored now.
+    pub(super) async fn examine(&self, run: &Run) -> Result<Examined, StageError> {
+        let id = run.claimed.id;
+        let mut connection = run.worker.config.pool.acquire().await?;
+        let rows = db::pages::list(&mut connection, id).await?;
+        let hashes = rows.iter().flat_map(|row| section::sections(row.markdown.as_deref().unwrap_or_default()));
+        let hashes: HashSet<String> = hashes.map(|section| hash(section.text)).collect();
+        // what is extracted is written anew from this very commit
+        let earlier = match self.by_model {
+            true => db::sections::list_earlier(&mut connection, id, hashes.into_iter().collect()).await?,
+            false => HashMap::new(),
+        };
+        drop(connection);
+        let (index, plan) = (Arc::clone(&self.index), Arc::clone(&self.plan));
+        let options = CheckOptions { by_model: self.by_model, language: self.language.clone(), folder: None };
+        let examining = tokio::task::spawn_blocking(move || examine(&index, &plan, &options, rows, earlier));
+        examining.await.map_err(anyhow::Error::from)?
+    }
+}
+
+fn examine(
+    index: &Index,
+    plan: &Plan,
+    options: &CheckOptions,
+    rows: Vec<PageRow>,
+    earlier: HashMap<String, EarlierSection>,
+) -> Result<Examined, StageError> {
+    let mut resolver = Resolver::new(index, &earlier);
+    let mut pages = Vec::with_capacity(rows.len());
+    let mut resolved = Vec::with_capacity(rows.len());
+    let mut cut = Vec::new();
+    for row in rows {
+        let markdown = row.markdown.ok_or(StageError::internal("a page was not written"))?;
+        let found = resolver.page(&markdown);
+        cut.extend(found.is_cut.then(|| too_many_citations(&row.slug)));
+        let kept = found.sections.iter().filter(|section| earlier.contains_key(&section.content_hash));
+        pages.push(ExaminedPage {
+            kept_sections: kept.map(|section| section.position).collect(),
+            structure: check_page(&markdown, plan, options.by_model),
+            slug: row.slug,
+            markdown,
+            is_settled: row.checked,
+        });
+        resolved.push(found.sections);
+    }
+    let texts = pages.iter().zip(resolved);
+    let texts = texts.map(|(page, sections)| PageText { slug: &page.slug, markdown: &page.markdown, sections });
+    let checked = check_site(index, Some(plan), texts.collect(), options);
+    let findings = checked.findings.into_iter().chain(cut).collect();
+    let evidence = Evidence { pages: checked.pages, findings, score: Some(checked.score) };
+    Ok(Examined { pages, evidence, earlier })
+}
+
+fn too_many_citations(slug: &PageSlug) -> Finding {
+    Finding {
+        page: Some(slug.clone()),
+        section: None,
+        rule: Rule::Citation,
+        severity: Severity::Warning,
+        message: format!(
+            "the page has more than {MAX_PAGE_CITATIONS} citations, or a section of it more than \
+             {MAX_SECTION_CITATIONS}; the others were not looked up"
+        ),
+        evidence: String::new(),
+        fix: "cite less, or split the page".to_owned(),
+    }
+}
+
+/// The index of the commit.
+async fn index(run: &Run) -> Result<Arc<Index>, StageError> {
+    let place = run.worker.workplaces.open(&run.worker, run.claimed.id, run.cancel()).await?;
+    let checkout = place.checkout.clone();
+    let (max_files, max_bytes) = (run.clone_limits().max_files, 1 << 20);
+    let reading = tokio::task::spawn_blocking(move || {
+        let list = git::list_files(&checkout, max_files)?;
+        let repository = git::open_bare(&checkout.git_dir)?;
+        let texts = list.files.into_iter().filter_map(|file| {
+            let bytes = git::read_blob(&repository, file.blob, max_bytes)?;
+            Some((file.path, bytes))
+        });
+        Ok::<_, git::GitError>(Index::of_files(texts))
+    });
+    let index = reading.await.map_err(anyhow::Error::from)?;
+    Ok(Arc::new(index.map_err(|error| StageError::Fail(error.message))?))
+}
