@@ -198,9 +198,8 @@ async fn lines_that_moved_are_followed_without_a_call() {
     let first = evidence(&world, &world.generate(&repository, &key, false).await).await;
     assert_eq!(section_of(&first, "page-1", 2).citations[0].state, CitationState::Exact);
     let paid = calls(&world).len();
-    // the whole file goes; its lines stand in one that no page names
-    repository.write("src/all.rs", "// all\n\n// of it\npub const MORE_THAN_ENOUGH_FOR_EVERYBODY: u64 = 1;\n");
-    repository.write("src/one.rs", "pub const ONE: u8 = 1;\n");
+    let lower = "// one\n\n// and only\npub const ONE: u8 = 1;\npub const MORE_THAN_ENOUGH_FOR_EVERYBODY: u64 = 1;\n";
+    repository.write("src/one.rs", lower);
     repository.commit("moved");
     world.stand_ins.set_text("edit-page-1", r#"{"edits":[]}"#);
     let row = world.generate(&repository, &key, false).await;
@@ -208,7 +207,7 @@ async fn lines_that_moved_are_followed_without_a_call() {
     let citation = &section_of(&second, "page-1", 2).citations[0];
     assert_eq!(
         (citation.state, citation.path.as_str(), citation.lines),
-        (CitationState::Moved, "src/all.rs", Some((4, 4)))
+        (CitationState::Moved, "src/one.rs", Some((5, 5)))
     );
     assert_eq!(citation.content_hash, section_of(&first, "page-1", 2).citations[0].content_hash);
     assert_eq!(world.page(&row, "page-1").await.unwrap(), text, "the text stays as it is");

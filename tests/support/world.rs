@@ -9,6 +9,7 @@ use shared::{
         variants::{Scope, VariantRow},
     },
     events::Listening,
+    evidence::Grade,
     ids::GenerationId,
     jobs::{self, Started},
     names::PageSlug,
@@ -40,6 +41,8 @@ pub(crate) struct World {
     pub(crate) stand_ins: StandIns,
     /// What is kept of AI calls; set before a worker starts.
     pub(crate) recording: RecordingSettings,
+    /// Grade that every site must reach; set before a worker starts.
+    pub(crate) min_grade: Option<Grade>,
     folder: TempDir,
     sandbox: Sandbox,
     worker: Option<(CancellationToken, JoinHandle<anyhow::Result<()>>)>,
@@ -73,6 +76,7 @@ impl World {
             listening: Listening::start(&pool).await.unwrap(),
             store: SiteStore::local(&folder.path().join("sites")).unwrap(),
             stand_ins,
+            min_grade: None,
             database_url,
             pool,
             recording: RecordingSettings::default(),
@@ -145,6 +149,7 @@ impl World {
             provider_limits: Vec::new(),
             cache_bytes: 2 << 30,
             keep_generations_days: 30,
+            min_grade: self.min_grade,
             program: env!("CARGO_BIN_EXE_docmill").into(),
             variables: self.variables(),
         }
