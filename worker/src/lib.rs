@@ -37,6 +37,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use anyhow::Context;
 use shared::{
     events::Listening,
+    evidence::Grade,
     provider::Provider,
     settings::{CloneLimits, GitSettings, RecordingSettings, Sandbox, TimingSettings, WriterSettings},
 };
@@ -78,6 +79,8 @@ pub struct WorkerConfig {
     pub cache_bytes: u64,
     /// Days after which ended generations are deleted that nobody needs.
     pub keep_generations_days: i32,
+    /// Grade that every site must reach to be published.
+    pub min_grade: Option<Grade>,
     /// This program, which parses foreign source in a child process of its own.
     pub program: PathBuf,
     /// The environment from which AI command lines get what is theirs (keys, base URLs), and nothing else.

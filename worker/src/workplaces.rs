@@ -173,8 +173,9 @@ async fn make(worker: &Worker, generation: GenerationId, cancel: &CancellationTo
     let decision = db::generations::find_checkpoint(&mut conn, generation, Stage::IncrementalPlanning).await?;
     drop(conn);
     let (pinned, plan) = pinned.zip(plan).ok_or(StageError::internal("a page is asked for before there is a plan"))?;
-    let pinned: Pinned = serde_json::from_value(pinned).context("the pinned commit cannot be read")?;
-    let plan: Plan = serde_json::from_value(plan).context("the plan cannot be read")?;
+    let too_new = |what: &str, error: serde_json::Error| StageError::TooNew(format!("{what} cannot be read: {error}"));
+    let pinned: Pinned = serde_json::from_value(pinned).map_err(|error| too_new("the pinned commit", error))?;
+    let plan: Plan = serde_json::from_value(plan).map_err(|error| too_new("the plan", error))?;
     let source = RepoSource::from_stored(&work.repo_url).map_err(|error| StageError::Fail(error.to_string()))?;
     let base = worker.config.work_dir.clone();
     let folder = tokio::task::spawn_blocking(move || WorkDir::create_for_pages(&base, generation));

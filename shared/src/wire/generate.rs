@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    evidence::Grade,
     ids::GenerationId,
     names::{BranchName, ModelId, ProjectName},
     options::{Instructions, LanguageTag, PathGlob, SiteTitle, Subdirectory, WishedPage},
@@ -37,6 +38,10 @@ pub struct GenerateRequest {
     /// When the pages of another model's variant are taken over, deletes that variant in the end.
     #[schema(required = false, default = false)]
     pub replace: bool,
+    /// Starts nothing and answers what this request would do, and what that would cost.
+    #[schema(required = false, default = false)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
     /// Branch or tag; `main` when missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false, default = "main")]
@@ -79,6 +84,10 @@ pub struct GenerateRequest {
     /// Whether these are all pages of the site.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pages_only: Option<bool>,
+    /// The grade that the site must reach: below it the run ends `error` and the old site stays. The server may ask for
+    /// more (`MIN_GRADE`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_grade: Option<Grade>,
 }
 
 /// Answer 202: the generation is queued.

@@ -1,5 +1,6 @@
 //! The index of real commits: what is found, what is read again, and what bad files cost.
 
+mod figures;
 mod hostile;
 mod keeping;
 mod languages;

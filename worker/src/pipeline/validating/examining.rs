@@ -74,11 +74,8 @@ impl Examiner {
         let rows = db::pages::list(&mut connection, id).await?;
         let hashes = rows.iter().flat_map(|row| section::sections(row.markdown.as_deref().unwrap_or_default()));
         let hashes: HashSet<String> = hashes.map(|section| hash(section.text)).collect();
-        // what is extracted is written anew from this very commit
-        let earlier = match self.by_model {
-            true => db::sections::list_earlier(&mut connection, id, hashes.into_iter().collect()).await?,
-            false => HashMap::new(),
-        };
+        // what is extracted anew keeps its bytes as well when only lines have moved
+        let earlier = db::sections::list_earlier(&mut connection, id, hashes.into_iter().collect()).await?;
         drop(connection);
         let (index, plan) = (Arc::clone(&self.index), Arc::clone(&self.plan));
         let options = CheckOptions { by_model: self.by_model, language: self.language.clone(), folder: None };

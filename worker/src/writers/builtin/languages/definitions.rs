@@ -15,6 +15,8 @@ pub(super) enum Naming {
     Field(&'static str),
     /// By its first child of this kind.
     Child(&'static str),
+    /// The node is the name.
+    Itself,
     /// By the innermost part of a C declarator, when that declares a function.
     FunctionDeclarator,
     /// By the innermost part of a C declarator, whatever it declares.
@@ -73,6 +75,7 @@ const TYPESCRIPT: &[Row] = &[
     ("type_alias_declaration", Type, NAME),
     ("enum_declaration", Type, NAME),
     ("enum_assignment", Member, NAME),
+    ("property_identifier", Member, Naming::Itself),
     ("function_declaration", Function, NAME),
     ("generator_function_declaration", Function, NAME),
     ("function_signature", Function, NAME),
@@ -241,6 +244,7 @@ pub(super) fn name_node<'t>(node: Node<'t>, naming: Naming) -> Option<Node<'t>> 
             let left = node.child_by_field_name("left")?;
             matches!(left.kind(), "identifier" | "constant").then_some(left)
         }
+        Naming::Itself => Some(node),
         Naming::FunctionDeclarator => declared(node, true),
         Naming::AnyDeclarator => declared(node, false),
     }

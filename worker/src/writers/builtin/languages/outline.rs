@@ -101,7 +101,7 @@ pub(crate) fn outline(language: Language, root: Node<'_>, text: &str, path: &str
 
 /// What the nodes below belong to.
 struct Owner<'a, 't> {
-    /// How many nodes stand above what it owns.
+    /// How many nodes there are from the root to its own.
     depth: usize,
     name: &'a str,
     node: &'t str,
@@ -206,7 +206,7 @@ impl<'a, 't> Walk<'_, 'a, 't> {
         // what is in an `impl` says for itself whether it is public
         let is_public = public || kind.is_none();
         let name = if is_body { self.owner_name().unwrap_or_default() } else { name };
-        self.owners.push(Owner { depth: depth + 1, name, node: kind_of_node, is_public, section: None, is_body });
+        self.owners.push(Owner { depth, name, node: kind_of_node, is_public, section: None, is_body });
     }
 
     fn owner_name(&self) -> Option<&'a str> {
@@ -254,6 +254,8 @@ impl<'a, 't> Walk<'_, 'a, 't> {
                 let text = self.source.text(node);
                 text.split_whitespace().take(4).any(|word| matches!(word, "val" | "var"))
             }
+            // a variant without a value; all other names of properties define nothing
+            "property_identifier" => parent == "enum_body",
             "variable_assignment" => !in_body && matches!(parent, "program" | "declaration_command"),
             "field_declaration" if rule.naming == Naming::AnyDeclarator => true,
             _ => !(is_value && in_body),
