@@ -1,4 +1,4 @@
-//! The one program: `docmill serve | api | worker | migrate | try | import-docsfy`.
+//! The one program: `docmill serve | api | worker | migrate | try | import-docsfy | check`.
 
 mod commands;
 mod data_dir;
@@ -40,6 +40,8 @@ enum Command {
     Try(commands::try_repo::TrySettings),
     /// Brings over users, grants and sites of docsfy 1.2 to 1.9 from its data folder
     ImportDocsfy(commands::import_docsfy::ImportSettings),
+    /// Checks any folder of documentation against its repository, without a model
+    Check(commands::check::CheckSettings),
     /// Parses foreign source from standard input; workers start this, not people
     #[command(hide = true)]
     ParseSource,
@@ -59,6 +61,8 @@ fn main() -> ExitCode {
         return finish(Err(anyhow::anyhow!("the file `.env` cannot be read: {error}")));
     }
     match Program::try_parse() {
+        // its code says whether the grade is good enough, and it needs neither settings nor a runtime
+        Ok(Program { command: Command::Check(settings), .. }) => commands::check::check(settings),
         Ok(program) => finish(start(program)),
         Err(error) => match wrong_setting(&error) {
             Some(sentence) => finish(Err(anyhow::anyhow!(sentence))),
@@ -101,6 +105,8 @@ fn start(program: Program) -> anyhow::Result<()> {
             Command::Try(settings) => commands::try_repo::try_repository(settings).await,
             Command::ImportDocsfy(settings) => commands::import_docsfy::import(settings).await,
             Command::ParseSource => worker::parse_source_child(),
+            // done before a runtime is made
+            Command::Check(_) => Ok(()),
         }
     });
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));

@@ -6,3 +6,4 @@ pub(crate) mod worker;
 pub(crate) mod migrate;
 pub(crate) mod try_repo;
 pub(crate) mod import_docsfy;
+pub(crate) mod check;

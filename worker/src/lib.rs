@@ -19,12 +19,14 @@ mod pipeline;
 mod inspections;
 mod steering;
 mod grounding;
+mod checking;
 mod writers;
 mod git;
 mod launch;
 mod workdir;
 
 pub use self::{
+    checking::{CheckedPage, DocsCheck, DocsFinding, DocsReport, check_docs},
     launch::{COMMAND as LAUNCH_COMMAND, launch_child},
     prices::Prices,
     writers::parse_source_child,

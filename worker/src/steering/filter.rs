@@ -1,7 +1,10 @@
 //! Which files of a repository are documented. Globs count from the root of the repository, also when only a folder of it is
 //! documented, as citations do.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use globset::{GlobSet, GlobSetBuilder};
 use serde_json::{Value, json};
@@ -19,6 +22,8 @@ pub(crate) struct PathFilter {
     subdirectory: Option<String>,
     include: GlobList,
     exclude: GlobList,
+    /// Left out whatever the globs say.
+    left_out: BTreeSet<String>,
 }
 
 /// Globs of which the last that matches decides.
@@ -60,7 +65,12 @@ impl PathFilter {
         exclude: Vec<PathGlob>,
     ) -> Result<Self, GitError> {
         let subdirectory = subdirectory.map(|folder| folder.as_str().to_owned()).filter(|folder| !folder.is_empty());
-        Ok(Self { subdirectory, include: GlobList::new(include)?, exclude: GlobList::new(exclude)? })
+        Ok(Self { subdirectory, include: GlobList::new(include)?, exclude: GlobList::new(exclude)?, left_out: BTreeSet::new() })
+    }
+
+    /// Lets everything through but these paths.
+    pub(crate) fn without(left_out: BTreeSet<String>) -> Self {
+        Self { left_out, ..Self::default() }
     }
 
     /// Whether nobody asked for less than everything.
@@ -75,7 +85,8 @@ impl PathFilter {
 
     /// Whether the file at a path, from the root of the repository, is documented.
     pub(crate) fn allows(&self, path: &str) -> bool {
-        !is_steering_file(path) && self.is_below(path) && self.is_included(path) && !self.exclude.matches(path)
+        let is_asked_for = self.is_below(path) && self.is_included(path) && !self.exclude.matches(path);
+        is_asked_for && !is_steering_file(path) && !self.left_out.contains(path)
     }
 
     /// A path as it is seen from the subdirectory.

@@ -51,6 +51,14 @@ impl DocsFolder {
         self.paths.get(slug).map(String::as_str)
     }
 
+    /// Whether the repository around the folder has such a file or folder: documentation is left out of the index.
+    pub(super) fn is_of_repository(&self, path: &str) -> bool {
+        let below = format!("{path}/");
+        let has_below = |set: &BTreeSet<String>| set.range(below.clone()..).next().is_some_and(|file| file.starts_with(&below));
+        let is_page = self.pages.keys().any(|page| page == path || page.ends_with(&format!("/{path}")));
+        is_page || self.repository.contains(path) || has_below(&self.repository) || self.files.contains(path)
+    }
+
     /// Whether readers begin here.
     pub(super) fn is_start(&self, slug: &PageSlug) -> bool {
         let stem = self.path(slug).and_then(|path| path.rsplit_once('.')).map(|(stem, _)| stem.to_lowercase());

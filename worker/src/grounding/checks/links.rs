@@ -115,7 +115,7 @@ fn resolve<'a>(scene: &Scene<'_>, pages: &HashMap<String, usize>, page: usize, l
 }
 
 /// `%20` and the like.
-pub(super) fn decode(text: &str) -> String {
+pub(crate) fn decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, behind)) = rest.split_first() {

@@ -32,6 +32,7 @@ use shared::{
 
 pub(crate) use self::{
     folder::{DocsFolder, FolderTarget},
+    links::decode,
     structure::is_thin,
 };
 use self::{

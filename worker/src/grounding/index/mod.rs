@@ -14,7 +14,7 @@ mod words;
 mod texts;
 mod shared_str;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::{collections::BTreeSet, sync::Arc};
 

@@ -93,6 +93,13 @@ impl Fixture {
     }
 }
 
+/// The index of a commit of these files, for tests of what stands on an index.
+pub(crate) fn index_of_commit(files: &[(&str, &[u8])]) -> Index {
+    // texts are read from it as long as the index lives
+    let fixture: &'static Fixture = Box::leak(Box::new(Fixture::new(files)));
+    fixture.build().0
+}
+
 /// The machine may be busy.
 fn patient() -> ParserLimits {
     ParserLimits { answer_time: Duration::from_mins(1), ..ParserLimits::default() }

@@ -63,7 +63,7 @@ impl<'s, 'a> Lookup<'s, 'a> {
     fn path(&self, path: &str) -> Verdict {
         let index = self.scene.index;
         let exists = !matches!(index.find_path(path), PathMatch::Missing) || index.has_folder(path) || self.ends_folder(path);
-        if exists {
+        if exists || self.is_documentation(path) {
             return Verdict::Known;
         }
         let project = &self.scene.project;
@@ -82,6 +82,10 @@ impl<'s, 'a> Lookup<'s, 'a> {
         Verdict::Missing(Missed { what: "the file", fix: same_name, looks_own, needle: Some(path.to_owned()) })
     }
 
+    fn is_documentation(&self, path: &str) -> bool {
+        self.scene.options.folder.as_ref().is_some_and(|folder| folder.is_of_repository(path))
+    }
+
     /// Whether a folder's path ends so.
     fn ends_folder(&self, path: &str) -> bool {
         let last = path.rsplit('/').next().unwrap_or_default();
@@ -94,7 +98,7 @@ impl<'s, 'a> Lookup<'s, 'a> {
 
     fn file(&self, name: &str) -> Verdict {
         let index = self.scene.index;
-        if !matches!(index.find_path(name), PathMatch::Missing) {
+        if !matches!(index.find_path(name), PathMatch::Missing) || self.is_documentation(name) {
             return Verdict::Known;
         }
         let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);

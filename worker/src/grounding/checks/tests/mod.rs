@@ -3,7 +3,7 @@
 mod lies;
 mod rules;
 
-use std::{collections::HashMap, fs, path::Path};
+use std::{collections::HashMap, fs, path::Path, sync::OnceLock};
 
 use shared::{
     evidence::{Finding, Severity},
@@ -21,8 +21,14 @@ fn fixtures() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src/grounding/fixtures")
 }
 
+/// The index of the invented repository.
+fn repository() -> &'static Index {
+    static INDEX: OnceLock<Index> = OnceLock::new();
+    INDEX.get_or_init(|| index_of(&files()))
+}
+
 /// The files of the invented repository.
-fn repository() -> Index {
+fn files() -> Vec<(String, Vec<u8>)> {
     let root = fixtures().join("repository");
     let mut folders = vec![root.clone()];
     let mut files = Vec::new();
@@ -37,7 +43,13 @@ fn repository() -> Index {
         }
     }
     files.sort();
-    Index::of_files(files)
+    files
+}
+
+/// The index of a commit with these files, made as a run makes it.
+fn index_of(files: &[(String, Vec<u8>)]) -> Index {
+    let files: Vec<(&str, &[u8])> = files.iter().map(|(path, content)| (path.as_str(), content.as_slice())).collect();
+    crate::grounding::index::tests::index_of_commit(&files)
 }
 
 /// The truthful pages.
@@ -92,7 +104,7 @@ fn accusations(checked: &Checked) -> Vec<&Finding> {
 fn twenty_truthful_pages_are_not_accused() {
     let pages = truth();
     assert_eq!(pages.len(), 20);
-    let checked = check(&repository(), &pages, &by_model());
+    let checked = check(repository(), &pages, &by_model());
     let accused = accusations(&checked);
     assert!(accused.is_empty(), "{} accusations: {accused:#?}", accused.len());
     println!("{:#?}", checked.score);

@@ -1,0 +1,203 @@
+//! Links to lines of a file on a repository host, and what people write like them, become citations: `…/blob/SHA/path#L10-L24`,
+//! `[src/x.py:10-24]()`, `` `src/x.py:10-24` ``, relative links to source files.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeSet,
+    sync::LazyLock,
+};
+
+use regex::{Captures, Regex};
+use shared::{citation::WrittenCitation, section::lines};
+
+use super::{reading::Folder, repository::Source};
+
+/// A code span, a link, or a bare address.
+static PIECES: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r#"(?P<code>`+[^`\n]*`+)|(?P<image>!?)\[(?P<text>(?:[^\[\]\n`]|`[^`\n]*`)*)\]\(<?(?P<target>[^()\s<>]*)>?(?:\s+"[^"\n]*")?\)|<?(?P<bare>https?://[^\s<>()\[\]`"']+)>?"#,
+    )
+    .expect("the pattern is a constant")
+});
+
+/// Rewrites the pages of a folder.
+pub(super) struct Rewriter<'a> {
+    source: Option<&'a Source>,
+    /// Paths of the pages from the root of the repository: links to them are links between pages.
+    pages: BTreeSet<String>,
+    base: Option<&'a str>,
+    /// Links that name another commit than the one that is checked.
+    elsewhere: Cell<usize>,
+    commits: RefCell<BTreeSet<String>>,
+}
+
+impl<'a> Rewriter<'a> {
+    pub(super) fn new(source: Option<&'a Source>, folder: &Folder, base: Option<&'a str>) -> Self {
+        let pages = source.map_or_else(BTreeSet::new, |source| source.own_pages(folder));
+        Self { source, pages, base, elsewhere: Cell::new(0), commits: RefCell::default() }
+    }
+
+    /// The page with its links to lines as citations. Code blocks stay as they are.
+    pub(super) fn rewrite(&self, path: &str, markdown: &str) -> String {
+        if self.source.is_none() {
+            return markdown.to_owned();
+        }
+        let mut out = String::with_capacity(markdown.len());
+        for line in lines(markdown) {
+            if line.in_code {
+                out.push_str(line.text);
+            } else {
+                out.push_str(&PIECES.replace_all(line.text, |found: &Captures<'_>| self.piece(path, found)));
+            }
+        }
+        out
+    }
+
+    /// What was noticed on the way.
+    pub(super) fn remarks(&self) -> Vec<String> {
+        let Some(commit) = self.commits.borrow().iter().next().cloned() else { return Vec::new() };
+        let count = self.elsewhere.get();
+        vec![format!("{count} links name another commit than the one that was checked, such as `{commit}` (choose it by `--commit`)")]
+    }
+
+    fn piece(&self, path: &str, found: &Captures<'_>) -> String {
+        let whole = &found[0];
+        if let Some(code) = found.name("code") {
+            let inner = code.as_str().trim_matches('`').trim();
+            return match cited_text(inner) {
+                Some(citation) => format!("[[{}]]", citation.label()),
+                None => whole.to_owned(),
+            };
+        }
+        if let Some(bare) = found.name("bare") {
+            let address = bare.as_str().trim_end_matches(['.', ',', ';', ':', '!', '?']);
+            return match self.host_link(address) {
+                Some(citation) => whole.replace(address, &format!(" [[{}]]", citation.label())).replace(['<', '>'], ""),
+                None => whole.to_owned(),
+            };
+        }
+        if &found["image"] == "!" {
+            return whole.to_owned();
+        }
+        let (text, target) = (&found["text"], &found["target"]);
+        let citation = if target.is_empty() {
+            let text = text.trim().trim_matches('`');
+            WrittenCitation::parse(text).filter(|_| !text.contains(char::is_whitespace))
+        } else if target.contains("://") {
+            self.host_link(target)
+        } else {
+            self.relative(path, target)
+        };
+        match citation {
+            // the label of a link is often the place itself, which would be read as a name once more
+            Some(citation) if cited_text(text.trim().trim_matches('`')).is_some() => format!("[[{}]]", citation.label()),
+            Some(citation) => format!("{text} [[{}]]", citation.label()),
+            None => whole.to_owned(),
+        }
+    }
+
+    /// A link to a file, or to lines of it, on a repository host.
+    fn host_link(&self, address: &str) -> Option<WrittenCitation> {
+        let source = self.source?;
+        let (_, rest) = address.split_once("://")?;
+        let (rest, fragment) = rest.split_once('#').map_or((rest, None), |(rest, fragment)| (rest, Some(fragment)));
+        let rest = rest.split('?').next().unwrap_or_default();
+        let parts: Vec<&str> = rest.split('/').collect();
+        let at = parts.iter().position(|part| matches!(*part, "blob" | "src")).filter(|at| *at >= 3)?;
+        let repository = parts[..at].iter().rev().find(|part| **part != "-")?;
+        if !source.is_named(repository) {
+            return None;
+        }
+        let behind = match parts.get(at + 1).copied() {
+            Some("commit" | "branch" | "tag") if parts[at] == "src" => at + 2,
+            Some(_) => at + 1,
+            None => return None,
+        };
+        let revision = parts.get(behind)?;
+        let path: Vec<String> = parts.get(behind + 1..)?.iter().map(|part| decode(part)).collect();
+        let path = path.join("/");
+        // a branch may hold a `/`: the path then begins later
+        let path = self.known_path(&path).unwrap_or(path);
+        if self.pages.contains(&path) || path.is_empty() {
+            return None;
+        }
+        let lines = fragment.and_then(lines_of);
+        if lines.is_none() && fragment.is_some() {
+            return None;
+        }
+        let is_commit = revision.len() >= 7 && revision.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if is_commit && !source.checkout.commit.as_str().starts_with(*revision) {
+            self.elsewhere.set(self.elsewhere.get() + 1);
+            self.commits.borrow_mut().insert((*revision).to_owned());
+        }
+        WrittenCitation::new(&path, lines)
+    }
+
+    /// The longest end of a path that is a file.
+    fn known_path(&self, path: &str) -> Option<String> {
+        let source = self.source?;
+        let mut rest = path;
+        loop {
+            if source.has_file(rest) {
+                return Some(rest.to_owned());
+            }
+            rest = rest.split_once('/')?.1;
+        }
+    }
+
+    /// A relative link out of the folder to a source file of the repository.
+    fn relative(&self, page: &str, target: &str) -> Option<WrittenCitation> {
+        let (source, base) = (self.source?, self.base?);
+        let (path, fragment) = target.split_once('#').map_or((target, None), |(path, fragment)| (path, Some(fragment)));
+        let folder = page.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let mut parts: Vec<String> = base.split('/').chain(folder.split('/')).filter(|part| !part.is_empty()).map(str::to_owned).collect();
+        for part in path.split('/') {
+            match part {
+                "" | "." => {}
+                ".." => {
+                    parts.pop()?;
+                }
+                _ => parts.push(decode(part)),
+            }
+        }
+        let path = parts.join("/");
+        let ending = path.rsplit_once('.').map_or("", |(_, ending)| ending);
+        let is_page = self.pages.contains(&path) || matches!(ending, "md" | "mdx" | "html" | "htm" | "rst" | "png" | "svg" | "jpg" | "gif");
+        let lines = fragment.and_then(lines_of);
+        (!is_page && source.has_file(&path)).then(|| WrittenCitation::new(&path, lines)).flatten()
+    }
+}
+
+/// `src/x.py:10-24`, but neither `localhost:8080` nor `image:1`.
+fn cited_text(text: &str) -> Option<WrittenCitation> {
+    if text.contains(char::is_whitespace) || text.contains("::") {
+        return None;
+    }
+    let citation = WrittenCitation::parse(text)?;
+    let name = citation.path.rsplit('/').next()?;
+    let (stem, ending) = name.rsplit_once('.')?;
+    let is_file = !stem.is_empty() && ending.starts_with(|c: char| c.is_ascii_alphabetic()) && ending.len() <= 6;
+    let is_host = matches!(ending, "com" | "org" | "net" | "io" | "dev" | "local" | "internal" | "test") && !citation.path.contains('/');
+    (citation.lines.is_some() && is_file && !is_host).then_some(citation)
+}
+
+/// `L10-L24`, `L10-24`, `L10`, `lines-10:24`, `L10C5-L12C1`.
+fn lines_of(fragment: &str) -> Option<(u32, u32)> {
+    let rest = fragment.strip_prefix("lines-").or_else(|| fragment.strip_prefix('L'))?;
+    let number = |text: &str| {
+        let text = text.trim_start_matches('L');
+        let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        text[..end].parse::<u32>().ok().filter(|line| *line > 0)
+    };
+    match rest.split_once(['-', ':']) {
+        Some((first, last)) => {
+            let (first, last) = (number(first)?, number(last)?);
+            Some((first.min(last), first.max(last)))
+        }
+        None => number(rest).map(|line| (line, line)),
+    }
+}
+
+fn decode(text: &str) -> String {
+    crate::grounding::checks::decode(text)
+}

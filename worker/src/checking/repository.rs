@@ -1,0 +1,122 @@
+//! The repository that documentation is held against: found, opened, and indexed at a commit.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, anyhow};
+use chrono::DateTime;
+use git2::Repository;
+use shared::names::BranchName;
+use tokio_util::sync::CancellationToken;
+
+use super::{DocsCheck, reading::Folder};
+use crate::{
+    git::{Checkout, list_files},
+    grounding::index::{Build, Index},
+    steering::PathFilter,
+    writers::builtin::{ParserLimits, tree::MAX_FILES},
+};
+
+/// A repository at a commit.
+pub(super) struct Source {
+    pub(super) checkout: Checkout,
+    /// Its files, in order of path.
+    pub(super) files: Vec<String>,
+    /// Where the documentation lies in it, when it does.
+    pub(super) base: Option<String>,
+    /// The names of its remotes, and of its folder.
+    names: BTreeSet<String>,
+}
+
+impl Source {
+    /// Opens the repository that was named, else the one around the documentation, else none.
+    pub(super) fn open(check: &DocsCheck) -> anyhow::Result<Option<Self>> {
+        let repository = match &check.repository {
+            Some(path) => Repository::open(path).map_err(|error| {
+                anyhow!("`{}` is not a Git repository that can be opened: {}", path.display(), error.message())
+            })?,
+            None => match Repository::discover(&check.docs) {
+                Ok(repository) => repository,
+                Err(_) if check.commit.is_none() => return Ok(None),
+                Err(_) => return Err(anyhow!("`--commit` needs a repository: `{}` lies in none; name one by `--repo`", check.docs.display())),
+            },
+        };
+        let wanted = check.commit.as_deref().unwrap_or("HEAD");
+        let commit = repository.revparse_single(wanted).and_then(|object| object.peel_to_commit()).map_err(|_| {
+            anyhow!("the repository `{}` has no commit `{}`", repository.path().display(), wanted.escape_debug())
+        })?;
+        let branch: BranchName = "main".parse().context("a constant is a branch")?;
+        let checkout = Checkout {
+            git_dir: repository.commondir().to_owned(),
+            commit: commit.id().to_string().parse().context("an id is a commit")?,
+            commit_time: DateTime::from_timestamp(commit.time().seconds(), 0).unwrap_or_default(),
+            branch,
+        };
+        let list = list_files(&checkout, MAX_FILES).map_err(|error| anyhow!("the repository cannot be read: {error}"))?;
+        let files = list.files.into_iter().map(|file| file.path).collect();
+        let base = repository.workdir().and_then(|root| base_of(root, &check.docs));
+        Ok(Some(Self { names: names_of(&repository), checkout, files, base }))
+    }
+
+    /// The pages of the folder as paths of the repository: what they say is no evidence for themselves.
+    pub(super) fn own_pages(&self, folder: &Folder) -> BTreeSet<String> {
+        let Some(base) = &self.base else { return BTreeSet::new() };
+        let inside = |path: &str| if base.is_empty() { path.to_owned() } else { format!("{base}/{path}") };
+        folder.pages.iter().map(|page| inside(&page.path)).collect()
+    }
+
+    /// Whether there is such a file.
+    pub(super) fn has_file(&self, path: &str) -> bool {
+        self.files.binary_search_by(|file| file.as_str().cmp(path)).is_ok()
+    }
+
+    /// Whether a link to a repository of this name means this one.
+    pub(super) fn is_named(&self, name: &str) -> bool {
+        self.names.contains(&name.trim_end_matches(".git").to_lowercase())
+    }
+
+    /// The index of the commit without the pages themselves.
+    pub(super) fn index(&self, program: &Path, own_pages: BTreeSet<String>) -> anyhow::Result<Index> {
+        let name = self.names.iter().next().map_or("repository", String::as_str);
+        let build = Build {
+            checkout: &self.checkout,
+            filter: &PathFilter::without(own_pages),
+            name,
+            parser: (program, ParserLimits::default()),
+            known: None,
+            keep: None,
+            cancel: &CancellationToken::new(),
+        };
+        Ok(Index::of_checkout(&build)?.0)
+    }
+}
+
+/// Where the documentation lies below the root of a work tree.
+fn base_of(root: &Path, docs: &Path) -> Option<String> {
+    let (root, docs) = (root.canonicalize().ok()?, docs.canonicalize().ok()?);
+    let below: PathBuf = docs.strip_prefix(root).ok()?.to_owned();
+    Some(below.to_str()?.replace('\\', "/"))
+}
+
+fn names_of(repository: &Repository) -> BTreeSet<String> {
+    let last = |text: &str| {
+        let name = text.trim_end_matches('/').rsplit(['/', ':']).next().unwrap_or_default();
+        name.trim_end_matches(".git").to_lowercase()
+    };
+    let mut names = BTreeSet::new();
+    if let Ok(remotes) = repository.remotes() {
+        for remote in remotes.iter().flatten().flatten() {
+            if let Ok(remote) = repository.find_remote(remote)
+                && let Ok(url) = remote.url()
+            {
+                names.insert(last(url));
+            }
+        }
+    }
+    let folder = repository.workdir().unwrap_or_else(|| repository.path());
+    names.extend(folder.file_name().and_then(|name| name.to_str()).map(last));
+    names.remove("");
+    names
+}
