@@ -127,6 +127,18 @@ pub(crate) async fn get_variant(
     choose(rows, caller, owner, |row| &row.owner)?.ok_or_else(|| ApiError::not_found("Not found"))
 }
 
+/// The variant that the caller means and may change, by the same rules.
+pub(crate) async fn get_own_variant(
+    conn: &mut PgConnection,
+    caller: &Caller,
+    path: &VariantPath,
+    owner: Option<&str>,
+) -> Result<VariantRow, ApiError> {
+    let scope = caller.owns();
+    let rows = db::variants::list_matching(conn, scope, &path.name, &path.branch, path.provider, &path.model).await?;
+    choose(rows, caller, owner, |row| &row.owner)?.ok_or_else(|| ApiError::not_found("Not found"))
+}
+
 /// The active generation of a variant, by the same rules.
 pub(crate) async fn get_active(
     conn: &mut PgConnection,

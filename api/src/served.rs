@@ -6,7 +6,7 @@ use std::{
 };
 
 use shared::db::{self, variants::VariantRow};
-use sites::key::SitePrefix;
+use sites::{banner::Behind, key::SitePrefix};
 use sqlx::PgConnection;
 
 use crate::{
@@ -25,7 +25,14 @@ const REMEMBERED_POINTERS: usize = 10_000;
 const OLDER_BUILDS: i64 = 2;
 
 /// Pointers by caller and by what was asked for.
-pub(crate) type ServedSites = BriefCache<String, Arc<[SitePrefix]>>;
+pub(crate) type ServedSites = BriefCache<String, Served>;
+
+/// The builds that may answer, the one that is served first, and how far that is behind its repository when somebody knows.
+#[derive(Debug, Clone)]
+pub(crate) struct Served {
+    pub(crate) builds: Arc<[SitePrefix]>,
+    pub(crate) behind: Option<Arc<Behind>>,
+}
 
 pub(crate) fn new_cache() -> ServedSites {
     BriefCache::new(REMEMBERED_POINTERS, REMEMBERED)
@@ -40,15 +47,15 @@ pub(crate) enum Wanted<'a> {
     Variant { parts: [&'a str; 4], owner: Option<&'a str> },
 }
 
-/// The builds that may answer, the one that is served first. 404 when there is none.
+/// The builds that may answer. 404 when there is none.
 pub(crate) async fn get_builds(
     state: &ApiState,
     caller: &Caller,
     wanted: Wanted<'_>,
-) -> Result<Arc<[SitePrefix]>, ApiError> {
+) -> Result<Served, ApiError> {
     let key = key(caller, wanted);
-    if let Some(builds) = state.served().get(&key) {
-        return Ok(builds);
+    if let Some(served) = state.served().get(&key) {
+        return Ok(served);
     }
     // an answer that was asked for before a pointer moved is not remembered once that was heard
     let asked = Instant::now();
@@ -64,8 +71,22 @@ pub(crate) async fn get_builds(
     let older = db::variants::list_older_site_prefixes(&mut conn, row.id, OLDER_BUILDS).await?;
     let builds = std::iter::once(served).chain(older.iter().map(String::as_str)).map(parse_prefix);
     let builds: Arc<[SitePrefix]> = builds.collect::<Result<_, _>>()?;
-    state.served().insert_as_of(asked, key, builds.clone());
-    Ok(builds)
+    let served = Served { builds, behind: behind(&row).map(Arc::new) };
+    state.served().insert_as_of(asked, key, served.clone());
+    Ok(served)
+}
+
+/// What the newest check said, if the site is behind.
+fn behind(row: &VariantRow) -> Option<Behind> {
+    let (checked_at, head) = row.checked_at.zip(row.checked_commit.clone())?;
+    let count = |count: i32| u32::try_from(count).unwrap_or_default();
+    let behind = Behind {
+        commits: row.behind_commits.map(count),
+        stale_sections: row.stale_sections.map(count).unwrap_or_default(),
+        head,
+        checked_at,
+    };
+    (behind.commits != Some(0) || behind.stale_sections > 0).then_some(behind)
 }
 
 /// The variant of a project whose site is the newest. Owners who tie are an answer of their own to everybody but admins.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use shared::{
     db,
-    events::{ACCESS_CHANNEL, Heard, Listening},
+    events::{ACCESS_CHANNEL, Heard, INSPECTIONS_CHANNEL, Listening},
     settings::{HostAllowlist, InvalidSetting, Secret, TrustedProxies, WriterSettings},
 };
 use sites::{read::SiteReader, store::SiteStore};
@@ -209,7 +209,9 @@ async fn forget_what_changed(listening: Listening, served: Arc<ServedSites>, cal
                     && serde_json::from_str::<db::events::Announcement>(&payload)
                         .is_ok_and(|announcement| announcement.kind == "status_change");
                 let changed = &*channel == ACCESS_CHANNEL;
-                (ended || changed, changed)
+                // how far a site is behind may be known now
+                let checked = &*channel == INSPECTIONS_CHANNEL;
+                (ended || changed || checked, changed)
             }
             Ok(Heard::Reconnected) | Err(RecvError::Lagged(_)) => (true, true),
             Err(RecvError::Closed) => return,

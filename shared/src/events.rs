@@ -9,7 +9,13 @@ use sqlx::{PgConnection, PgPool, postgres::PgListener};
 use tokio::sync::broadcast;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::{db, generation::State, ids::GenerationId, stage::Stage, wire::to_the_second};
+use crate::{
+    db,
+    generation::State,
+    ids::{GenerationId, InspectionId},
+    stage::Stage,
+    wire::to_the_second,
+};
 
 /// The channel on which running generations are told to stop; the payload is the generation's id.
 pub const CANCEL_CHANNEL: &str = "docmill_cancel";
@@ -28,6 +34,9 @@ pub const WORKERS_CHANNEL: &str = "docmill_workers";
 
 /// The channel on which is told that an admin paused or resumed something.
 pub const PAUSES_CHANNEL: &str = "docmill_pauses";
+
+/// The channel on which is told that an inspection ended; the payload is its id.
+pub const INSPECTIONS_CHANNEL: &str = "docmill_inspections";
 
 /// Begins the payload that tells one worker to drain; its name follows.
 pub const DRAIN: &str = "drain ";
@@ -152,6 +161,11 @@ pub async fn announce_page(conn: &mut PgConnection, generation: GenerationId) ->
     db::events::notify(conn, PAGES_CHANNEL, &generation.to_string()).await
 }
 
+/// Tells those who wait for an inspection that it ended, when the transaction commits.
+pub async fn announce_inspection(conn: &mut PgConnection, inspection: InspectionId) -> sqlx::Result<()> {
+    db::events::notify(conn, INSPECTIONS_CHANNEL, &inspection.to_string()).await
+}
+
 /// Something that was heard.
 #[derive(Debug, Clone)]
 pub enum Heard {
@@ -190,7 +204,15 @@ impl Listening {
 
 async fn open(pool: &PgPool) -> sqlx::Result<PgListener> {
     let mut listener = PgListener::connect_with(pool).await?;
-    let ours = [db::events::CHANNEL, CANCEL_CHANNEL, ACCESS_CHANNEL, WORKERS_CHANNEL, PAGES_CHANNEL, PAUSES_CHANNEL];
+    let ours = [
+        db::events::CHANNEL,
+        CANCEL_CHANNEL,
+        ACCESS_CHANNEL,
+        WORKERS_CHANNEL,
+        PAGES_CHANNEL,
+        PAUSES_CHANNEL,
+        INSPECTIONS_CHANNEL,
+    ];
     listener.listen_all(ours.into_iter().chain([db::queue::TASK_CHANNEL])).await?;
     Ok(listener)
 }

@@ -40,3 +40,8 @@ id_type!(
     /// One attempt to make a variant's site.
     GenerationId
 );
+
+id_type!(
+    /// A question about a site that a worker answers.
+    InspectionId
+);

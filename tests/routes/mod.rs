@@ -13,6 +13,7 @@ mod deletions;
 mod settings;
 mod models;
 mod docs;
+mod check;
 mod downloads;
 mod users;
 mod grants;

@@ -315,6 +315,8 @@ async fn a_repeated_run_has_the_whole_request_of_the_first() {
         "retry_of",
         "retry_from",
         "protocol",
+        "score",
+        "grade",
     ];
     let undecided: Vec<&String> = columns
         .iter()

@@ -5,8 +5,9 @@ use std::{sync::Arc, time::Duration};
 use shared::{
     db, events,
     generation::State,
-    jobs::{self, GenerateJob},
+    jobs::{self, GenerateJob, InspectJob},
 };
+use sqlx::PgConnection;
 use tokio_util::sync::CancellationToken;
 
 use crate::{Worker, deleted_sites, jobs::page::go_on};
@@ -74,6 +75,7 @@ async fn reap(worker: &Worker, look: u32) -> anyhow::Result<()> {
             jobs::enqueue(&mut transaction, &GenerateJob { generation, fence }).await?;
         }
     }
+    reap_inspections(&mut transaction).await?;
     let pages = db::page_jobs::reap(&mut transaction).await?;
     if pages > 0 {
         tracing::warn!(pages, "pages lost their worker or their task");
@@ -85,6 +87,19 @@ async fn reap(worker: &Worker, look: u32) -> anyhow::Result<()> {
     transaction.commit().await?;
     // in a transaction of its own: who admits waits for the rows of pages that are held above
     go_on(worker, false).await?;
+    Ok(())
+}
+
+/// Rings again for inspections that lost their worker or their task, and tells of those that are given up.
+async fn reap_inspections(conn: &mut PgConnection) -> anyhow::Result<()> {
+    let (queued, ended) = db::inspections::reap(conn).await?;
+    for (inspection, fence) in queued {
+        jobs::enqueue(conn, &InspectJob { inspection, fence }).await?;
+    }
+    for inspection in ended {
+        tracing::warn!(inspection.id = %inspection, "an inspection is given up");
+        events::announce_inspection(conn, inspection).await?;
+    }
     Ok(())
 }
 
@@ -125,6 +140,7 @@ async fn tidy(worker: &Worker) -> anyhow::Result<()> {
     db::queue::prune(&mut connection).await?;
     db::events::prune(&mut connection).await?;
     db::access::prune(&mut connection).await?;
+    db::inspections::prune(&mut connection).await?;
     delete_old_runs(worker).await?;
     for (generation, prefix) in db::recovery::list_outdated_sites(&mut connection, 100).await? {
         worker.config.store.remove_site(&prefix.parse()?).await?;

@@ -11,7 +11,11 @@ use axum::{
 };
 use http::{HeaderMap, Uri};
 use shared::wire::ErrorResponse;
-use sites::read::{PathRefused, SitePath};
+use sha2::{Digest, Sha256};
+use sites::{
+    banner::{self, Behind},
+    read::{PathRefused, SiteFile, SitePath},
+};
 
 use super::file_answer;
 use crate::{
@@ -103,15 +107,30 @@ async fn get_page(
     if let Some(redirect) = redirect_to_folder(&state, &caller, &address, owner.as_deref(), &uri).await? {
         return Ok(redirect);
     }
-    let builds = served::get_builds(&state, &caller, wanted).await?;
+    let site = served::get_builds(&state, &caller, wanted).await?;
     let file = SitePath::parse(address.file.unwrap_or_default()).map_err(|refused| match refused {
         PathRefused::Escapes => ApiError::forbidden("Access denied"),
         PathRefused::Invalid => ApiError::not_found("File not found"),
     })?;
-    let accepted = file_answer::accepted_encodings(&headers);
-    let found = state.reader().open(&builds, &file, accepted).await?;
-    let found = found.ok_or_else(|| ApiError::not_found("File not found"))?;
+    // a line is put into a page as it was rendered
+    let behind = site.behind.as_deref().filter(|_| file.as_str().ends_with(".html"));
+    let accepted = file_answer::accepted_encodings(&headers).filter(|_| behind.is_none());
+    let found = state.reader().open(&site.builds, &file, accepted).await?;
+    let mut found = found.ok_or_else(|| ApiError::not_found("File not found"))?;
+    if let Some(behind) = behind {
+        add_banner(&mut found, behind);
+    }
     Ok(file_answer::answer(&headers, &found))
+}
+
+/// Says above a page how far its site is behind; what the tag names is what is sent.
+fn add_banner(page: &mut SiteFile, behind: &Behind) {
+    let Some(with) = banner::insert(&page.bytes, behind) else { return };
+    let digest = Sha256::digest(behind.sentence());
+    let mark = digest.iter().take(6).fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+    page.etag = format!("{}-{mark}\"", page.etag.trim_end_matches('"'));
+    page.size = with.len() as u64;
+    page.bytes = with.into();
 }
 
 /// Links of a site are relative, so its address must end with a slash. Without one, `/docs/n/b/p/m` reads like a file of

@@ -14,6 +14,7 @@ mod aborts;
 mod generations;
 mod quality;
 pub(crate) mod badges;
+mod inspections;
 mod operators;
 mod deletions;
 mod downloads;
@@ -58,6 +59,8 @@ pub(crate) fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(generations::list_generations))
         .routes(routes!(generations::retry))
         .routes(routes!(generations::retry_from))
+        .routes(routes!(inspections::check_variant))
+        .routes(routes!(inspections::get_inspection))
         .routes(routes!(operators::abort_generation))
         .routes(routes!(operators::abort_many))
         .routes(routes!(operators::pause))

@@ -363,7 +363,9 @@ pub async fn finish(
         UPDATE variants v
            SET status = 'ready', error_message = NULL, current_stage = $6, page_count = $5, last_commit_sha = $4,
                last_generated = now(), site_prefix = COALESCE($3, v.site_prefix), updated_at = now(),
-               grade = CASE WHEN $3::text IS NULL THEN v.grade ELSE held.grade END
+               grade = CASE WHEN $3::text IS NULL THEN v.grade ELSE held.grade END,
+               -- what a check said was about another site or another commit
+               checked_at = NULL, checked_commit = NULL, behind_commits = NULL, stale_sections = NULL
           FROM held
          WHERE v.id = held.variant_id
         "#,

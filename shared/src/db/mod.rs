@@ -25,6 +25,7 @@ pub mod aborts;
 pub mod recovery;
 pub mod pages;
 pub mod page_jobs;
+pub mod inspections;
 pub mod sections;
 pub mod citations;
 pub mod findings;

@@ -226,7 +226,8 @@ pub async fn forget_updates(conn: &mut PgConnection) -> sqlx::Result<u64> {
 }
 
 /// Of which of these generations the pinned commit is still needed: by its own run, by a retry of it (the newest of its
-/// variant), or by the next run to compare with (the newest that ended well, [`super::generations::find_last_good`]).
+/// variant), by whoever compares the site that it made with a newer commit, or by the next run to compare with (the newest that
+/// ended well, [`super::generations::find_last_good`]).
 pub async fn list_pinned_of(conn: &mut PgConnection, ids: &[GenerationId]) -> sqlx::Result<Vec<GenerationId>> {
     let ids: Vec<uuid::Uuid> = ids.iter().map(|id| id.0).collect();
     sqlx::query_scalar!(
@@ -235,6 +236,8 @@ pub async fn list_pinned_of(conn: &mut PgConnection, ids: &[GenerationId]) -> sq
           FROM generations g JOIN variants v ON v.id = g.variant_id
          WHERE g.id = ANY($1)
            AND (g.state IN ('queued', 'running') OR g.finished_at > now() - interval '1 hour' OR v.generation_id = g.id
+                -- what a site cites is looked for in newer commits from there
+                OR g.site_prefix = v.site_prefix
                 -- a run that repeats another one takes its pack over when it begins
                 OR EXISTS (SELECT 1 FROM generations newest
                             WHERE newest.id = v.generation_id AND newest.state IN ('queued', 'running')

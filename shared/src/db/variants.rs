@@ -62,6 +62,14 @@ pub struct VariantRow {
     pub generation_started_at: Option<DateTime<Utc>>,
     /// When the newest generation ended.
     pub generation_finished_at: Option<DateTime<Utc>>,
+    /// When somebody last checked how far the served site is behind; none since it was made.
+    pub checked_at: Option<DateTime<Utc>>,
+    /// Where the branch stood then.
+    pub checked_commit: Option<String>,
+    /// By how many commits it was behind; none when that is not known.
+    pub behind_commits: Option<i32>,
+    /// Of how many sections something had changed.
+    pub stale_sections: Option<i32>,
 }
 
 impl VariantRow {
@@ -252,7 +260,8 @@ fn stream<'c>(
                v.page_count, v.plan_json, v.repo_type AS "repo_type: RepoType", v.total_cost_usd,
                v.generation_id AS "generation_id: GenerationId", v.site_prefix, v.last_commit_sha, v.grade,
                v.last_generated, v.created_at, v.updated_at,
-               g.started_at AS "generation_started_at?", g.finished_at AS "generation_finished_at?"
+               g.started_at AS "generation_started_at?", g.finished_at AS "generation_finished_at?",
+               v.checked_at, v.checked_commit, v.behind_commits, v.stale_sections
           FROM variants v
           LEFT JOIN generations g ON g.id = v.generation_id
          WHERE ($1::bigint IS NULL OR v.id = $1)

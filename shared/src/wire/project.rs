@@ -72,6 +72,19 @@ pub struct Project {
     /// Grade of the site that is served; not there when nobody checked it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grade: Option<Grade>,
+    /// When it was last checked how far the site is behind its repository, `YYYY-MM-DD HH:MM:SS` in UTC; this and the next
+    /// three are missing when nobody checked the site that is served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checked_at: Option<String>,
+    /// The commit that the branch stood at then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checked_commit: Option<String>,
+    /// How many commits the site was behind; missing when that was not to be known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind_commits: Option<i32>,
+    /// Sections of which something that they stand on had changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale_sections: Option<i32>,
 }
 
 impl From<VariantRow> for Project {
@@ -103,6 +116,10 @@ impl From<VariantRow> for Project {
             created_at: to_the_second(row.created_at),
             updated_at: to_the_second(row.updated_at),
             grade: row.grade.and_then(|grade| grade.parse().ok()),
+            checked_at: row.checked_at.map(to_the_second),
+            checked_commit: row.checked_commit,
+            behind_commits: row.behind_commits,
+            stale_sections: row.stale_sections,
         }
     }
 }

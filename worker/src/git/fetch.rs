@@ -35,7 +35,9 @@ pub(crate) async fn fetch_commit(
         let what = format!("fetching commit `{}` of `{remote}`", commit.short());
         let deadline = Instant::now() + request.limits.timeout;
         let bounds = Bounds { what: &what, limits: request.limits, cancel, deadline, folder: Some(&git_dir) };
-        fetch(&remote, commit, &git_dir, &bounds).await?;
+        // as a clone: blobs of this size and above are left out
+        let filter = format!("--filter=blob:limit={}", request.limits.max_blob_bytes.saturating_add(1));
+        fetch(&remote, commit, &git_dir, 1, &filter, &bounds).await?;
         adopt(request, commit, &git_dir).await
     };
     tokio::select! {
@@ -45,13 +47,20 @@ pub(crate) async fn fetch_commit(
     }
 }
 
-async fn fetch(remote: &Remote, commit: &CommitSha, git_dir: &Path, bounds: &Bounds<'_>) -> Result<(), GitError> {
+/// Fetches a commit and `depth` - 1 generations before it.
+pub(super) async fn fetch(
+    remote: &Remote,
+    commit: &CommitSha,
+    git_dir: &Path,
+    depth: u32,
+    filter: &str,
+    bounds: &Bounds<'_>,
+) -> Result<(), GitError> {
     let mut command = git(bounds.limits.max_bytes)?;
     remote.configure(&mut command)?;
     command.arg(git_dir_argument(git_dir));
-    command.args(["fetch", "--quiet", "--no-progress", "--depth=1", "--no-tags", "--no-write-fetch-head"]);
-    // as a clone: blobs of this size and above are left out
-    command.arg(format!("--filter=blob:limit={}", bounds.limits.max_blob_bytes.saturating_add(1)));
+    command.args(["fetch", "--quiet", "--no-progress", "--no-tags", "--no-write-fetch-head"]);
+    command.arg(format!("--depth={depth}")).arg(filter);
     command.args(remote.upload_pack()).arg("--").arg(remote.git_url()).arg(commit.as_str());
     let output = run(command, bounds).await?;
     if output.is_success { Ok(()) } else { Err(explain(&output.stderr, remote, bounds)) }

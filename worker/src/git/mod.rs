@@ -3,7 +3,8 @@
 //! A repository of a stranger must not run anything here, reach anything but the address that was checked, or fill the
 //! disk. In reading order: `error` (what is said when it fails), `command` (one hardened call of git), `remote` (what a
 //! call needs to know about a source), `clone`, `tree` (reading and exporting files), `pack` (one commit as one file,
-//! for other hosts), `fetch` (one older commit by its id), `changes` (what differs between two commits).
+//! for other hosts), `fetch` (one older commit by its id), `changes` (what differs between two commits), `history` (how many
+//! commits lie between two, and which of them touched a file).
 
 mod error;
 mod command;
@@ -13,6 +14,7 @@ mod tree;
 mod pack;
 mod fetch;
 mod changes;
+mod history;
 #[cfg(test)]
 mod tests;
 
@@ -26,8 +28,9 @@ pub(crate) use clone::{CloneRequest, clone_repository, remote_head};
 pub(crate) use command::folder_bytes;
 pub(crate) use error::{GitError, GitFailure};
 pub(crate) use fetch::fetch_commit;
+pub(crate) use history::{History, fetch_history};
 pub(crate) use pack::{pack_commit, restore_commit};
-pub(crate) use tree::{ExportLimits, existing_files, export_tree, list_files, open_bare, read_blob, tree_id};
+pub(crate) use tree::{ExportLimits, FileReader, existing_files, export_tree, list_files, open_bare, read_blob, tree_id};
 
 /// A repository at one commit: a bare git folder from which files are read as blobs.
 #[derive(Debug, Clone)]

@@ -152,6 +152,33 @@ pub(crate) fn read_blob(repository: &Repository, blob: Oid, max_bytes: u64) -> O
     Some(repository.find_blob(blob).ok()?.content().to_vec())
 }
 
+/// Reads single files of a commit by their paths. Belongs to one thread.
+pub(crate) struct FileReader {
+    repository: Repository,
+    tree: Oid,
+    max_bytes: u64,
+}
+
+impl FileReader {
+    /// Opens a checkout; files above `max_bytes` are none.
+    pub(crate) fn open(checkout: &Checkout, max_bytes: u64) -> Result<Self, GitError> {
+        let repository = open_repository(checkout)?;
+        let tree = root_tree(&repository, &checkout.commit)?.id();
+        Ok(Self { repository, tree, max_bytes })
+    }
+
+    /// The content of a regular file, if it is there and not too large.
+    pub(crate) fn read(&self, path: &str) -> Option<Vec<u8>> {
+        // git2 panics over a NUL, which no name holds
+        if path.contains('\0') || path.is_empty() {
+            return None;
+        }
+        let entry = self.repository.find_tree(self.tree).ok()?.get_path(Path::new(path)).ok()?;
+        let is_file = !matches!(entry.filemode_raw(), 0o040_000 | 0o120_000 | 0o160_000);
+        if is_file { read_blob(&self.repository, entry.id(), self.max_bytes) } else { None }
+    }
+}
+
 /// Writes the files for which `keep` says so below `folder`, which is made and must not exist. Only regular files and
 /// folders are made, so no path can leave it.
 pub(crate) fn export_tree(

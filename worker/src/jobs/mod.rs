@@ -2,11 +2,12 @@
 
 mod generate;
 mod abort;
+mod inspect;
 pub(crate) mod page;
 
 use std::sync::Arc;
 
-use shared::jobs::{AbortJob, GenerateJob, PageJob};
+use shared::jobs::{AbortJob, GenerateJob, InspectJob, PageJob};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -17,4 +18,5 @@ pub(crate) fn start_queues(worker: &Arc<Worker>, draining: &CancellationToken, q
     queues.spawn(run_queue::<GenerateJob>(worker.clone(), draining.clone()));
     queues.spawn(run_queue::<PageJob>(worker.clone(), draining.clone()));
     queues.spawn(run_queue::<AbortJob>(worker.clone(), draining.clone()));
+    queues.spawn(run_queue::<InspectJob>(worker.clone(), draining.clone()));
 }

@@ -1,10 +1,11 @@
 //! Stage `incremental_planning`: a site that stands is brought to a new commit. What changed is compared with what pages speak
 //! of; the model is asked only where that cannot decide. Pages that nothing concerns are copied byte for byte and not paid.
 //!
-//! In reading order: `base` (what there is to begin from), `assessing` (what changes mean for pages), `merging` (the new plan
+//! In reading order: `base` (what there is to begin from), `site` (its sections), `assessing` (what changes mean for pages), `merging` (the new plan
 //! and what becomes of each page), `page` (one page that is brought up to date).
 
 mod base;
+mod site;
 mod assessing;
 mod merging;
 mod page;
@@ -20,7 +21,7 @@ use self::{
     base::Base,
     merging::{PageStep, is_unchanged, merge},
 };
-pub(crate) use self::{base::is_same_tree, page::update_page};
+pub(crate) use self::{base::is_same_tree, page::update_page, site::load_pages};
 use super::{StageError, cloning::Pinned, run::Run};
 use crate::{
     git::{Change, Checkout},

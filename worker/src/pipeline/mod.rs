@@ -27,10 +27,10 @@ use shared::{
 use self::run::Run;
 pub(crate) use self::{
     cloning::{Pinned, restore_checkout},
-    incremental::{Decision, Update, update_page},
+    incremental::{Decision, Update, load_pages, update_page},
     run::{may_pass, persist},
     sources::find_sources,
-    validating::{rewrite_sections, rules::is_thin},
+    validating::rewrite_sections,
 };
 use crate::{Worker, held::StopSign};
 

@@ -5,13 +5,39 @@
 //! of every rule is to accuse no truthful text: a name is only accused when it stands nowhere in the repository in any
 //! spelling, a number only when it stands beside a citation and not in the cited lines.
 
+mod document;
+mod fences;
+mod spans;
+mod project;
+mod folder;
+mod scene;
+mod citations;
+mod support;
+mod names;
+mod verbatim;
+mod commands;
+mod numbers;
+mod links;
+mod structure;
+mod language;
+mod repetition;
+mod coverage;
+
 use shared::{
-    evidence::{Finding, PageEvidence, ScoreCard, SectionEvidence},
+    evidence::{Finding, PageEvidence, Rule, ScoreCard, SectionEvidence, Severity},
     names::PageSlug,
     options::LanguageTag,
     plan::Plan,
 };
 
+pub(crate) use self::{
+    folder::{DocsFolder, FolderTarget},
+    structure::is_thin,
+};
+use self::{
+    document::Document,
+    scene::{Findings, Scene},
+};
 use super::{index::Index, scoring};
 
 /// A page that is to be checked.
@@ -32,6 +58,8 @@ pub(crate) struct CheckOptions {
     pub(crate) by_model: bool,
     /// The language that was asked for.
     pub(crate) language: Option<LanguageTag>,
+    /// The folder that the pages come from, when they are no pages of docmill.
+    pub(crate) folder: Option<DocsFolder>,
 }
 
 /// What came out.
@@ -52,21 +80,59 @@ pub(crate) fn check_site(
     pages: Vec<PageText<'_>>,
     options: &CheckOptions,
 ) -> Checked {
-    let _ = (index, plan, options);
-    let pages: Vec<PageEvidence> =
-        pages.into_iter().map(|page| PageEvidence { slug: page.slug.clone(), sections: page.sections }).collect();
-    let findings = Vec::new();
-    let score = scoring::score(&pages, &findings, None);
+    let documents: Vec<Document<'_>> = pages.into_iter().map(Document::parse).collect();
+    let scene = Scene::new(index, plan, &documents, options);
+    let mut findings = Findings::default();
+    let coverage = run_rules(&scene, &mut findings);
+    let (findings, counts) = findings.finish(&scene);
+    let mut pages: Vec<PageEvidence> = Vec::with_capacity(documents.len());
+    for (page, document) in documents.into_iter().enumerate() {
+        let mut sections = document.sections;
+        for (place, section) in (0_u32..).zip(&mut sections) {
+            section.counts = counts.get(&(page, place)).copied().unwrap_or_default();
+            section.verified = true;
+        }
+        pages.push(PageEvidence { slug: document.slug.clone(), sections });
+    }
+    mark_unverified(&mut pages, &findings);
+    let score = scoring::score(&pages, &findings, coverage, !index.files().is_empty());
     Checked { pages, findings, score }
 }
 
-/// Whether a page with this finding must not be published: what is no page, or talks to its writer.
+/// Rules (a) to (h) in order; gives the share of what the project offers that is mentioned.
+fn run_rules(scene: &Scene<'_>, findings: &mut Findings) -> Option<f64> {
+    // without a repository nothing can be held against it
+    if !scene.index.files().is_empty() {
+        citations::check(scene, findings);
+        support::check(scene, findings);
+        names::check(scene, findings);
+        verbatim::check(scene, findings);
+        commands::check(scene, findings);
+        numbers::check(scene, findings);
+    }
+    links::check(scene, findings);
+    structure::check(scene, findings);
+    repetition::check(scene, findings);
+    coverage::check(scene, findings)
+}
+
+/// A section with an error is not verified; what is wrong with a whole page is a matter of its beginning.
+fn mark_unverified(pages: &mut [PageEvidence], findings: &[Finding]) {
+    for finding in findings.iter().filter(|finding| finding.severity == Severity::Error) {
+        let page = pages.iter_mut().find(|page| Some(&page.slug) == finding.page.as_ref());
+        let place = usize::try_from(finding.section.unwrap_or_default()).unwrap_or(usize::MAX);
+        if let Some(section) = page.and_then(|page| page.sections.get_mut(place)) {
+            section.verified = false;
+        }
+    }
+}
+
+/// Whether a page with this finding must not be published: it is no page, or talks to its writer.
 pub(crate) fn is_fatal(finding: &Finding) -> bool {
-    let _ = finding;
-    false
+    finding.rule == Rule::Structure && finding.severity == Severity::Error && structure::is_fatal(&finding.message)
 }
 
 /// Whether cross-linking repairs it: a link that leads nowhere becomes text.
 pub(crate) fn is_repairable(finding: &Finding) -> bool {
-    finding.rule == shared::evidence::Rule::Link
+    finding.rule == Rule::Link
 }

@@ -82,7 +82,7 @@ impl Examiner {
         };
         drop(connection);
         let (index, plan) = (Arc::clone(&self.index), Arc::clone(&self.plan));
-        let options = CheckOptions { by_model: self.by_model, language: self.language.clone() };
+        let options = CheckOptions { by_model: self.by_model, language: self.language.clone(), folder: None };
         let examining = tokio::task::spawn_blocking(move || examine(&index, &plan, &options, rows, earlier));
         examining.await.map_err(anyhow::Error::from)?
     }

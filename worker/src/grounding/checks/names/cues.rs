@@ -1,0 +1,81 @@
+//! Words that show that a sentence does not claim that a name exists: it is to be made, was removed, is an example, or belongs
+//! to something else.
+
+use crate::grounding::checks::{document::Block, scene::Scene};
+
+/// Anywhere in the sentence: it says itself that the thing is not there.
+const ABSENT: [&str; 24] = [
+    "removed", "no longer", "used to be", "used to ", "deprecated", "there is no ", "there are no ", "there's no ", "does not exist",
+    "do not exist", "doesn't exist", "not exist", "does not have", "has no ", "have no ", "without ", "instead of ", "unlike ",
+    "renamed", "not yet", "not provided", "planned", "hypothetical", "imagine ",
+];
+
+/// Right before the name: it is to be made by the reader, or is an example.
+const MADE_UP: [&str; 25] = [
+    "your own", "your ", "you write", "for example", "for instance", "e.g.", "such as", "example", "create ", "creating ", "new file",
+    "new module", "save ", "saved as", "write ", "call it ", "called ", "named ", "similar to ", "compared ", "like ", "custom ",
+    "suppose", "replace ", "placeholder",
+];
+
+/// How far before the name the words of [`MADE_UP`] may stand, in characters.
+const NEAR_CHARS: usize = 40;
+
+/// How names of examples begin or end.
+const EXAMPLES: [&str; 12] = ["my_", "your_", "my-", "your-", "foo", "bar", "example", "sample", "custom", "some_", "xxx", "dummy"];
+
+/// Tools that pages speak of beside a project; a name beside them may be theirs.
+const OTHERS: [&str; 64] = [
+    "docker", "podman", "kubernetes", "kubectl", "helm", "git", "github", "gitlab", "npm", "pnpm", "yarn", "cargo", "rustup", "pip", "uv", "poetry",
+    "pytest", "tox", "ruff", "mypy", "eslint", "prettier", "webpack", "vite", "nginx", "caddy", "apache", "systemd", "systemctl", "journalctl", "ssh",
+    "curl", "wget", "jq", "make", "cmake", "bazel", "gradle", "maven", "terraform", "ansible", "postgres", "postgresql", "psql", "mysql", "sqlite",
+    "redis", "kafka", "rabbitmq", "prometheus", "grafana", "linux", "macos", "windows", "bash", "node", "python", "java", "go", "aws", "gcp",
+    "azure", "openssl", "browser",
+];
+
+/// Whether the sentence around the name does not claim that it exists. Of a name that is of this project for sure only the
+/// plain word that it is gone is taken.
+pub(super) fn is_no_claim(block: &Block, name: &str, looks_own: bool) -> bool {
+    let lower_name = name.to_lowercase();
+    let sentence = sentence_around(&block.text, name).to_lowercase();
+    if ABSENT.iter().any(|cue| sentence.contains(cue)) {
+        return true;
+    }
+    if looks_own {
+        return false;
+    }
+    let last_part = lower_name.rsplit(['/', '.', ':']).next().unwrap_or_default();
+    if EXAMPLES.iter().any(|mark| lower_name.starts_with(mark) || last_part.starts_with(mark)) {
+        return true;
+    }
+    let before = sentence.find(&lower_name).map_or("", |at| &sentence[..at]);
+    let skipped = before.chars().count().saturating_sub(NEAR_CHARS);
+    let near: String = before.chars().skip(skipped).collect();
+    MADE_UP.iter().any(|cue| near.contains(cue))
+}
+
+/// Whether the block names a tool that is none of this project.
+pub(super) fn names_another(scene: &Scene<'_>, block: &Block) -> bool {
+    let lower = block.text.to_lowercase();
+    let mut words = lower.split(|c: char| !c.is_alphanumeric());
+    words.any(|word| OTHERS.contains(&word) && !scene.project.programs.contains(word))
+}
+
+/// The sentence in which the name stands first.
+pub(super) fn sentence_around<'t>(text: &'t str, name: &str) -> &'t str {
+    let at = text.find(name).unwrap_or_default();
+    let is_end = |pair: (usize, &str)| pair.1.chars().next().is_some_and(char::is_whitespace);
+    let start = text[..at]
+        .rmatch_indices(['.', '!', '?', ';'])
+        .find(|(end, _)| is_end((*end, &text[end + 1..])))
+        .map_or(0, |(end, _)| end + 1);
+    let behind = at + name.len().min(text.len() - at);
+    let behind = (behind..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+    let end = text[behind..]
+        .match_indices(['.', '!', '?', ';'])
+        .find(|(end, _)| {
+            let rest = &text[behind + end + 1..];
+            rest.is_empty() || is_end((*end, rest))
+        })
+        .map_or(text.len(), |(end, _)| behind + end + 1);
+    &text[start..end]
+}

@@ -1,0 +1,272 @@
+//! Where a name is looked up, by what kind of name it is.
+
+use super::is_well_known;
+use crate::grounding::{
+    checks::{
+        document::{Block, BlockKind, Span},
+        project::{one_spelling, route_parts, spellings},
+        scene::Scene,
+        spans::{Identifier, Named, classify},
+    },
+    index::PathMatch,
+};
+
+/// What looking up came to.
+pub(super) enum Verdict {
+    /// It is no name, or one of something else.
+    NotJudged,
+    /// It exists.
+    Known,
+    /// It was not found.
+    Missing(Missed),
+}
+
+/// A name that was not found.
+pub(super) struct Missed {
+    /// What it was taken for: `the flag`.
+    pub(super) what: &'static str,
+    /// What to do.
+    pub(super) fix: String,
+    /// Whether it can only be meant as one of this project.
+    pub(super) looks_own: bool,
+    /// The text that is searched for in all files before it is said to be missing.
+    pub(super) needle: Option<String>,
+}
+
+/// Looks names up.
+pub(super) struct Lookup<'s, 'a> {
+    scene: &'s Scene<'a>,
+}
+
+const LEAVE_OUT: &str = "use the name that the code has, or leave it out";
+
+impl<'s, 'a> Lookup<'s, 'a> {
+    pub(super) fn new(scene: &'s Scene<'a>) -> Self {
+        Self { scene }
+    }
+
+    pub(super) fn find(&self, block: &Block, span: &Span) -> Verdict {
+        if is_well_known(&span.text) {
+            return Verdict::NotJudged;
+        }
+        match classify(&span.text) {
+            Named::Path(path) => self.path(path),
+            Named::File(name) => self.file(name),
+            Named::Flag(name) => self.flag(name, block),
+            Named::Variable(name) => self.variable(name),
+            Named::Route(method, path) => self.route(method, path),
+            Named::Identifier(identifier) => self.identifier(&identifier),
+            Named::Command(_) | Named::Other => Verdict::NotJudged,
+        }
+    }
+
+    fn path(&self, path: &str) -> Verdict {
+        let index = self.scene.index;
+        let exists = !matches!(index.find_path(path), PathMatch::Missing) || index.has_folder(path) || self.ends_folder(path);
+        if exists {
+            return Verdict::Known;
+        }
+        let project = &self.scene.project;
+        let first = path.split('/').next().unwrap_or_default();
+        let name = path.rsplit('/').next().unwrap_or_default();
+        let ending = name.rsplit_once('.').map(|(_, ending)| ending);
+        let is_file = ending.is_some_and(|ending| project.endings.contains(ending));
+        let looks_own = is_file && project.folders.contains(first);
+        if !looks_own || project.is_ignored(path) || is_well_known(first) && !index.has_folder(first) {
+            return Verdict::NotJudged;
+        }
+        let same_name = match index.find_path(name) {
+            PathMatch::Exact(file) | PathMatch::Suffix(file) => format!("maybe `{}` is meant", file.path),
+            _ => LEAVE_OUT.to_owned(),
+        };
+        Verdict::Missing(Missed { what: "the file", fix: same_name, looks_own, needle: Some(path.to_owned()) })
+    }
+
+    /// Whether a folder's path ends so.
+    fn ends_folder(&self, path: &str) -> bool {
+        let last = path.rsplit('/').next().unwrap_or_default();
+        if !self.scene.project.folders.contains(last) {
+            return false;
+        }
+        let inside = format!("/{path}/");
+        self.scene.index.files().iter().any(|file| file.path.contains(&inside))
+    }
+
+    fn file(&self, name: &str) -> Verdict {
+        let index = self.scene.index;
+        if !matches!(index.find_path(name), PathMatch::Missing) {
+            return Verdict::Known;
+        }
+        let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+        // data and settings are made by those who run it
+        let is_code = matches!(ending, "rs" | "py" | "js" | "jsx" | "ts" | "tsx" | "go" | "java" | "kt" | "swift" | "c" | "cc" | "cpp" | "h" | "hpp" | "cs" | "rb" | "php");
+        if !is_code || !self.scene.project.endings.contains(ending) || self.scene.project.is_ignored(name) {
+            return Verdict::NotJudged;
+        }
+        Verdict::Missing(Missed { what: "the file", fix: LEAVE_OUT.to_owned(), looks_own: false, needle: Some(name.to_owned()) })
+    }
+
+    fn flag(&self, name: &str, block: &Block) -> Verdict {
+        let project = &self.scene.project;
+        let word = name.trim_start_matches('-');
+        let positive = word.strip_prefix("no-").unwrap_or(word);
+        if project.flags.contains(name) || project.flags.contains(&format!("--{positive}")) {
+            return Verdict::Known;
+        }
+        if matches!(word, "help" | "version" | "verbose" | "quiet") {
+            return Verdict::NotJudged;
+        }
+        let has_spelling = |word: &str| {
+            let several = word.contains(['-', '_']);
+            spellings(word).iter().any(|other| self.scene.index.has_word(other) && (several || other != word))
+                || !several && self.scene.index.has_word(word) && project.flags.is_empty()
+        };
+        if has_spelling(word) || has_spelling(positive) {
+            return Verdict::Known;
+        }
+        let speaks_of_own = block.spans.iter().any(|span| match classify(&span.text) {
+            Named::Flag(other) => other != name && project.flags.contains(other),
+            Named::Command(text) => text.split_whitespace().next().is_some_and(|word| project.programs.contains(word)),
+            _ => project.programs.contains(&span.text),
+        });
+        let is_listed = block.kind == BlockKind::Row && block.header.iter().any(|cell| cell.contains("flag") || cell.contains("option"));
+        let looks_own = speaks_of_own || is_listed && !project.flags.is_empty();
+        Verdict::Missing(Missed { what: "the flag", fix: LEAVE_OUT.to_owned(), looks_own, needle: Some(name.to_owned()) })
+    }
+
+    fn variable(&self, name: &str) -> Verdict {
+        let (index, project) = (self.scene.index, &self.scene.project);
+        if project.variables.contains(name) || index.has_word(name) {
+            return Verdict::Known;
+        }
+        // settings libraries make names of a prefix and a field
+        let parts: Vec<&str> = name.split('_').filter(|part| !part.is_empty()).collect();
+        let is_composed = (1..parts.len()).any(|at| {
+            let (prefix, rest) = (parts[..at].join("_"), parts[at..].join("_"));
+            let has_prefix = index.has_word(&format!("{prefix}_")) || index.has_word(&format!("{prefix}__"));
+            has_prefix && spellings(&rest).iter().any(|other| index.has_word(other))
+        });
+        let as_setting = spellings(name).iter().any(|other| index.has_word(other));
+        if is_composed || as_setting {
+            return Verdict::Known;
+        }
+        if is_well_known(parts.first().copied().unwrap_or_default()) {
+            return Verdict::NotJudged;
+        }
+        let looks_own = project.prefixes.iter().any(|prefix| name.starts_with(prefix.as_str()));
+        Verdict::Missing(Missed { what: "the variable", fix: LEAVE_OUT.to_owned(), looks_own, needle: Some(name.to_owned()) })
+    }
+
+    fn route(&self, method: &str, path: &str) -> Verdict {
+        let project = &self.scene.project;
+        let parts = route_parts(path);
+        let Some(first) = parts.first() else { return Verdict::NotJudged };
+        let is_own = project.route_starts.contains(first);
+        if project.routes.is_empty() || !is_own && method.is_empty() {
+            return Verdict::NotJudged;
+        }
+        let fits = |known: &[String]| fits_route(known, &parts);
+        if project.routes.iter().any(|(known_method, known)| {
+            let same = known_method.is_empty() || method.is_empty() || known_method.eq_ignore_ascii_case(method) || known_method == "ANY";
+            same && fits(known)
+        }) {
+            return Verdict::Known;
+        }
+        // without a method it may be the beginning of routes
+        if method.is_empty() && project.routes.iter().any(|(_, known)| known.len() > parts.len() && fits(&known[..parts.len()])) {
+            return Verdict::Known;
+        }
+        // routers are put together of pieces: only a part that stands nowhere shows that a route is invented
+        let unknown = parts.iter().filter(|part| *part != "*").find(|part| {
+            let word: Vec<&str> = part.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+            word.iter().any(|word| word.len() > 1 && !self.scene.index.has_word(word))
+        });
+        let other_method = project.routes.iter().find(|(_, known)| fits(known)).map(|(known, _)| known.clone());
+        match (unknown, other_method) {
+            (Some(_), _) => Verdict::Missing(Missed {
+                what: "the route",
+                fix: LEAVE_OUT.to_owned(),
+                looks_own: is_own || !method.is_empty(),
+                needle: None,
+            }),
+            (None, Some(known)) => Verdict::Missing(Missed {
+                what: "the route",
+                fix: format!("the code answers `{known}` at this path"),
+                looks_own: true,
+                needle: Some(format!("{method} {path}")),
+            }),
+            (None, None) if is_own => Verdict::Missing(Missed {
+                what: "the route",
+                fix: LEAVE_OUT.to_owned(),
+                looks_own: true,
+                needle: Some(parts.iter().rev().take_while(|part| *part != "*").collect::<Vec<_>>().iter().rev().fold(String::new(), |all, part| all + "/" + part)),
+            }),
+            (None, None) => Verdict::NotJudged,
+        }
+    }
+
+    fn identifier(&self, identifier: &Identifier<'_>) -> Verdict {
+        let (index, project) = (self.scene.index, &self.scene.project);
+        let Some(last) = identifier.parts.last() else { return Verdict::NotJudged };
+        let is_foreign = |part: &str| is_well_known(part) || project.dependencies.contains(&one_spelling(part));
+        let root = identifier.parts[0];
+        if identifier.parts.len() > 1 && is_foreign(root) && !self.is_own(root) || is_well_known(last) && identifier.parts.len() == 1 {
+            return Verdict::NotJudged;
+        }
+        let unknown: Vec<&&str> = identifier.parts.iter().filter(|part| part.len() > 1 && !index.has_word(part)).collect();
+        let Some(first_unknown) = unknown.first() else {
+            return self.member(identifier);
+        };
+        if identifier.parts.iter().any(|part| is_foreign(part) && !self.is_own(part)) || is_well_known(first_unknown) {
+            return Verdict::NotJudged;
+        }
+        // a setting is written with dots here and in another spelling there
+        if !identifier.is_surely_code && unknown.iter().all(|part| spellings(part).iter().any(|other| index.has_word(other))) {
+            return Verdict::Known;
+        }
+        let owner_is_own = identifier.parts.len() > 1 && identifier.parts[..identifier.parts.len() - 1].iter().any(|part| self.is_own(part));
+        Verdict::Missing(Missed { what: "the name", fix: self.near(last), looks_own: owner_is_own, needle: None })
+    }
+
+    /// All words exist: of `Type::name` it is asked whether the type has it, when the index knows the type's other members.
+    fn member(&self, identifier: &Identifier<'_>) -> Verdict {
+        let [.., owner, last] = identifier.parts.as_slice() else { return Verdict::Known };
+        let index = self.scene.index;
+        let definitions = index.definitions(last);
+        let is_type = owner.starts_with(|c: char| c.is_ascii_uppercase()) && !index.definitions(owner).is_empty();
+        let is_judged = identifier.is_surely_code && is_type && !definitions.is_empty();
+        if !is_judged || definitions.iter().any(|definition| definition.owner.is_empty() || definition.owner.contains(*owner)) {
+            return Verdict::Known;
+        }
+        // inherited, derived or written by a macro: the file of the type would name it
+        let stands_beside = index.definitions(owner).iter().any(|definition| {
+            self.scene.text(&definition.path).is_none_or(|text| text.text.contains(*last))
+        });
+        if stands_beside {
+            return Verdict::Known;
+        }
+        let fix = format!("`{last}` belongs to `{}`", definitions[0].owner);
+        let needles = [format!("{owner}::{last}"), format!("{owner}.{last}")];
+        let needle = needles.into_iter().find(|needle| identifier.parts.len() == 2 || needle.contains("::"));
+        Verdict::Missing(Missed { what: "the name", fix, looks_own: true, needle })
+    }
+
+    fn is_own(&self, name: &str) -> bool {
+        !self.scene.index.definitions(name).is_empty() || self.scene.project.folders.contains(name)
+    }
+
+    /// A name of the repository that differs only in its spelling.
+    fn near(&self, name: &str) -> String {
+        match spellings(name).into_iter().find(|other| other != name && self.scene.index.has_word(other)) {
+            Some(other) => format!("the repository has `{other}`"),
+            None => LEAVE_OUT.to_owned(),
+        }
+    }
+}
+
+/// Whether a written route is a known one; what stands for any value fits everything.
+fn fits_route(known: &[String], written: &[String]) -> bool {
+    let ends_open = |parts: &[String]| parts.last().is_some_and(|last| last == "*");
+    let same = |pair: (&String, &String)| pair.0 == pair.1 || pair.0 == "*" || pair.1 == "*";
+    (known.len() == written.len() || ends_open(known) && written.len() > known.len()) && known.iter().zip(written).all(same)
+}

@@ -1,0 +1,99 @@
+//! The pages of a site as a newer commit is compared with them: their sections, and what these cite.
+
+use std::{collections::HashMap, sync::LazyLock};
+
+use regex::Regex;
+use sha2::{Digest, Sha256};
+use shared::{
+    citation::WrittenCitation,
+    db,
+    evidence::{Citation, CitationState, PageEvidence, SectionEvidence},
+    ids::GenerationId,
+    names::PageSlug,
+    section::{self, Section},
+};
+use sqlx::PgConnection;
+
+use crate::grounding::staleness::{OldPage, OldSection};
+
+static IN_BRACKETS: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\[\[([^\[\]\n]{1,480})\]\]").expect("the pattern is a constant"));
+
+/// The pages of a run, in the order of its plan.
+pub(crate) async fn load_pages(conn: &mut PgConnection, generation: GenerationId) -> sqlx::Result<Vec<OldPage>> {
+    let rows = db::pages::list(conn, generation).await?;
+    let known = db::sections::list(conn, generation, None).await?;
+    let mut known: HashMap<PageSlug, PageEvidence> =
+        known.into_iter().map(|evidence| (evidence.slug.clone(), evidence)).collect();
+    let pages = rows.into_iter().filter_map(|row| {
+        let evidence = known.remove(&row.slug);
+        Some(read_page(row.slug, row.markdown.as_deref()?, evidence))
+    });
+    Ok(pages.collect())
+}
+
+/// A page with what was found out about it. A section of which nothing is kept cites the lines that are written in its text.
+pub(crate) fn read_page(slug: PageSlug, markdown: &str, evidence: Option<PageEvidence>) -> OldPage {
+    let mut sections: Vec<OldSection> = section::sections(markdown).into_iter().map(read_section).collect();
+    let known: HashMap<u32, SectionEvidence> =
+        evidence.into_iter().flat_map(|page| page.sections).map(|section| (section.position, section)).collect();
+    for section in &mut sections {
+        // rows that are about another text say nothing about this one
+        if let Some(known) = known.get(&section.position).filter(|known| known.content_hash == section.content_hash) {
+            section.citations.clone_from(&known.citations);
+            section.identifiers.clone_from(&known.identifiers);
+        }
+    }
+    OldPage { slug, sections }
+}
+
+fn read_section(section: Section<'_>) -> OldSection {
+    let citations = written_in(section.text).map(|(written, citation)| Citation {
+        written,
+        path: citation.path,
+        lines: citation.lines,
+        content_hash: String::new(),
+        state: CitationState::Exact,
+    });
+    let mut each_once: Vec<Citation> = Vec::new();
+    for citation in citations {
+        if !each_once.contains(&citation) {
+            each_once.push(citation);
+        }
+    }
+    OldSection {
+        position: u32::try_from(section.position).unwrap_or(u32::MAX),
+        heading: section.heading.unwrap_or_default().to_owned(),
+        content_hash: hash(section.text),
+        text: section.text.to_owned(),
+        citations: each_once,
+        identifiers: Vec::new(),
+    }
+}
+
+/// What a text cites, as it is written and as it is read.
+fn written_in(text: &str) -> impl Iterator<Item = (String, WrittenCitation)> {
+    let mut was_in_code = false;
+    let mut found = Vec::new();
+    for line in section::lines(text) {
+        if !line.in_code {
+            let inside = IN_BRACKETS.captures_iter(line.text).filter_map(|found| found.get(1));
+            found.extend(inside.map(|inside| inside.as_str().to_owned()));
+        } else if !was_in_code
+            && let Some((_, source)) = line.text.trim().rsplit_once(' ')
+        {
+            found.push(source.to_owned());
+        }
+        was_in_code = line.in_code;
+    }
+    found.into_iter().filter_map(|written| WrittenCitation::parse(&written).map(|citation| (written, citation)))
+}
+
+/// SHA-256 of a text, in hex.
+pub(crate) fn hash(text: &str) -> String {
+    use std::fmt::Write;
+    Sha256::digest(text).iter().fold(String::with_capacity(64), |mut hex, byte| {
+        write!(hex, "{byte:02x}").expect("writing to a String cannot fail");
+        hex
+    })
+}
