@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a worker of this version understands: rows, checkpoints and payloads of runs. Raised when an older worker would do
 /// something wrong with a run that a newer one made or worked on; such runs wait for a newer worker then.
-pub const PROTOCOL: i32 = 1;
+pub const PROTOCOL: i32 = 2;
 
 /// Where a generation stands.
 ///

@@ -106,9 +106,16 @@ impl World {
     /// Starts a worker beside that of [`Self::start_worker`], in a folder of its own, with room for so many AI calls. It ends
     /// with the test.
     pub(crate) fn start_another_worker(&self, ai_slots: usize) {
-        let work_dir = self.folder.path().join("other-work");
-        let config = WorkerConfig { work_dir, ai_slots, ..self.worker_config() };
+        self.start_other_worker("other-work", |config| config.ai_slots = ai_slots);
+    }
+
+    /// The same in a folder of this name, with a configuration of its own. Gives the folder.
+    pub(crate) fn start_other_worker(&self, folder: &str, change: impl FnOnce(&mut WorkerConfig)) -> PathBuf {
+        let work_dir = self.folder.path().join(folder);
+        let mut config = WorkerConfig { work_dir: work_dir.clone(), ..self.worker_config() };
+        change(&mut config);
         tokio::spawn(worker::run(config, CancellationToken::new()));
+        work_dir
     }
 
     /// Stops the worker in an orderly way.

@@ -18,7 +18,6 @@ mod deleted_sites;
 mod pipeline;
 mod inspections;
 mod steering;
-#[expect(dead_code, reason = "issue 5 is being built: the validating stage comes to use it")]
 mod grounding;
 mod writers;
 mod git;

@@ -4,12 +4,15 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, types::Json};
 
 use super::{WriteError, generations::interval, one_row};
 use crate::{
     ids::InspectionId,
     inspection::{Bill, CheckResult, DryRunRequest, Inspection, Kind, State},
+    names::ModelId,
+    options::RunOptions,
+    provider::Provider,
 };
 
 /// Most inspections of one caller that wait or run at a time.
@@ -284,4 +287,63 @@ pub async fn show_check(
     .execute(conn)
     .await?;
     Ok(rows.rows_affected() == 1)
+}
+
+/// What was said about the documentation when the served site of a variant was made; `None` for one that was imported.
+pub async fn find_served_options(conn: &mut PgConnection, variant: i64) -> sqlx::Result<Option<RunOptions>> {
+    let options = sqlx::query_scalar!(
+        r#"
+        SELECT g.options AS "options: Json<RunOptions>"
+          FROM variants v JOIN generations g ON g.variant_id = v.id AND g.site_prefix = v.site_prefix
+         WHERE v.id = $1
+         LIMIT 1
+        "#,
+        variant,
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(options.map(|options| options.0))
+}
+
+/// What the past calls of a model for one purpose came to, in the middle.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PastCalls {
+    /// How many there were; at most the newest 200 count.
+    pub calls: i64,
+    /// Tokens read, cached ones not included.
+    pub input_tokens: Option<f64>,
+    /// Tokens written.
+    pub output_tokens: Option<f64>,
+    /// Tokens read from the provider's cache.
+    pub cached_tokens: Option<f64>,
+    /// US dollars, of the calls of which that is known.
+    pub cost_usd: Option<f64>,
+}
+
+/// Sums up what is known of a model's calls for a purpose, by medians.
+pub async fn past_calls(
+    conn: &mut PgConnection,
+    provider: Provider,
+    model: &ModelId,
+    purpose: &str,
+) -> sqlx::Result<PastCalls> {
+    sqlx::query_as!(
+        PastCalls,
+        r#"
+        SELECT count(*) AS "calls!",
+               percentile_cont(0.5) WITHIN GROUP (ORDER BY input_tokens) AS input_tokens,
+               percentile_cont(0.5) WITHIN GROUP (ORDER BY output_tokens) AS output_tokens,
+               percentile_cont(0.5) WITHIN GROUP (ORDER BY cached_tokens) AS cached_tokens,
+               percentile_cont(0.5) WITHIN GROUP (ORDER BY cost_usd) AS cost_usd
+          FROM (SELECT input_tokens::float8, output_tokens::float8, cached_tokens::float8, cost_usd
+                  FROM ai_calls
+                 WHERE provider = $1 AND model = $2 AND purpose = $3 AND outcome = 'ok'
+                 ORDER BY id DESC LIMIT 200) AS newest
+        "#,
+        provider.as_str(),
+        model.as_str(),
+        purpose,
+    )
+    .fetch_one(conn)
+    .await
 }

@@ -75,7 +75,7 @@ pub async fn start_generation(
 }
 
 /// Whether a stored address names the same repository; one that cannot be read any more stands in nobody's way.
-async fn is_same_repository(stored: &str, source: &RepoSource) -> bool {
+pub async fn is_same_repository(stored: &str, source: &RepoSource) -> bool {
     let (Ok(stored), source) = (RepoSource::from_stored(stored), source.clone()) else { return true };
     if stored == source {
         return true;

@@ -17,7 +17,7 @@ mod inspect;
 
 pub use abort::{AbortJob, request_abort};
 pub use inspect::{InspectJob, ask as ask_inspection};
-pub use generate::{GenerateJob, Started, start_generation};
+pub use generate::{GenerateJob, Started, is_same_repository, start_generation};
 pub use page::{PageJob, admit_pages, pause, resume, take_back_pages};
 pub use retry::{RETRY_STAGES, Retried, RetriedRun, retry_generation};
 

@@ -38,6 +38,10 @@ pub struct GenerateRequest {
     /// When the pages of another model's variant are taken over, deletes that variant in the end.
     #[schema(required = false, default = false)]
     pub replace: bool,
+    /// Starts nothing and answers what this request would do, and what that would cost.
+    #[schema(required = false, default = false)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
     /// Branch or tag; `main` when missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false, default = "main")]

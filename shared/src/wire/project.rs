@@ -69,9 +69,6 @@ pub struct Project {
     pub created_at: String,
     /// When the row last changed, `YYYY-MM-DD HH:MM:SS` in UTC.
     pub updated_at: String,
-    /// Grade of the site that is served; not there when nobody checked it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub grade: Option<Grade>,
     /// When it was last checked how far the site is behind its repository, `YYYY-MM-DD HH:MM:SS` in UTC; this and the next
     /// three are missing when nobody checked the site that is served.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -85,6 +82,9 @@ pub struct Project {
     /// Sections of which something that they stand on had changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stale_sections: Option<i32>,
+    /// Grade of the site that is served; not there when nobody checked it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grade: Option<Grade>,
 }
 
 impl From<VariantRow> for Project {
@@ -115,11 +115,11 @@ impl From<VariantRow> for Project {
                 .map(|time| time.to_rfc3339_opts(SecondsFormat::Micros, false)),
             created_at: to_the_second(row.created_at),
             updated_at: to_the_second(row.updated_at),
-            grade: row.grade.and_then(|grade| grade.parse().ok()),
             checked_at: row.checked_at.map(to_the_second),
             checked_commit: row.checked_commit,
             behind_commits: row.behind_commits,
             stale_sections: row.stale_sections,
+            grade: row.grade.and_then(|grade| grade.parse().ok()),
         }
     }
 }

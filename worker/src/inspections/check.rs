@@ -52,7 +52,7 @@ pub(super) async fn check(
 
 async fn look(place: &Place<'_>, site: &Site) -> Result<CheckResult, StageError> {
     let new = place.clone_head().await?;
-    let old = place.restore(site.generation, &site.pinned).await?;
+    let old = place.restore("site", site.generation, &site.pinned).await?;
     let (max_files, head, pages) = (place.limits().max_files, new.commit.clone(), site.pages.clone());
     let limits = Limits { max_files, max_file_bytes: MAX_FILE_BYTES, diffs: NO_DIFFS };
     let compared = tokio::task::spawn_blocking(move || compare(&old, &new, &pages, &|_| true, limits));

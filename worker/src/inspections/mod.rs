@@ -1,11 +1,13 @@
 //! Answers questions about sites without making anything: no generation, no AI call, no slot, no lock of the variant.
 //!
 //! In reading order: `place` (the commits that are looked at), `check` (how far a site is behind), `blame` (which commit did
-//! it). The job that leads here is `worker/src/jobs/inspect.rs`.
+//! it), `dry_run` (what a run would do), `bill` (what that would cost). The job that leads here is `worker/src/jobs/inspect.rs`.
 
 mod place;
 mod check;
 mod blame;
+mod dry_run;
+mod bill;
 
 use serde_json::Value;
 use shared::{db::inspections::ClaimedInspection, inspection::Kind};
@@ -21,7 +23,7 @@ pub(crate) async fn answer(
 ) -> Result<Value, StageError> {
     let answer = match claimed.kind {
         Kind::Check => serde_json::to_value(check::check(worker, claimed, cancel).await?),
-        Kind::DryRun => return Err(StageError::Fail("dry runs are not known yet".into())),
+        Kind::DryRun => serde_json::to_value(dry_run::dry_run(worker, claimed, cancel).await?),
     };
     Ok(answer.map_err(anyhow::Error::from)?)
 }

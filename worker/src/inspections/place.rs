@@ -65,8 +65,13 @@ impl<'a> Place<'a> {
     }
 
     /// The commit that a run was about: its pack, else once more from the remote, which may have it no more.
-    pub(super) async fn restore(&self, generation: GenerationId, pinned: &Pinned) -> Result<Checkout, StageError> {
-        let folder = self.make_folder("site").await?;
+    pub(super) async fn restore(
+        &self,
+        name: &str,
+        generation: GenerationId,
+        pinned: &Pinned,
+    ) -> Result<Checkout, StageError> {
+        let folder = self.make_folder(name).await?;
         match restore_checkout(self.worker, generation, &self.branch, pinned, &folder, self.cancel).await {
             Ok(checkout) => return Ok(checkout),
             Err(StageError::Stopped) => return Err(StageError::Stopped),
@@ -75,7 +80,7 @@ impl<'a> Place<'a> {
                 "the commit of the site is not in the store, asking the remote"
             ),
         }
-        let folder = self.make_folder("fetched").await?;
+        let folder = self.make_folder(&format!("{name}-fetched")).await?;
         let fetched = git::fetch_commit(&self.request(&folder), &pinned.commit, self.cancel).await;
         fetched.map_err(|error| {
             let commit = pinned.commit.short();

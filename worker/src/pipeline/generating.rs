@@ -15,11 +15,14 @@ use shared::{
     plan::{Plan, PlannedPage},
     provider::Provider,
     stage::Stage,
+    variant::VariantKey,
 };
 
 use sqlx::{Connection, PgConnection};
 
-use super::{StageError, Update, cloning::Pinned, fleet, run::Run};
+use super::{
+    OldSite, StageError, Update, cloning::Pinned, cross_linking::markdown::repair_links, fleet, run::Run,
+};
 use crate::writers::Writer;
 
 /// Has the pages written that neither an earlier life of this run nor an earlier run at the same inputs has written, and that
@@ -30,10 +33,11 @@ pub(crate) async fn write_pages(
     writer: &dyn Writer,
     plan: &Plan,
     update: Option<&Update>,
+    old: &OldSite,
 ) -> Result<(), StageError> {
     let missing = prepare_rows(run, pinned, writer, plan, update).await?;
     if run.claimed.key.provider == Provider::Builtin {
-        return write_here(run, writer, plan, missing).await;
+        return write_here(run, writer, plan, old, missing).await;
     }
     let task_of = |slug: &PageSlug| match update {
         Some(update) if update.is_update(slug) => PageTask::Update,
@@ -45,9 +49,15 @@ pub(crate) async fn write_pages(
 }
 
 /// A page takes milliseconds; sending it around would take longer.
-async fn write_here(run: &Run, writer: &dyn Writer, plan: &Plan, pages: Vec<PlannedPage>) -> Result<(), StageError> {
+async fn write_here(
+    run: &Run,
+    writer: &dyn Writer,
+    plan: &Plan,
+    old: &OldSite,
+    pages: Vec<PlannedPage>,
+) -> Result<(), StageError> {
     let mut writing = stream::iter(pages)
-        .map(|page| write_page(run, writer, plan, page).boxed())
+        .map(|page| write_page(run, writer, plan, old, page).boxed())
         .buffer_unordered(run.concurrent_pages);
     while let Some(result) = writing.next().await {
         result?;
@@ -104,7 +114,7 @@ async fn prepare_rows(
     update: Option<&Update>,
 ) -> Result<Vec<PlannedPage>, StageError> {
     let (id, fence) = (run.claimed.id, run.claimed.fence);
-    let hashes = input_hashes(run, writer, plan);
+    let hashes = input_hashes(&run.claimed.key, writer, plan);
     let mut transaction = run.worker.config.pool.begin().await?;
     db::pages::create_all(&mut transaction, id, fence, &hashes).await?;
     if let Some(update) = update {
@@ -123,8 +133,7 @@ async fn prepare_rows(
 }
 
 /// Everything a page's text depends on besides the commit: the whole plan is told to writers, so it counts as well.
-pub(crate) fn input_hashes(run: &Run, writer: &dyn Writer, plan: &Plan) -> Vec<NewPage> {
-    let key = &run.claimed.key;
+pub(crate) fn input_hashes(key: &VariantKey, writer: &dyn Writer, plan: &Plan) -> Vec<NewPage> {
     let mut common = Sha256::new();
     for part in [key.provider.as_str(), key.model.as_str(), &writer.version(), &format!("{plan:?}")] {
         common.update((part.len() as u64).to_le_bytes());
@@ -146,9 +155,17 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-async fn write_page(run: &Run, writer: &dyn Writer, plan: &Plan, page: PlannedPage) -> Result<(), StageError> {
+async fn write_page(
+    run: &Run,
+    writer: &dyn Writer,
+    plan: &Plan,
+    old: &OldSite,
+    page: PlannedPage,
+) -> Result<(), StageError> {
     let written = writer.write_page(&run.call_context(Stage::GeneratingPages), plan, &page).await;
     let written =
         written.map_err(|error| StageError::Fail(format!("page `{}` could not be written: {error}", page.slug)))?;
+    // what stands on the site has its links repaired: so it is compared with
+    let written = old.splice(&page.slug, &repair_links(&written, plan)).text;
     save_page(run, Stage::GeneratingPages, &page.slug, &written, plan.pages().count()).await
 }

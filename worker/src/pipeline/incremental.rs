@@ -1,14 +1,17 @@
-//! Stage `incremental_planning`: a site that stands is brought to a new commit. What changed is compared with what pages speak
-//! of; the model is asked only where that cannot decide. Pages that nothing concerns are copied byte for byte and not paid.
+//! Stage `incremental_planning`: a site that stands is brought to a new commit. What changed is compared with what its sections
+//! stand on; the model is asked only where that cannot decide. Sections that nothing concerns keep their bytes and are not paid.
 //!
-//! In reading order: `base` (what there is to begin from), `site` (its sections), `assessing` (what changes mean for pages), `merging` (the new plan
-//! and what becomes of each page), `page` (one page that is brought up to date).
+//! In reading order: `base` (what there is to begin from), `site` (its sections), `assessing` (what changes mean for pages),
+//! `merging` (the new plan and what becomes of each page), `deciding` (the one decision, of a run and of a dry run), `page` (one
+//! page that is brought up to date), `extracted` (the same for the built-in writer).
 
 mod base;
 mod site;
 mod assessing;
 mod merging;
+mod deciding;
 mod page;
+mod extracted;
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -16,21 +19,21 @@ use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
 use shared::{db, ids::GenerationId, names::PageSlug, plan::Plan, provider::Provider, stage::Stage};
 
-use self::{
-    assessing::{Assessment, assess, new_version},
-    base::Base,
-    merging::{PageStep, is_unchanged, merge},
+pub(crate) use self::{
+    assessing::Assessment,
+    base::{Base, Compared, compare_all, find as find_base, is_same_tree, is_tree_of_last_good},
+    deciding::{Draft, conclude, draft},
+    extracted::{OldSite, find_old_site},
+    merging::PageStep,
+    page::update_page,
+    site::load_pages,
 };
-pub(crate) use self::{base::is_same_tree, page::update_page, site::load_pages};
 use super::{StageError, cloning::Pinned, run::Run};
 use crate::{
     git::{Change, Checkout},
     steering::Steering,
     writers::{Failure, PlanQuestion, PlanRevision, Writer, retrying},
 };
-
-/// Most changed files; above, so much is new that the site is written anew.
-const MAX_CHANGES: usize = 3_000;
 
 /// What the stage decides; its checkpoint, so that nothing is asked twice.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -53,9 +56,9 @@ pub(crate) struct Update {
     /// The run that made the pages there are.
     pub(crate) base: GenerationId,
     /// The plan from now on.
-    plan: Plan,
+    pub(crate) plan: Plan,
     /// What is done about each of its pages, in its order.
-    pages: Vec<PageStep>,
+    pub(crate) pages: Vec<PageStep>,
     /// What changed.
     changes: Vec<Change>,
 }
@@ -98,9 +101,13 @@ pub(crate) async fn decide(
     if planned.is_some() {
         return Ok(None);
     }
-    let Some(base) = base::find(run, writer, steering).await? else { return Ok(None) };
-    let changes = base::changes_since(run, pinned, checkout, &base, steering);
-    let work = async { decide_about(run, writer, &base, steering, changes.await?).await }.boxed();
+    if run.claimed.key.provider == Provider::Builtin {
+        // what is extracted is made anew, and put together with what stands afterwards
+        return Ok(None);
+    }
+    let Some(base) = base::find_for(run, writer, steering).await? else { return Ok(None) };
+    let compared = base::changes_since(run, pinned, checkout, &base, steering);
+    let work = async { decide_about(run, writer, &base, steering, compared.await?).await }.boxed();
     let decision = run.stage(Stage::IncrementalPlanning, work).await?;
     match &decision {
         Decision::Full { reason } => tracing::info!(reason, "everything is written anew"),
@@ -136,44 +143,21 @@ async fn decide_about(
     writer: &dyn Writer,
     base: &Base,
     steering: &Steering,
-    changes: Result<Vec<Change>, String>,
+    compared: Result<Compared, String>,
 ) -> Result<Decision, StageError> {
-    let full = |reason: String| Ok(Decision::Full { reason });
-    let changes = match changes {
-        Ok(changes) => changes,
-        Err(reason) => return full(reason),
+    let compared = match compared {
+        Ok(compared) => compared,
+        Err(reason) => return Ok(Decision::Full { reason }),
     };
-    if changes.is_empty() {
-        return Ok(Decision::UpToDate);
-    }
-    if changes.len() > MAX_CHANGES {
-        return full(format!("{} files changed, at most {MAX_CHANGES} are compared with pages", changes.len()));
-    }
-    let assessment = assess(&base.pages, &changes);
-    let mut revision = match ask(run, writer, base, &changes, &assessment).await? {
-        Ok(revision) => revision,
-        Err(reason) => return full(reason),
+    let assessment = match draft(base, &compared) {
+        Draft::Full(reason) => return Ok(Decision::Full { reason }),
+        Draft::UpToDate => return Ok(Decision::UpToDate),
+        Draft::Assessed(assessment) => assessment,
     };
-    if let Some(PlanRevision { plan: revised @ Some(_), .. }) = &mut revision {
-        if steering.pages_only {
-            *revised = None;
-        }
-        if let Some(plan) = revised {
-            // the pages that were wished for stay, whatever the model says
-            steering.apply(plan, true);
-        }
+    match ask(run, writer, base, &compared.since_last, &assessment).await? {
+        Ok(revision) => Ok(conclude(base, &compared, &assessment, revision, steering)),
+        Err(reason) => Ok(Decision::Full { reason }),
     }
-    let (mut plan, pages) = merge(&base.plan, &assessment, revision);
-    if let Some(version) = base.plan.version.as_deref().and_then(|old| new_version(old, &changes)) {
-        plan.version = Some(version);
-    }
-    if is_unchanged(&base.plan, &plan, &pages) {
-        return Ok(Decision::UpToDate);
-    }
-    if let Err(error) = plan.validate() {
-        return full(error.to_string());
-    }
-    Ok(Decision::Update(Arc::new(Update { base: base.generation, plan, pages, changes })))
 }
 
 /// Asks the model what sources cannot decide, if there is anything. The inner error is the reason to write everything anew.
@@ -200,9 +184,4 @@ async fn ask(
         Err(error) if error.failure == Failure::BudgetLimit => Err(StageError::Fail(error.message)),
         Err(error) => Err(StageError::Fail(format!("planning failed: {error}"))),
     }
-}
-
-/// Whether pages of this run are written by a model: what is extracted is extracted anew, which costs nothing.
-fn is_by_model(run: &Run) -> bool {
-    run.claimed.key.provider != Provider::Builtin
 }

@@ -2,6 +2,7 @@
 
 mod run;
 mod cloning;
+mod indexing;
 mod steering;
 mod planning;
 mod incremental;
@@ -27,7 +28,14 @@ use shared::{
 use self::run::Run;
 pub(crate) use self::{
     cloning::{Pinned, restore_checkout},
-    incremental::{Decision, Update, load_pages, update_page},
+    cross_linking::markdown::repair_links,
+    planning::extracted_plan,
+    steering::read_steering,
+    incremental::{
+        Assessment, Base, Compared, Decision, Draft, OldSite, Update, compare_all, conclude, draft, find_base, is_tree_of_last_good,
+        load_pages, update_page,
+    },
+    indexing::Ground,
     run::{may_pass, persist},
     sources::find_sources,
     validating::rewrite_sections,
@@ -102,6 +110,7 @@ pub(crate) async fn generate(worker: &Arc<Worker>, claimed: &Claimed, stop: &Sto
     }
     let checkout = cloning::open_checkout(&run, &pinned).boxed().await?;
     let (steering, warnings) = steering::read(&run, &checkout).boxed().await?;
+    run.stand_on(&checkout, &steering);
     let writer = run.open_writer(&checkout, &steering).boxed().await?;
     let update = match incremental::decide(&run, &pinned, &checkout, &*writer, &steering).boxed().await? {
         Some(Decision::UpToDate) => return up_to_date::finish(&run, &pinned.commit).await,
@@ -114,9 +123,11 @@ pub(crate) async fn generate(worker: &Arc<Worker>, claimed: &Claimed, stop: &Sto
         let planned = planning::plan_pages(&run, &checkout, &*writer, &steering, &warnings);
         run.stage(Stage::Planning, planned.boxed()).await?
     };
+    let old = incremental::find_old_site(&run, &pinned, &checkout, &*writer, &steering).boxed().await?;
     run.bring_workplace(&plan, &writer, checkout.clone(), update.clone()).await;
     let update = update.as_deref();
-    run.stage(Stage::GeneratingPages, generating::write_pages(&run, &pinned, &*writer, &plan, update).boxed()).await?;
+    let writing = generating::write_pages(&run, &pinned, &*writer, &plan, update, &old);
+    run.stage(Stage::GeneratingPages, writing.boxed()).await?;
     run.stage(Stage::Validating, validating::check_pages(&run, &*writer, &plan, &steering).boxed()).await?;
     gate::pass(&run, steering.min_grade).boxed().await?;
     let pages = run.stage(Stage::CrossLinking, cross_linking::link_pages(&run, &plan).boxed()).await?;

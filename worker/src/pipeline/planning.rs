@@ -1,12 +1,19 @@
 //! Stage `planning`: the writer decides which pages the site has, unless they are fixed.
 
-use shared::{db, plan::Plan, provider::Provider, stage::Stage};
+use shared::{
+    db,
+    plan::{Plan, RepoType},
+    provider::Provider,
+    source::RepoSource,
+    stage::Stage,
+    variant::VariantKey,
+};
 
 use super::{StageError, run::Run};
 use crate::{
     git::Checkout,
     steering::Steering,
-    writers::{Failure, PlanWish, Writer, retrying},
+    writers::{CallContext, Failure, PlanWish, Writer, retrying},
 };
 
 /// Asks the writer for a plan, puts in what was wished for, checks it and shows it on the variant. `warnings` are about the
@@ -21,12 +28,7 @@ pub(crate) async fn plan_pages(
     for warning in warnings {
         run.warn(warning).await?;
     }
-    let name = run.claimed.key.name.to_string();
-    let wish = PlanWish {
-        repo_type: run.claimed.request.repo_type.or(steering.repo_type),
-        project_name: steering.title.as_ref().map_or(name, ToString::to_string),
-        repo_url: run.source.web_links(&checkout.commit).map(|links| links.repository),
-    };
+    let wish = wish(&run.claimed.key, run.claimed.request.repo_type, &run.source, checkout, steering);
     let by_model = run.claimed.key.provider != Provider::Builtin;
     let mut plan = match steering.fixed_plan(&wish).filter(|_| by_model) {
         Some(plan) => plan,
@@ -43,6 +45,40 @@ pub(crate) async fn plan_pages(
     let json = serde_json::to_string(&plan).map_err(anyhow::Error::from)?;
     let mut connection = run.worker.config.pool.acquire().await?;
     db::generations::show_plan(&mut connection, run.claimed.id, run.claimed.fence, &json, plan.repo_type).await?;
+    Ok(plan)
+}
+
+/// What is said about a plan.
+fn wish(
+    key: &VariantKey,
+    repo_type: Option<RepoType>,
+    source: &RepoSource,
+    checkout: &Checkout,
+    steering: &Steering,
+) -> PlanWish {
+    PlanWish {
+        repo_type: repo_type.or(steering.repo_type),
+        project_name: steering.title.as_ref().map_or_else(|| key.name.to_string(), ToString::to_string),
+        repo_url: source.web_links(&checkout.commit).map(|links| links.repository),
+    }
+}
+
+/// The plan that a run of the built-in writer would have.
+pub(crate) async fn extracted_plan(
+    context: &CallContext,
+    (key, repo_type): (&VariantKey, Option<RepoType>),
+    source: &RepoSource,
+    checkout: &Checkout,
+    (writer, steering): (&dyn Writer, &Steering),
+) -> Result<Plan, StageError> {
+    let wish = wish(key, repo_type, source, checkout, steering);
+    let failed = |error: &dyn std::fmt::Display| StageError::Fail(format!("planning failed: {error}"));
+    let mut plan = writer.plan(context, &wish).await.map_err(|error| failed(&error))?;
+    steering.apply(&mut plan, false);
+    if let Some(repo_type) = wish.repo_type {
+        plan.repo_type = repo_type;
+    }
+    plan.validate().map_err(|error| failed(&error))?;
     Ok(plan)
 }
 

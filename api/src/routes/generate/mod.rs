@@ -1,11 +1,23 @@
 //! Asking for a site: the order of all checks is docsfy's (docsfy-behaviour 1.6).
 
-use axum::{Json, extract::State};
-use http::StatusCode;
+use std::time::Duration;
+
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::{StatusCode, Uri};
 use shared::{
     address::{AddressError, resolve_public},
-    db::{self, generations::NewGeneration},
-    jobs::{Started, start_generation},
+    db::{
+        self,
+        generations::NewGeneration,
+        inspections::{NewInspection, Question},
+        variants::Scope,
+    },
+    inspection::{DryRunRequest, Inspection},
+    jobs::{Started, is_same_repository, start_generation},
     names::ModelId,
     provider::{BUILTIN_MODEL, Provider},
     source::{RepoSource, check_local_repository},
@@ -19,6 +31,7 @@ use tracing::Span;
 mod fields;
 mod validation;
 
+use super::inspections::{self, WaitParams};
 use crate::{
     auth::{Caller, doors::Writer},
     error::ApiError,
@@ -33,23 +46,43 @@ use validation::ValidRequest;
     tag = "generations",
     request_body = GenerateRequest,
     responses(
-        (status = 202, body = GenerateResponse),
+        (status = 200, body = Inspection, description = "With `dry_run`: what the request would do, or why that is not known"),
+        (status = 202, body = GenerateResponse, description = "With `dry_run`: an `Inspection` whose answer takes longer"),
         (status = 400, body = ErrorResponse, description = "The repository cannot be used, or no model is known"),
         (status = 401, body = ErrorResponse),
         (status = 403, body = ErrorResponse, description = "Read-only caller, or a path from somebody who is no admin"),
         (status = 409, body = ErrorResponse, description = "The variant is being generated already, or is of another repository"),
         (status = 422, body = ValidationErrorResponse),
-    )
+        (status = 429, body = ErrorResponse, description = "With `dry_run`: too many questions of this caller are open"),
+    ),
+    params(WaitParams)
 )]
 pub(super) async fn create_generation(
     State(state): State<ApiState>,
+    uri: Uri,
     Writer { caller, body: request }: Writer<ValidRequest>,
-) -> Result<(StatusCode, Json<GenerateResponse>), ApiError> {
+) -> Result<Response, ApiError> {
     check_source(&state, &caller, &request.source).await?;
-    let defaults = db::settings::read_defaults(&mut *state.pool().acquire().await?).await?;
+    // one connection for all of it: many who ask at once wait for few
+    let mut transaction = state.pool().begin().await?;
+    let defaults = db::settings::read_defaults(&mut transaction).await?;
     let (provider, model) = choose_writer(&defaults, request.provider, request.model)?;
     let name = request.source.project_name().map_err(|error| ApiError::bad_request(error.0))?;
     let key = VariantKey { owner: caller.username.to_string(), name, branch: request.branch, provider, model };
+    if request.dry_run {
+        let asked = DryRunRequest {
+            owner: key.owner.clone(),
+            name: key.name.clone(),
+            branch: key.branch.clone(),
+            provider: key.provider,
+            model: key.model.clone(),
+            repo_url: request.source.to_string(),
+            force: request.force,
+            repo_type: request.repo_type,
+            options: request.options,
+        };
+        return dry_run(&state, &caller, &request.source, &asked, inspections::read_wait(&uri)?).await;
+    }
     let new = NewGeneration {
         requested_by: caller.username.to_string(),
         force: request.force,
@@ -62,7 +95,6 @@ pub(super) async fn create_generation(
         max_cost_usd: request.max_cost_usd,
         options: request.options,
     };
-    let mut transaction = state.pool().begin().await?;
     // a user who is deleted just now leaves nothing behind
     if *caller.username != *ADMIN && !db::deletions::hold_owner(&mut transaction, &caller.username).await? {
         return Err(ApiError::unauthorized());
@@ -84,7 +116,35 @@ pub(super) async fn create_generation(
         generation_id: generation,
         repo_type: new.repo_type,
     };
-    Ok((StatusCode::ACCEPTED, Json(response)))
+    Ok((StatusCode::ACCEPTED, Json(response)).into_response())
+}
+
+/// Has a worker say what a request would do. A variant that is being generated is no reason to refuse: nothing is started.
+async fn dry_run(
+    state: &ApiState,
+    caller: &Caller,
+    source: &RepoSource,
+    request: &DryRunRequest,
+    wait: Duration,
+) -> Result<Response, ApiError> {
+    let key = request.key();
+    let mut conn = state.pool().acquire().await?;
+    let scope = Scope::Owner(&key.owner);
+    let rows = db::variants::list_matching(&mut conn, scope, &key.name, &key.branch, key.provider, &key.model).await?;
+    drop(conn);
+    let row = rows.into_iter().find(|row| row.owner == key.owner);
+    if let Some(row) = &row
+        && !request.force
+        && !is_same_repository(&row.repo_url, source).await
+    {
+        return Err(ApiError::conflict(other_repository(&key, &row.repo_url, source)));
+    }
+    let new = NewInspection {
+        variant_id: row.map(|row| row.id),
+        requested_by: &caller.username,
+        question: Question::DryRun(request),
+    };
+    Ok(inspections::ask_and_wait(state, &new, wait).await?.into_response())
 }
 
 /// Projects are told apart by the last part of their address only, so two repositories can meet in one variant.

@@ -29,6 +29,7 @@ pub(crate) struct ValidRequest {
     pub(super) call_timeout_minutes: Option<i32>,
     pub(super) force: bool,
     pub(super) replace: bool,
+    pub(super) dry_run: bool,
     pub(super) branch: BranchName,
     pub(super) repo_type: Option<RepoType>,
     pub(super) max_cost_usd: Option<f64>,
@@ -123,6 +124,7 @@ fn read_request(object: &Map<String, Value>) -> Result<ValidRequest, Vec<Validat
     let call_timeout_minutes = fields.count("ai_cli_timeout", MAX_TIMEOUT_MINUTES);
     let force = fields.flag("force");
     let replace = fields.flag("replace");
+    let dry_run = fields.flag("dry_run");
     let branch = fields.required_text("branch").unwrap_or(DEFAULT_BRANCH);
     let branch = fields.parsed("branch", branch, |text| text.parse().map_err(name_sentence));
     let repo_type = fields.choice("repo_type", &REPO_TYPES.map(|kind| (kind.as_str(), kind)));
@@ -145,6 +147,7 @@ fn read_request(object: &Map<String, Value>) -> Result<ValidRequest, Vec<Validat
         call_timeout_minutes,
         force,
         replace,
+        dry_run,
         branch,
         repo_type,
         max_cost_usd,

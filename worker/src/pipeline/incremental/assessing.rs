@@ -1,10 +1,18 @@
-//! What changes of files mean for pages, as far as the recorded sources of the pages can tell. Pure.
+//! What changes of files mean for pages, as far as their sections and the recorded sources of the pages can tell. Pure.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
-use shared::{db::pages::BasePage, names::PageSlug};
+use shared::{
+    db::pages::BasePage,
+    inspection::{ListedSection, Reason},
+    names::PageSlug,
+};
 
-use crate::git::{Change, ChangeKind};
+use super::base::Compared;
+use crate::{
+    git::{Change, ChangeKind},
+    grounding::staleness::JudgedPage,
+};
 
 /// Most questions that are put to the model by name; it sees all changes anyway.
 const MAX_QUESTIONS: usize = 200;
@@ -29,39 +37,72 @@ const MANIFESTS: [&str; 14] = [
 
 /// What is known without asking.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Assessment {
-    /// Pages that speak of files that changed, with the (new) paths of those files.
-    pub(super) affected: BTreeMap<PageSlug, BTreeSet<String>>,
-    /// What sources cannot decide, as sentences for the model. Empty: nobody is asked.
-    pub(super) questions: Vec<String>,
+pub(crate) struct Assessment {
+    /// Pages of which sections have to be written again, with the (new) paths of the files that made it so.
+    pub(crate) affected: BTreeMap<PageSlug, BTreeSet<String>>,
+    /// These sections, and why.
+    pub(crate) listed: BTreeMap<PageSlug, Vec<ListedSection>>,
+    /// What cannot be decided without a model, as sentences for it. Empty: nobody is asked.
+    pub(crate) questions: Vec<String>,
     /// Paths of changes that no page speaks of.
-    pub(super) uncited: BTreeSet<String>,
+    pub(crate) uncited: BTreeSet<String>,
 }
 
-/// Compares what pages speak of with what changed.
-pub(super) fn assess(pages: &[BasePage], changes: &[Change]) -> Assessment {
+/// Compares what pages and their sections stand on with what changed.
+pub(super) fn assess(pages: &[BasePage], compared: &Compared) -> Assessment {
+    let cites = |page: &JudgedPage| page.sections.iter().any(|section| !section.citations.is_empty());
+    let citing = compared.judged.iter().filter(|page| cites(page)).map(|page| &page.slug).collect();
+    let mut assessment = find_questions(pages, &citing, &compared.since_last);
+    for page in &compared.judged {
+        let listed: Vec<ListedSection> = page.sections.iter().filter(|section| section.is_stale()).map(list).collect();
+        if !listed.is_empty() {
+            let reasons = listed.iter().flat_map(|section| &section.reasons);
+            let paths = reasons.flat_map(|reason| changes_of(reason, &compared.since_site));
+            assessment.affected.insert(page.slug.clone(), paths.cloned().collect());
+            assessment.listed.insert(page.slug.clone(), listed);
+        }
+    }
+    assessment
+}
+
+fn list(section: &crate::grounding::staleness::JudgedSection) -> ListedSection {
+    let section = &section.checked;
+    ListedSection { position: section.position, heading: section.heading.clone(), reasons: section.reasons.clone() }
+}
+
+/// The (new) paths of the changes that a reason comes from.
+fn changes_of<'a>(reason: &Reason, changes: &'a [Change]) -> Vec<&'a String> {
+    let is_of = |change: &&Change| match (reason, &change.kind) {
+        (Reason::NameGone { name }, _) => change.diff.as_deref().is_some_and(|diff| {
+            diff.lines().any(|line| line.starts_with('-') && line.contains(name.as_str()))
+        }),
+        (reason, ChangeKind::Renamed { from }) if reason.path() == Some(from) => true,
+        (reason, _) => reason.path() == Some(&change.path),
+    };
+    changes.iter().filter(is_of).map(|change| &change.path).collect()
+}
+
+/// What the sources of pages cannot decide. `citing` are those whose sections say what they stand on.
+fn find_questions(pages: &[BasePage], citing: &BTreeSet<&PageSlug>, changes: &[Change]) -> Assessment {
     let mut assessment = Assessment::default();
     if changes.is_empty() {
         return assessment;
     }
-    let citing = citing_pages(pages);
+    let named_by = naming_pages(pages);
     for change in changes {
         let old_path = match &change.kind {
             ChangeKind::Added => None,
             ChangeKind::Renamed { from } => Some(from.as_str()),
             ChangeKind::Modified | ChangeKind::Deleted => Some(change.path.as_str()),
         };
-        let cited_by = old_path.and_then(|path| citing.get(path)).map_or(&[][..], Vec::as_slice);
-        for slug in cited_by {
-            assessment.affected.entry((*slug).clone()).or_default().insert(change.path.clone());
-        }
-        if cited_by.is_empty() {
+        let is_named = old_path.is_some_and(|path| named_by.contains(path));
+        if !is_named {
             assessment.uncited.insert(change.path.clone());
         }
         match &change.kind {
             ChangeKind::Added => assessment.ask(format!("the file `{}` is new", shown(&change.path))),
             ChangeKind::Modified | ChangeKind::Deleted | ChangeKind::Renamed { .. }
-                if cited_by.is_empty() && old_path.is_some_and(is_manifest) =>
+                if !is_named && old_path.is_some_and(is_manifest) =>
             {
                 assessment.ask(format!("`{}` changed, and no page names it", shown(&change.path)));
             }
@@ -72,6 +113,7 @@ pub(super) fn assess(pages: &[BasePage], changes: &[Change]) -> Assessment {
         |path: &String| changes.iter().any(|change| change.kind == ChangeKind::Deleted && change.path == *path);
     for page in pages {
         match page.sources.as_deref() {
+            None | Some([]) if citing.contains(&page.slug) => {}
             None | Some([]) => assessment.ask(format!("it is not known what the page `{}` is based on", page.slug)),
             Some(sources) if sources.iter().all(deleted) => {
                 assessment.ask(format!("all files that the page `{}` names are gone", page.slug));
@@ -108,14 +150,9 @@ impl Assessment {
     }
 }
 
-fn citing_pages(pages: &[BasePage]) -> HashMap<&str, Vec<&PageSlug>> {
-    let mut citing: HashMap<&str, Vec<&PageSlug>> = HashMap::new();
-    for page in pages {
-        for source in page.sources.iter().flatten() {
-            citing.entry(source).or_default().push(&page.slug);
-        }
-    }
-    citing
+/// The files that pages name.
+fn naming_pages(pages: &[BasePage]) -> BTreeSet<&str> {
+    pages.iter().flat_map(|page| page.sources.iter().flatten()).map(String::as_str).collect()
 }
 
 fn is_manifest(path: &str) -> bool {
@@ -145,13 +182,8 @@ mod tests {
         Change { path: path.to_owned(), kind, diff: None }
     }
 
-    fn affected(assessment: &Assessment) -> Vec<(&str, Vec<&str>)> {
-        let pages = assessment.affected.iter();
-        pages.map(|(slug, paths)| (slug.as_str(), paths.iter().map(String::as_str).collect())).collect()
-    }
-
     #[test]
-    fn only_pages_that_name_a_changed_deleted_or_renamed_file_are_affected() {
+    fn what_pages_name_is_no_question() {
         let pages = [
             page("a", Some(&["src/a.rs", "src/shared.rs"])),
             page("b", Some(&["src/b.rs", "src/shared.rs", "src/gone.rs"])),
@@ -165,11 +197,7 @@ mod tests {
             change("src/nobody.rs", ChangeKind::Modified),
             change("src/nobody_else.rs", ChangeKind::Deleted),
         ];
-        let found = assess(&pages, &changes);
-        assert_eq!(
-            affected(&found),
-            [("a", vec!["src/a.rs"]), ("b", vec!["src/gone.rs"]), ("c", vec!["src/new_c.rs"])]
-        );
+        let found = find_questions(&pages, &BTreeSet::new(), &changes);
         assert_eq!(found.questions, Vec::<String>::new());
         assert_eq!(found.uncited.iter().collect::<Vec<_>>(), ["src/nobody.rs", "src/nobody_else.rs"]);
     }
@@ -177,7 +205,7 @@ mod tests {
     #[test]
     fn what_sources_cannot_decide_is_a_question() {
         let pages = [page("a", Some(&["src/a.rs"])), page("b", Some(&["README.md"]))];
-        let questions = |pages: &[BasePage], change: Change| assess(pages, &[change]).questions.len();
+        let questions = |pages: &[BasePage], change: Change| find_questions(pages, &BTreeSet::new(), &[change]).questions.len();
         assert_eq!(questions(&pages, change("src/new.rs", ChangeKind::Added)), 1, "a new file");
         assert_eq!(questions(&pages, change("src/a.rs", ChangeKind::Deleted)), 1, "a page without ground");
         assert_eq!(questions(&pages, change("Cargo.toml", ChangeKind::Modified)), 1, "a manifest no page names");
@@ -185,11 +213,14 @@ mod tests {
         assert_eq!(questions(&pages, change("sub/Cargo.toml", ChangeKind::Modified)), 0);
         let unknown = [page("a", None), page("b", Some(&[])), page("c", Some(&["x"]))];
         assert_eq!(questions(&unknown, change("src/x.rs", ChangeKind::Modified)), 2, "pages without sources");
+        let citing = BTreeSet::from([&unknown[0].slug]);
+        let found = find_questions(&unknown, &citing, &[change("src/x.rs", ChangeKind::Modified)]);
+        assert_eq!(found.questions.len(), 1, "its sections say what they stand on");
     }
 
     #[test]
     fn nothing_changed_is_no_question_even_about_pages_without_sources() {
-        assert_eq!(assess(&[page("a", None)], &[]), Assessment::default());
+        assert_eq!(find_questions(&[page("a", None)], &BTreeSet::new(), &[]), Assessment::default());
     }
 
     #[test]
@@ -208,7 +239,7 @@ mod tests {
     #[test]
     fn the_questions_are_bounded() {
         let changes: Vec<_> = (0..1000).map(|number| change(&format!("f{number}"), ChangeKind::Added)).collect();
-        let found = assess(&[page("a", Some(&["x"]))], &changes);
+        let found = find_questions(&[page("a", Some(&["x"]))], &BTreeSet::new(), &changes);
         assert_eq!((found.questions.len(), found.uncited.len()), (MAX_QUESTIONS, 1000));
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
-use shared::{names::PageSlug, plan::Plan};
+use shared::{inspection::ListedSection, names::PageSlug, plan::Plan};
 
 use super::assessing::Assessment;
 use crate::writers::PlanRevision;
@@ -20,6 +20,9 @@ pub(crate) struct PageStep {
     /// The changes it has to take in, by path; none when it stays as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) changes: Option<Vec<String>>,
+    /// The sections that are written again, when it is not the whole page that takes them in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sections: Option<Vec<ListedSection>>,
 }
 
 impl PageStep {
@@ -63,7 +66,7 @@ fn steps_of(base: &Plan, plan: &Plan, assessment: &Assessment, revision: &PlanRe
     let step = |slug: &PageSlug| {
         let merged = came_from.get(slug).map_or(&[][..], Vec::as_slice);
         let from = base.page(slug).map(|page| &page.slug).or_else(|| merged.first().copied());
-        let Some(from) = from else { return PageStep { slug: slug.clone(), from: None, changes: None } };
+        let Some(from) = from else { return PageStep { slug: slug.clone(), from: None, changes: None, sections: None } };
         let mut changes: BTreeSet<String> = BTreeSet::new();
         let mut is_affected = false;
         for old in merged.iter().copied().chain([from]) {
@@ -79,9 +82,11 @@ fn steps_of(base: &Plan, plan: &Plan, assessment: &Assessment, revision: &PlanRe
             // what made the model name it is among what no page speaks of yet
             changes.extend(assessment.uncited.iter().cloned());
         }
-        is_affected |= named || has_other_title || has_taken_in_others;
+        let is_whole = named || has_other_title || has_taken_in_others;
+        is_affected |= is_whole;
         let changes = is_affected.then(|| changes.into_iter().collect());
-        PageStep { slug: slug.clone(), from: Some(from.clone()), changes }
+        let sections = assessment.listed.get(from).filter(|_| !is_whole).cloned();
+        PageStep { slug: slug.clone(), from: Some(from.clone()), changes, sections }
     };
     plan.pages().map(|page| step(&page.slug)).collect()
 }

@@ -20,7 +20,6 @@ use super::{
     rules::{self, check_page},
 };
 use crate::{
-    git,
     grounding::{
         checks::{CheckOptions, PageText, check_site},
         index::Index,
@@ -61,7 +60,7 @@ impl Examiner {
     /// Has the index made.
     pub(super) async fn open(run: &Run, plan: &Plan, steering: &Steering) -> Result<Self, StageError> {
         Ok(Self {
-            index: index(run).await?,
+            index: run.index().await?,
             plan: Arc::new(plan.clone()),
             language: steering.language.clone(),
             by_model: run.claimed.key.provider != Provider::Builtin,
@@ -75,11 +74,8 @@ impl Examiner {
         let rows = db::pages::list(&mut connection, id).await?;
         let hashes = rows.iter().flat_map(|row| section::sections(row.markdown.as_deref().unwrap_or_default()));
         let hashes: HashSet<String> = hashes.map(|section| hash(section.text)).collect();
-        // what is extracted is written anew from this very commit
-        let earlier = match self.by_model {
-            true => db::sections::list_earlier(&mut connection, id, hashes.into_iter().collect()).await?,
-            false => HashMap::new(),
-        };
+        // what is extracted anew keeps its bytes as well when only lines have moved
+        let earlier = db::sections::list_earlier(&mut connection, id, hashes.into_iter().collect()).await?;
         drop(connection);
         let (index, plan) = (Arc::clone(&self.index), Arc::clone(&self.plan));
         let options = CheckOptions { by_model: self.by_model, language: self.language.clone(), folder: None };
@@ -134,22 +130,4 @@ fn too_many_citations(slug: &PageSlug) -> Finding {
         evidence: String::new(),
         fix: "cite less, or split the page".to_owned(),
     }
-}
-
-/// The index of the commit.
-async fn index(run: &Run) -> Result<Arc<Index>, StageError> {
-    let place = run.worker.workplaces.open(&run.worker, run.claimed.id, run.cancel()).await?;
-    let checkout = place.checkout.clone();
-    let (max_files, max_bytes) = (run.clone_limits().max_files, 1 << 20);
-    let reading = tokio::task::spawn_blocking(move || {
-        let list = git::list_files(&checkout, max_files)?;
-        let repository = git::open_bare(&checkout.git_dir)?;
-        let texts = list.files.into_iter().filter_map(|file| {
-            let bytes = git::read_blob(&repository, file.blob, max_bytes)?;
-            Some((file.path, bytes))
-        });
-        Ok::<_, git::GitError>(Index::of_files(texts))
-    });
-    let index = reading.await.map_err(anyhow::Error::from)?;
-    Ok(Arc::new(index.map_err(|error| StageError::Fail(error.message))?))
 }

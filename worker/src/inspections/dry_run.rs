@@ -1,0 +1,368 @@
+//! What a run would do: the stages up to the one that writes, on a copy of nothing. It decides with the functions that a run
+//! decides with, and asks no model.
+
+use std::sync::Arc;
+
+use shared::{
+    db::{
+        self,
+        inspections::ClaimedInspection,
+        variants::{Scope, VariantRow},
+    },
+    inspection::{
+        Bill, BilledPage, CheckedPage, CheckedSection, DryRunRequest, ListedSection, Outcome, PageAction, SectionState,
+    },
+    names::PageSlug,
+    provider::Provider,
+    source::RepoSource,
+    variant::{Status, VariantKey},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    bill::{Expected, price},
+    blame::Blame,
+    place::Place,
+};
+use crate::{
+    Worker,
+    git::{self, Checkout},
+    pipeline::{
+        Assessment, Base, Decision, Draft, OldSite, StageError, Update, compare_all, conclude, draft, extracted_plan,
+        find_base, is_tree_of_last_good, read_steering, repair_links,
+    },
+    steering::Steering,
+    writers::{self, CallContext, Writer},
+};
+
+/// Longest time for one page of the built-in writer.
+const EXTRACTING_TIME: std::time::Duration = std::time::Duration::from_mins(5);
+
+/// What a run would do, before it is priced.
+#[derive(Debug, Default)]
+struct Doing {
+    why_all: Option<String>,
+    outcome: Option<Outcome>,
+    pages: Vec<BilledPage>,
+    questions: Vec<String>,
+    expected: Vec<Expected>,
+}
+
+impl Doing {
+    fn of(outcome: Outcome) -> Self {
+        Self { outcome: Some(outcome), ..Self::default() }
+    }
+
+    /// Everything is written anew. The number of pages is that of the site there is.
+    fn all(reason: impl Into<String>, row: Option<&VariantRow>) -> Self {
+        let pages = row.filter(|row| row.site_prefix.is_some() && row.page_count > 0);
+        let pages = pages.map(|row| row.page_count.unsigned_abs());
+        let expected = vec![
+            Expected { purpose: "plan", calls: Some(1) },
+            Expected { purpose: "page", calls: pages },
+        ];
+        Self { why_all: Some(reason.into()), expected, ..Self::of(Outcome::Full) }
+    }
+}
+
+/// Tells what the run would do, and what that would cost.
+pub(super) async fn dry_run(
+    worker: &Worker,
+    claimed: &ClaimedInspection,
+    cancel: &CancellationToken,
+) -> Result<Bill, StageError> {
+    let request: DryRunRequest = serde_json::from_value(claimed.request.clone())
+        .map_err(|error| StageError::TooNew(format!("another version of docmill asked this: {error}")))?;
+    let key = request.key();
+    let place = Place::open(worker, claimed, &request.repo_url, &request.branch, cancel).await?;
+    let row = find_row(worker, &key).await?;
+    let head = place.head().await?;
+    let looked = Look { worker, request: &request, key: &key, place: &place, row: row.as_ref() };
+    let doing = looked.what(head.as_str()).await?;
+    let (pages, site) = (doing.pages, row.as_ref().and_then(|row| row.last_commit_sha.clone()));
+    let pages = match site.as_deref().and_then(|site| site.parse().ok()) {
+        Some(site) if doing.outcome == Some(Outcome::Update) => blame(&place, &head, &site, pages).await,
+        _ => pages,
+    };
+    let mut conn = worker.config.pool.acquire().await?;
+    let priced = price(&mut conn, key.provider, &key.model, &doing.expected).await?;
+    Ok(Bill {
+        head_commit: head.to_string(),
+        site_commit: site,
+        outcome: doing.outcome.unwrap_or(Outcome::Full),
+        why_all: doing.why_all,
+        pages,
+        questions: doing.questions,
+        calls: priced.calls,
+        total: priced.total,
+        unknown: priced.unknown,
+    })
+}
+
+async fn find_row(worker: &Worker, key: &VariantKey) -> Result<Option<VariantRow>, StageError> {
+    let mut conn = worker.config.pool.acquire().await?;
+    let scope = Scope::Owner(&key.owner);
+    let rows = db::variants::list_matching(&mut conn, scope, &key.name, &key.branch, key.provider, &key.model).await?;
+    Ok(rows.into_iter().find(|row| row.owner == key.owner))
+}
+
+/// What is looked at.
+struct Look<'a> {
+    worker: &'a Worker,
+    request: &'a DryRunRequest,
+    key: &'a VariantKey,
+    place: &'a Place<'a>,
+    row: Option<&'a VariantRow>,
+}
+
+impl Look<'_> {
+    /// In the order of `pipeline::generate`.
+    async fn what(&self, head: &str) -> Result<Doing, StageError> {
+        let is_served = self.is_served_as_asked().await?;
+        if is_served && self.row.and_then(|row| row.last_commit_sha.as_deref()) == Some(head) {
+            return Ok(Doing::of(Outcome::UpToDate));
+        }
+        let checkout = self.place.clone_head().await?;
+        if is_served && self.is_same_tree(&checkout).await? {
+            return Ok(Doing::of(Outcome::UpToDate));
+        }
+        if !self.request.force && self.would_take_over(head).await? {
+            return Ok(Doing::of(Outcome::TakeOver));
+        }
+        let max_files = self.place.limits().max_files;
+        let (steering, _) = read_steering(&checkout, &self.request.options, max_files).await?;
+        let repo_url = self.place.source.web_links(&checkout.commit).map(|links| links.repository);
+        let folder = self.place.make_folder("writer").await?;
+        let writer = writers::open(self.worker, self.key, &checkout, repo_url, &steering, &folder).await;
+        let writer = writer.map_err(|error| StageError::Fail(error.message))?;
+        let base = match self.why_all(is_served) {
+            Some(reason) => Err(reason),
+            None => self.find_base(&*writer, &steering).await?,
+        };
+        if self.key.provider == Provider::Builtin {
+            return self.extract(base, &checkout, &*writer, &steering).await;
+        }
+        match base {
+            Ok(base) => self.update(base, &checkout, &steering).await,
+            Err(reason) => Ok(Doing::all(reason, self.row)),
+        }
+    }
+
+    /// Whether there is a site, made as it is asked for now.
+    async fn is_served_as_asked(&self) -> Result<bool, StageError> {
+        let Some(row) = self.row.filter(|row| row.site_prefix.is_some() && !self.request.force) else {
+            return Ok(false);
+        };
+        let mut conn = self.worker.config.pool.acquire().await?;
+        let served = db::inspections::find_served_options(&mut conn, row.id).await?;
+        Ok(served.unwrap_or_default() == self.request.options)
+    }
+
+    fn why_all(&self, is_served: bool) -> Option<String> {
+        if self.request.force {
+            return Some("`force`".to_owned());
+        }
+        let has_site = self.row.is_some_and(|row| row.site_prefix.is_some());
+        let reason = if has_site { "the options are others than those of the site" } else { "there is no site yet" };
+        (!is_served).then(|| reason.to_owned())
+    }
+
+    async fn is_same_tree(&self, checkout: &Checkout) -> Result<bool, StageError> {
+        let Some(row) = self.row else { return Ok(false) };
+        let read = checkout.clone();
+        let tree = tokio::task::spawn_blocking(move || git::tree_id(&read)).await.map_err(anyhow::Error::from)?;
+        let tree = tree.map_err(|error| StageError::Fail(error.message))?;
+        let mut conn = self.worker.config.pool.acquire().await?;
+        is_tree_of_last_good(&mut conn, row.id, Some(&tree)).await
+    }
+
+    /// Whether the pages of another model's variant of this very commit would be taken over.
+    async fn would_take_over(&self, head: &str) -> Result<bool, StageError> {
+        if self.key.provider == Provider::Builtin {
+            return Ok(false);
+        }
+        let mut conn = self.worker.config.pool.acquire().await?;
+        let scope = Scope::Owner(&self.key.owner);
+        let rows = db::variants::list_of_project(&mut conn, scope, &self.key.name).await?;
+        let own_time = self.row.and_then(|row| row.last_generated);
+        let newest = rows
+            .into_iter()
+            .filter(|row| row.owner == self.key.owner && row.branch == self.key.branch && row.status == Status::Ready)
+            .filter(|row| row.key() != *self.key && row.ai_provider != Provider::Builtin)
+            .filter(|row| row.site_prefix.is_some() && own_time.is_none_or(|own| row.last_generated > Some(own)))
+            .max_by_key(|row| (row.last_generated, row.id));
+        let Some(newest) = newest.filter(|row| row.last_commit_sha.as_deref() == Some(head)) else { return Ok(false) };
+        let served = db::inspections::find_served_options(&mut conn, newest.id).await?;
+        drop(conn);
+        let is_same = served.as_ref() == Some(&self.request.options);
+        let Ok(other) = RepoSource::from_stored(&newest.repo_url) else { return Ok(false) };
+        let own = self.place.source.clone();
+        let compared = tokio::task::spawn_blocking(move || own == other || own.identity() == other.identity());
+        Ok(is_same && compared.await.map_err(anyhow::Error::from)?)
+    }
+
+    async fn find_base(&self, writer: &dyn Writer, steering: &Steering) -> Result<Result<Base, String>, StageError> {
+        let Some(row) = self.row else { return Ok(Err("there is no site yet".to_owned())) };
+        let mut conn = self.worker.config.pool.acquire().await?;
+        find_base(&mut conn, (row.id, self.key, self.request.repo_type), writer, steering).await
+    }
+
+    /// Opens the commits of the base and compares.
+    async fn compare(
+        &self,
+        base: &Base,
+        checkout: &Checkout,
+        steering: &Steering,
+    ) -> Result<Result<crate::pipeline::Compared, String>, StageError> {
+        let site = match self.place.restore("site", base.generation, &base.site).await {
+            Ok(site) => site,
+            Err(StageError::Fail(reason)) => return Ok(Err(reason)),
+            Err(error) => return Err(error),
+        };
+        let last = if base.last_pinned.commit == base.site.commit {
+            None
+        } else {
+            match self.place.restore("last", base.last, &base.last_pinned).await {
+                Ok(last) => Some(last),
+                Err(StageError::Fail(reason)) => return Ok(Err(reason)),
+                Err(error) => return Err(error),
+            }
+        };
+        let (new, old, filter) = (checkout.clone(), base.old.clone(), steering.filter.clone());
+        let max_files = self.place.limits().max_files;
+        let comparing =
+            tokio::task::spawn_blocking(move || compare_all(&site, last.as_ref(), &new, &old, &filter, max_files));
+        let compared = comparing.await.map_err(anyhow::Error::from)?;
+        Ok(compared.map_err(|error| format!("the commits cannot be compared: {error}")))
+    }
+
+    /// What a model would be asked for.
+    async fn update(&self, base: Base, checkout: &Checkout, steering: &Steering) -> Result<Doing, StageError> {
+        let compared = match self.compare(&base, checkout, steering).await? {
+            Ok(compared) => compared,
+            Err(reason) => return Ok(Doing::all(reason, self.row)),
+        };
+        Ok(match draft(&base, &compared) {
+            Draft::Full(reason) => Doing::all(reason, self.row),
+            Draft::UpToDate => Doing::of(Outcome::UpToDate),
+            Draft::Assessed(assessment) => {
+                let decision = conclude(&base, &compared, &assessment, None, steering);
+                self.tell(&base, decision, assessment)
+            }
+        })
+    }
+
+    fn tell(&self, base: &Base, decision: Decision, assessment: Assessment) -> Doing {
+        let asked = u32::from(!assessment.questions.is_empty());
+        let mut doing = match decision {
+            Decision::Full { reason } => return Doing::all(reason, self.row),
+            Decision::UpToDate if asked == 0 => return Doing::of(Outcome::UpToDate),
+            Decision::UpToDate => Doing::of(Outcome::Update),
+            Decision::Update(update) => Doing { pages: billed_pages(base, &update), ..Doing::of(Outcome::Update) },
+        };
+        let count = |action| {
+            let pages = doing.pages.iter().filter(|page| page.action == action).count();
+            Some(u32::try_from(pages).unwrap_or(u32::MAX))
+        };
+        doing.expected = vec![
+            Expected { purpose: "plan_update", calls: Some(asked) },
+            Expected { purpose: "sections", calls: count(PageAction::Sections) },
+            Expected { purpose: "edit", calls: count(PageAction::Edit) },
+            Expected { purpose: "page", calls: count(PageAction::Write) },
+        ];
+        doing.questions = assessment.questions;
+        doing
+    }
+
+    /// What the built-in writer would do: it does it, and nothing of it is kept.
+    async fn extract(
+        &self,
+        base: Result<Base, String>,
+        checkout: &Checkout,
+        writer: &dyn Writer,
+        steering: &Steering,
+    ) -> Result<Doing, StageError> {
+        let old = match base {
+            Ok(base) => match self.compare(&base, checkout, steering).await? {
+                Ok(compared) => Ok(OldSite::new(base, compared)),
+                Err(reason) => Err(reason),
+            },
+            Err(reason) => Err(reason),
+        };
+        let old = match old {
+            Ok(old) => old,
+            Err(reason) => return Ok(Doing { expected: Vec::new(), ..Doing::all(reason, self.row) }),
+        };
+        let context = CallContext { cancel: self.place.cancel.clone(), call_timeout: EXTRACTING_TIME, account: None };
+        let asked = (self.key, self.request.repo_type);
+        let plan = extracted_plan(&context, asked, &self.place.source, checkout, (writer, steering)).await?;
+        let mut doing = Doing::of(Outcome::Update);
+        for page in plan.pages() {
+            let slug = page.slug.clone();
+            if !old.has(&slug) {
+                doing.pages.push(BilledPage { slug, action: PageAction::Write, sections: Vec::new() });
+                continue;
+            }
+            let written = writer.write_page(&context, &plan, page).await;
+            let written = written.map_err(|error| StageError::Fail(format!("page `{slug}`: {error}")))?;
+            let sections = old.splice(&slug, &repair_links(&written, &plan)).listed;
+            if !sections.is_empty() {
+                doing.pages.push(BilledPage { slug, action: PageAction::Sections, sections });
+            }
+        }
+        let mut gone: Vec<&PageSlug> = old.slugs().filter(|slug| plan.page(slug).is_none()).collect();
+        gone.sort();
+        doing.pages.extend(gone.into_iter().cloned().map(removed));
+        Ok(doing)
+    }
+}
+
+fn removed(slug: PageSlug) -> BilledPage {
+    BilledPage { slug, action: PageAction::Remove, sections: Vec::new() }
+}
+
+/// The pages that an update writes or takes away.
+fn billed_pages(base: &Base, update: &Arc<Update>) -> Vec<BilledPage> {
+    let written = update.pages.iter().filter_map(|step| {
+        let action = match (&step.from, &step.changes, &step.sections) {
+            (None, ..) => PageAction::Write,
+            (Some(_), _, Some(_)) => PageAction::Sections,
+            (Some(_), Some(_), None) => PageAction::Edit,
+            (Some(_), None, None) => return None,
+        };
+        Some(BilledPage { slug: step.slug.clone(), action, sections: step.sections.clone().unwrap_or_default() })
+    });
+    let is_gone = |slug: &&PageSlug| {
+        update.plan.page(slug).is_none() && !update.pages.iter().any(|step| step.from.as_ref() == Some(*slug))
+    };
+    let gone = base.plan.pages().map(|page| &page.slug).filter(is_gone);
+    written.chain(gone.cloned().map(removed)).collect()
+}
+
+/// Puts into every reason the commit that is to blame, as a check does.
+async fn blame(
+    place: &Place<'_>,
+    head: &shared::names::CommitSha,
+    site: &shared::names::CommitSha,
+    pages: Vec<BilledPage>,
+) -> Vec<BilledPage> {
+    let section = |section: &ListedSection| CheckedSection {
+        position: section.position,
+        heading: section.heading.clone(),
+        state: SectionState::Changed,
+        reasons: section.reasons.clone(),
+        moved: Vec::new(),
+    };
+    let asked = pages
+        .iter()
+        .map(|page| CheckedPage { slug: page.slug.clone(), sections: page.sections.iter().map(section).collect() })
+        .collect();
+    let (_, told) = Blame::fetch(place, head, site).await.explain(asked).await;
+    let mut pages = pages;
+    for (page, told) in pages.iter_mut().zip(told) {
+        for (section, told) in page.sections.iter_mut().zip(told.sections) {
+            section.reasons = told.reasons;
+        }
+    }
+    pages
+}
