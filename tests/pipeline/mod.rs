@@ -4,6 +4,8 @@ mod publishing;
 mod failures;
 mod resuming;
 mod incremental;
+mod sections;
+mod decay;
 mod accounting;
 mod budgets;
 mod slots;
