@@ -189,6 +189,7 @@ impl Parts {
             admin_key: settings.admin_key.clone(),
             secure_cookies: settings.api.secure_cookies,
             trusted_proxies: settings.api.trusted_proxies.clone(),
+            public_badges: settings.api.public_badges,
             writer: settings.work.writers.clone(),
             repo_host_allowlist: settings.work.git.repo_host_allowlist.clone(),
             docs_are_open: settings.docs_are_open,

@@ -54,6 +54,8 @@ pub struct ApiParts {
     /// Lets everybody who addresses this machine as `localhost` read docs without a login (`docmill try`). Only for servers
     /// that listen on loopback.
     pub docs_are_open: bool,
+    /// Lets everybody read the grade of a project that they can name, as a badge.
+    pub public_badges: bool,
     /// How writers are kept from the rest of this machine, for `/ready`: a note, or what is missing.
     pub sandbox: Option<Result<String, String>>,
     /// How often those who watch are looked after.
@@ -134,6 +136,10 @@ impl ApiState {
 
     pub(crate) fn trusted_proxies(&self) -> &TrustedProxies {
         &self.0.parts.trusted_proxies
+    }
+
+    pub(crate) fn badges_are_public(&self) -> bool {
+        self.0.parts.public_badges
     }
 
     pub(crate) fn docs_are_open(&self) -> bool {

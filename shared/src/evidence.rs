@@ -50,13 +50,14 @@ pub struct SectionEvidence {
 }
 
 /// A citation and where it leads at the commit.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Citation {
     /// What stands between the brackets or behind the fence, letter by letter: by this and its section it is found again.
     pub written: String,
     /// The file at the commit; what was written when it does not resolve.
     pub path: String,
     /// First and last line at the commit, from 1; none for a whole file.
+    #[schema(value_type = Option<Vec<u32>>)]
     pub lines: Option<(u32, u32)>,
     /// SHA-256 of the cited lines (of the whole file without lines), in hex; empty when it does not resolve.
     pub content_hash: String,
@@ -65,7 +66,7 @@ pub struct Citation {
 }
 
 /// How a citation came to its lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CitationState {
     /// As written.
@@ -94,7 +95,7 @@ impl CitationState {
 }
 
 /// What the checks counted in a section, a page or a site; sums add up.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Counts {
     /// Words of prose, code not included.
     pub words: u32,
@@ -137,7 +138,7 @@ impl std::ops::AddAssign for Counts {
 }
 
 /// A rule of the validating stage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
     /// (a) A citation resolves.
@@ -195,7 +196,7 @@ impl Rule {
 }
 
 /// How much a finding weighs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// The section goes back to its writer once, and is marked as unverified when it stays.
@@ -221,9 +222,10 @@ impl Severity {
 }
 
 /// Something that is wrong with a section, a page or a site.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Finding {
     /// The page; none when it is about the whole site.
+    #[schema(value_type = Option<String>)]
     pub page: Option<PageSlug>,
     /// The section's position; none when it is about the whole page.
     pub section: Option<u32>,
@@ -240,7 +242,7 @@ pub struct Finding {
 }
 
 /// How good a site is, in figures that anybody can count again. A share is `None` when there is nothing to count.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ScoreCard {
     /// What was counted.
     pub counts: Counts,
@@ -271,7 +273,7 @@ pub struct ScoreCard {
 }
 
 /// The grade of a site; the best is `A`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 pub enum Grade {
     /// 90 points and more.
     A,
@@ -314,6 +316,12 @@ impl Grade {
     /// Whether it is at least as good as what is asked for.
     pub fn reaches(self, least: Self) -> bool {
         self <= least
+    }
+}
+
+impl std::fmt::Display for Grade {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

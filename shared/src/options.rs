@@ -6,7 +6,7 @@ mod read;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{names::PageSlug, plan::PageType};
+use crate::{evidence::Grade, names::PageSlug, plan::PageType};
 
 pub use self::{
     read::{OptionProblem, read_options},
@@ -19,8 +19,8 @@ pub const MAX_GLOBS: usize = 100;
 pub const MAX_WISHED_PAGES: usize = 100;
 
 /// Names of the fields, as they stand in requests and files.
-pub const FIELDS: [&str; 8] =
-    ["title", "language", "instructions", "include", "exclude", "subdirectory", "pages", "pages_only"];
+pub const FIELDS: [&str; 9] =
+    ["title", "language", "instructions", "include", "exclude", "subdirectory", "pages", "pages_only", "min_grade"];
 
 /// What is said about a run; what is missing is not said. Kept as `generations.options`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +49,9 @@ pub struct RunOptions {
     /// Whether these are all pages of the site.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pages_only: Option<bool>,
+    /// The grade that the site must reach to be published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_grade: Option<Grade>,
 }
 
 /// A page that somebody asked for by name.
@@ -86,6 +89,7 @@ impl RunOptions {
             subdirectory: self.subdirectory.or(other.subdirectory),
             pages: self.pages.or(other.pages),
             pages_only: self.pages_only.or(other.pages_only),
+            min_grade: self.min_grade.or(other.min_grade),
         }
     }
 }

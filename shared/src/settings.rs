@@ -102,6 +102,11 @@ pub struct ApiSettings {
     /// Addresses or networks (CIDR), separated by commas, of proxies whose `X-Forwarded-For` and `X-Forwarded-Host` count
     #[arg(long, env = "TRUSTED_PROXIES", default_value = "", value_name = "LIST")]
     pub trusted_proxies: TrustedProxies,
+
+    /// Whether everybody may read the grade of a project as a badge, without a login
+    #[arg(long, env = "PUBLIC_BADGES", default_value_t = false, action = clap::ArgAction::Set,
+          value_parser = parse_bool)]
+    pub public_badges: bool,
 }
 
 /// Proxies that are believed when they say for whom they forward a request.

@@ -64,11 +64,11 @@ fn main() {
         model: "extract".parse().expect("a valid model"),
         source: None,
     };
-    render_site(&plan, &pages, &info); // loads what is loaded once
+    render_site(&plan, &pages, &info, None); // loads what is loaded once
     let mut best = f64::MAX;
     for _ in 0..ROUNDS {
         let start = Instant::now();
-        let site = render_site(&plan, &pages, &info);
+        let site = render_site(&plan, &pages, &info, None);
         let seconds = start.elapsed().as_secs_f64();
         best = best.min(seconds);
         let written: usize = site.values().map(Vec::len).sum();

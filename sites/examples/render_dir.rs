@@ -1,5 +1,6 @@
 //! Renders a folder of Markdown files as a site, to look at the theme with real pages:
-//! `cargo run -p sites --example render_dir -- FOLDER OUT [REPOSITORY]`. Sub-folders become groups.
+//! `cargo run -p sites --example render_dir -- FOLDER OUT [REPOSITORY [CHECKOUT]]`. Sub-folders become groups. With a folder
+//! of the repository's files, citations that are files there are shown as checked, the others as not found.
 
 use std::{
     collections::BTreeMap,
@@ -9,13 +10,20 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use shared::{
+    citation::WrittenCitation,
+    evidence::{
+        Citation, CitationState, Counts, Evidence, Finding, Grade, PageEvidence, Rule, ScoreCard, SectionEvidence,
+        Severity,
+    },
+};
+use shared::{
     names::PageSlug,
     page::Page,
     plan::{NavGroup, PageType, Plan, PlannedPage, RepoType},
     provider::Provider,
     source::{LineStyle, SourceLinks},
 };
-use sites::render::{SiteInfo, render_site};
+use sites::render::{Excerpts, SiteEvidence, SiteInfo, render_site};
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -74,14 +82,91 @@ fn main() -> Result<()> {
         source,
     };
     let start = std::time::Instant::now();
-    let site = render_site(&plan, &pages, &info);
-    println!("{} pages, {} files in {:?}", pages.len(), site.len(), start.elapsed());
+    let evidence = arguments.get(3).map(|checkout| look_up(&pages, Path::new(checkout)));
+    println!("evidence in {:?}", start.elapsed());
+    let start = std::time::Instant::now();
+    let site = render_site(&plan, &pages, &info, evidence.as_ref());
+    let bytes: usize = site.values().map(Vec::len).sum();
+    println!("{} pages, {} files, {bytes} bytes in {:?}", pages.len(), site.len(), start.elapsed());
     for (path, bytes) in site {
         let path = to.join(path);
         fs::create_dir_all(path.parent().unwrap_or(to))?;
         fs::write(path, bytes)?;
     }
     Ok(())
+}
+
+/// A rough check: a citation resolves when its file is there; a section with one that does not is unverified.
+fn look_up(pages: &[Page], checkout: &Path) -> SiteEvidence {
+    let mut findings = Vec::new();
+    let mut all = Counts::default();
+    let mut unverified = 0;
+    let mut known = Vec::new();
+    for page in pages {
+        let mut sections = Vec::new();
+        for section in shared::section::sections(&page.markdown) {
+            let mut rows: Vec<Citation> = Vec::new();
+            for part in section.text.split("[[").skip(1) {
+                let Some((written, _)) = part.split_once("]]") else { continue };
+                let Some(place) = WrittenCitation::parse(written) else { continue };
+                let state =
+                    if checkout.join(&place.path).is_file() { CitationState::Exact } else { CitationState::Unresolved };
+                rows.push(Citation {
+                    written: written.to_owned(),
+                    path: place.path,
+                    lines: place.lines,
+                    content_hash: String::new(),
+                    state,
+                });
+            }
+            let position = u32::try_from(section.position).unwrap_or_default();
+            let missing: Vec<&Citation> = rows.iter().filter(|row| row.state == CitationState::Unresolved).collect();
+            findings.extend(missing.iter().map(|row| Finding {
+                page: Some(page.slug.clone()),
+                section: Some(position),
+                rule: Rule::Citation,
+                severity: Severity::Error,
+                message: format!("`{}` leads to no file of the commit", row.written),
+                evidence: row.written.clone(),
+                fix: "cite a file of the repository".to_owned(),
+            }));
+            let citations = u32::try_from(rows.len()).unwrap_or_default();
+            let resolved = citations - u32::try_from(missing.len()).unwrap_or_default();
+            let words = u32::try_from(section.text.split_whitespace().count()).unwrap_or_default();
+            let counts = Counts { words, citations, resolved, ..Counts::default() };
+            all += counts;
+            let verified = missing.is_empty();
+            unverified += u32::from(!verified);
+            let heading = section.heading.unwrap_or_default().to_owned();
+            sections.push(SectionEvidence {
+                position,
+                heading,
+                counts,
+                verified,
+                citations: rows,
+                ..Default::default()
+            });
+        }
+        known.push(PageEvidence { slug: page.slug.clone(), sections });
+    }
+    let percent = 100.0 * f64::from(all.resolved) / f64::from(all.citations.max(1));
+    let score = ScoreCard {
+        counts: all,
+        citations_per_1000_words: 1000.0 * f64::from(all.citations) / f64::from(all.words.max(1)),
+        median_width: None,
+        valid_percent: Some(percent),
+        support_percent: None,
+        names_percent: None,
+        verbatim_percent: None,
+        coverage_percent: None,
+        broken_links: 0,
+        sections: known.iter().map(|page| u32::try_from(page.sections.len()).unwrap_or_default()).sum(),
+        unverified_sections: unverified,
+        points: percent,
+        grade: Grade::of_points(percent),
+    };
+    let excerpts = Excerpts::collect(&known, |path| fs::read_to_string(checkout.join(path)).ok());
+    SiteEvidence { found: Evidence { pages: known, findings, score: Some(score) }, excerpts }
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {

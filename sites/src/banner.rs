@@ -1,7 +1,13 @@
-//! A line above a page that says how far its site is behind the repository. It is put in when the page is sent: the files of a
-//! site never change. No script, no style of its own.
+//! A banner on a page of a finished site that says how far the site is behind its repository. It is put in when the page is
+//! sent: the files of a site never change. No script.
 
 use chrono::{DateTime, Utc};
+
+use crate::render::escaped;
+
+/// The place of the banner in every page of a site: once, in front of the content. A page cannot write it: comments in
+/// its text are left out, and `<` is escaped everywhere else.
+pub const PLACE: &str = "<!--docmill:banner-->";
 
 /// What a check of the served site said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,16 +41,12 @@ impl Behind {
     }
 }
 
-/// The page with the line at the beginning of its content; nothing when it has no such place.
+/// The page with a banner; nothing when it has no place for one, as pages of older sites and what is no page of ours.
 pub fn insert(page: &[u8], behind: &Behind) -> Option<Vec<u8>> {
-    let open = page.windows(5).position(|window| window == b"<main")?;
-    let at = open + page[open..].iter().position(|byte| *byte == b'>')? + 1;
-    let line = format!("\n<p class=\"callout note behind\">{}</p>", escaped(&behind.sentence()));
-    Some([&page[..at], line.as_bytes(), &page[at..]].concat())
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    let at = page.windows(PLACE.len()).position(|window| window == PLACE.as_bytes())?;
+    let sentence = escaped(&behind.sentence());
+    let banner = format!("<aside class=\"banner\" aria-label=\"Age of this page\"><p>{sentence}</p></aside>");
+    Some([&page[..at], banner.as_bytes(), &page[at + PLACE.len()..]].concat())
 }
 
 #[cfg(test)]
@@ -69,18 +71,19 @@ mod tests {
     }
 
     #[test]
-    fn it_stands_at_the_beginning_of_the_content_and_nothing_else_changes() {
-        let page = b"<body><header>x</header><main id=\"a\" tabindex=\"-1\">\n<h1>T</h1></main>";
-        let with = String::from_utf8(insert(page, &behind(Some(2), 0)).unwrap()).unwrap();
-        let (before, rest) = with.split_once("<p class=\"callout note behind\">").unwrap();
-        let (_, after) = rest.split_once("</p>").unwrap();
-        assert_eq!(format!("{}{after}", before.trim_end()).as_bytes(), page);
-        assert_eq!(insert(b"<p>no content</p>", &behind(None, 0)), None);
+    fn it_stands_in_its_place_and_nothing_else_changes() {
+        let page = format!("<header></header>\n{PLACE}\n<main></main>");
+        let with = String::from_utf8(insert(page.as_bytes(), &behind(Some(2), 0)).unwrap()).unwrap();
+        let (before, rest) = with.split_once("<aside").unwrap();
+        let (_, after) = rest.split_once("</aside>").unwrap();
+        assert_eq!(format!("{before}{PLACE}{after}"), page);
+        assert_eq!(insert(b"<main>{}</main>", &behind(None, 0)), None);
     }
 
     #[test]
     fn what_a_repository_says_cannot_become_html() {
-        let with = insert(b"<main>", &Behind { head: "<b>&\"".into(), ..behind(None, 0) }).unwrap();
-        assert!(String::from_utf8(with).unwrap().contains("against &lt;b&gt;&amp;&quot;."));
+        let with = insert(PLACE.as_bytes(), &Behind { head: "<b>&\"".into(), ..behind(None, 0) }).unwrap();
+        let with = String::from_utf8(with).unwrap();
+        assert!(with.contains("against &lt;b&gt;&amp;"), "{with}");
     }
 }

@@ -94,6 +94,83 @@ for (const block of document.querySelectorAll("figure.code")) {
   (block.querySelector("figcaption") ?? block).append(button);
 }
 
+// --- sources ----------------------------------------------------------------------------------------------------------
+
+// a mark leads to the list at the end of the page; here it opens what stands there beside the words instead
+let view;
+const buildView = () => {
+  const close = make("button", { type: "button", textContent: "Close" });
+  const name = make("code");
+  const body = make("div");
+  const element = make("div", { className: "source-view", popover: "auto", tabIndex: -1 }, make("div", { className: "head" }, name, close), body);
+  element.setAttribute("role", "dialog");
+  element.addEventListener("toggle", (event) => {
+    if (event.newState === "open") return;
+    view.mark?.setAttribute("aria-expanded", "false");
+    // who closed it with the keyboard goes on reading where they were
+    if (element.contains(document.activeElement) || document.activeElement === document.body) view.mark?.focus({ preventScroll: true });
+  });
+  close.addEventListener("click", () => {
+    element.hidePopover();
+    view.mark.focus({ preventScroll: true });
+  });
+  element.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    element.hidePopover();
+    view.mark.focus({ preventScroll: true });
+  });
+  document.body.append(element);
+  return { element, name, body };
+};
+
+const placeView = (mark) => {
+  const at = mark.getBoundingClientRect();
+  const { element } = view;
+  const room = document.documentElement;
+  const width = element.offsetWidth;
+  const height = element.offsetHeight;
+  const left = Math.max(12, Math.min(at.left - 24, room.clientWidth - width - 12));
+  const below = at.bottom + 8;
+  const fits = below + height < room.clientHeight || at.top < height + 16;
+  element.style.left = `${left}px`;
+  element.style.top = `${Math.max(8, fits ? Math.min(below, room.clientHeight - height - 8) : at.top - height - 8)}px`;
+};
+
+const openSource = (mark) => {
+  const source = document.getElementById(mark.hash.slice(1))?.closest(".sources li");
+  if (!source) return false;
+  view ??= buildView();
+  view.mark?.setAttribute("aria-expanded", "false");
+  view.mark = mark;
+  const copy = source.cloneNode(true);
+  view.name.textContent = copy.querySelector("summary code, :scope > code")?.textContent ?? "";
+  copy.querySelectorAll("summary, :scope > code, .missing, .back").forEach((part) => part.remove());
+  copy.querySelectorAll("[id]").forEach((part) => part.removeAttribute("id"));
+  // the box of the list has this name already
+  copy.querySelectorAll("pre[aria-label]").forEach((part) => part.setAttribute("aria-label", "Lines of this source"));
+  const details = copy.querySelector("details");
+  view.body.replaceChildren(...(details ? [...details.childNodes] : []), ...[...copy.childNodes].filter((part) => part !== details));
+  view.element.setAttribute("aria-label", mark.getAttribute("aria-label"));
+  mark.setAttribute("aria-expanded", "true");
+  view.element.showPopover();
+  view.element.scrollTop = 0;
+  placeView(mark);
+  view.element.focus({ preventScroll: true });
+  return true;
+};
+
+if (HTMLElement.prototype.showPopover) {
+  for (const mark of document.querySelectorAll("sup .cite")) {
+    mark.setAttribute("aria-expanded", "false");
+    mark.setAttribute("aria-haspopup", "dialog");
+    mark.addEventListener("click", (event) => {
+      // a click that means a new tab is left alone
+      if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+      if (openSource(mark)) event.preventDefault();
+    });
+  }
+}
+
 // --- search -----------------------------------------------------------------------------------------------------------
 
 const MOST_HITS = 20;

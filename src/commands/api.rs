@@ -62,6 +62,7 @@ pub(crate) async fn run_api(settings: ApiOnlySettings) -> anyhow::Result<()> {
         admin_key,
         secure_cookies: settings.api.secure_cookies,
         trusted_proxies: settings.api.trusted_proxies,
+        public_badges: settings.api.public_badges,
         writer: settings.writers,
         repo_host_allowlist: settings.git.repo_host_allowlist,
         docs_are_open: false,

@@ -75,6 +75,7 @@ pub(crate) async fn try_repository(settings: TrySettings) -> anyhow::Result<()> 
             secure_cookies: false,
             key_pepper_file: None,
             trusted_proxies: TrustedProxies::default(),
+            public_badges: false,
         },
         // nobody needs to know it
         admin_key: Secret::new(random_text(32)),

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use clap::Args;
 use shared::{
+    evidence::Grade,
     events::Listening,
     provider::{BUILTIN_MODEL, Provider},
     settings::{
@@ -50,6 +51,10 @@ pub(crate) struct WorkSettings {
     #[arg(long, env = "KEEP_GENERATIONS_DAYS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=3650),
           value_name = "DAYS")]
     pub(crate) keep_generations_days: u16,
+    /// Grade that every site must reach to be published, A to F; requests and repositories can only ask for more
+    /// [default: none]
+    #[arg(long, env = "MIN_GRADE", value_name = "GRADE")]
+    pub(crate) min_grade: Option<Grade>,
 }
 
 /// Most calls at the same time, by provider.
@@ -156,6 +161,7 @@ pub(crate) fn worker_config(
         provider_limits: settings.provider_limits.0.clone(),
         cache_bytes: u64::from(settings.worker_cache_mb) << 20,
         keep_generations_days: settings.keep_generations_days.into(),
+        min_grade: settings.min_grade,
         // this very program, also when its file was replaced by a newer one meanwhile
         program: "/proc/self/exe".into(),
         variables: variables(),

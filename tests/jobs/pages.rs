@@ -212,6 +212,24 @@ async fn deaths_are_counted_against_the_page_and_not_against_its_run() {
 }
 
 #[tokio::test]
+async fn a_page_outlives_workers_that_die_of_other_causes() {
+    let pool = pool().await;
+    let mut conn = pool.acquire().await.unwrap();
+    let id = ask(&mut conn, "demo", Provider::Claude, 1, 10).await;
+    let others = "INSERT INTO workers (name, last_seen) SELECT 'w' || n, now() - interval '1 minute'
+                    FROM generate_series(1, 30) n";
+    sqlx::query(others).execute(&mut *conn).await.unwrap();
+    for death in 1..=page_jobs::MAX_DEATHS_AMONG_OTHERS {
+        assert_eq!(page_jobs::list_failed(&mut conn, id).await.unwrap(), [], "after {} deaths", death - 1);
+        let page = admit(&mut conn, &[], 100).await.pop().unwrap();
+        claim(&mut conn, &page, "worker", Duration::ZERO).await.unwrap();
+        page_jobs::reap(&mut conn).await.unwrap();
+    }
+    let failed = page_jobs::list_failed(&mut conn, id).await.unwrap();
+    assert_eq!(failed[0].failure, "the worker died 10 times at it");
+}
+
+#[tokio::test]
 async fn an_admitted_page_has_one_task_and_loses_it_when_its_run_ends() {
     let pool = pool().await;
     let mut conn = pool.acquire().await.unwrap();

@@ -105,3 +105,34 @@ async fn a_checkpoint_that_cannot_be_read_is_left_to_a_newer_worker() {
     let row = world.wait_for_end(&key).await;
     assert_eq!((row.status, row.error_message), (Status::Ready, None));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_whose_plan_cannot_be_read_are_left_to_a_newer_worker() {
+    let mut world = World::without_worker().await;
+    world.start_another_worker(1);
+    world.stand_ins.block("page-page-1");
+    let repository = Repository::library("adder");
+    let key = variant("adder", Provider::Claude);
+    let id = world.request(&repository, &key, false).await.unwrap();
+    // the only slot is taken: the other pages wait
+    world.stand_ins.wait_until_blocked("page-page-1");
+    let newer = r#"UPDATE checkpoints SET result = jsonb_build_object('tomorrow', result) WHERE stage = 'planning'"#;
+    execute(&world, newer).await;
+    world.start_worker();
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_mins(1);
+    while look(&world, id).await.3 != PROTOCOL + 1 {
+        assert!(tokio::time::Instant::now() < deadline, "nobody leaves the pages to a newer worker");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let failed: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM page_jobs WHERE state = 'failed' OR tries > 0 OR deaths > 0")
+            .fetch_one(&world.pool)
+            .await
+            .unwrap();
+    assert_eq!(failed, 0);
+    execute(&world, "UPDATE checkpoints SET result = result -> 'tomorrow' WHERE stage = 'planning'").await;
+    execute(&world, "UPDATE generations SET protocol = 1").await;
+    world.stand_ins.release("page-page-1");
+    let row = world.wait_for_end(&key).await;
+    assert_eq!((row.status, row.error_message, row.page_count), (Status::Ready, None, 3));
+}

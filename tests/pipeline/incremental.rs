@@ -273,6 +273,25 @@ async fn a_change_that_concerns_no_page_is_up_to_date_and_is_not_asked_about_aga
     site.assert_kept(&row, "page-1").await;
 }
 
+/// The newest run is repeated, at its own commit, although the served site was made at an older one.
+#[tokio::test]
+async fn a_plan_that_is_made_again_after_an_up_to_date_run_is_of_its_commit() {
+    let mut site = Written::site().await;
+    site.repository.write("src/lib.rs", "//! No page names this file.\n");
+    let (row, _) = site.update().await;
+    assert_eq!(row.current_stage, Some(Stage::UpToDate));
+    let commit = row.last_commit_sha.clone();
+    assert_ne!(commit, site.row.last_commit_sha);
+    let mut transaction = site.world.pool.begin().await.unwrap();
+    let of = row.generation_id.unwrap();
+    let retried = shared::jobs::retry_generation(&mut transaction, of, Some(Stage::Planning), "admin").await.unwrap();
+    assert!(matches!(retried, shared::jobs::Retried::Queued(_)), "{retried:?}");
+    transaction.commit().await.unwrap();
+    let row = site.world.wait_for_end(&site.key).await;
+    assert_eq!((row.status, row.error_message.as_deref(), row.current_stage), (Status::Ready, None, None));
+    assert_eq!(row.last_commit_sha, commit);
+}
+
 /// Makes what lies in the folder the only commit there ever was.
 fn forget_history(repository: &Repository) -> String {
     repository.git(&["add", "--all"]);

@@ -1,6 +1,7 @@
 //! From a request to a site, through the queue and all stages.
 
 mod publishing;
+mod citations;
 mod failures;
 mod resuming;
 mod incremental;

@@ -68,3 +68,35 @@ async fn a_suspect_page_keeps_its_lease_while_it_waits_to_be_alone() {
     let row = world.wait_for_end(&key).await;
     assert_eq!((row.status, row.page_count), (Status::Ready, 2));
 }
+
+/// How many trees a worker keeps of pages of this run.
+fn trees(work_dir: &std::path::Path, id: shared::ids::GenerationId) -> usize {
+    let folders = std::fs::read_dir(work_dir).unwrap().flatten();
+    folders.filter(|folder| folder.file_name().to_string_lossy().starts_with(&id.to_string())).count()
+}
+
+#[tokio::test]
+async fn trees_of_runs_that_go_on_elsewhere_are_forgotten_when_they_take_too_much_room() {
+    for (cache_bytes, kept) in [(2 << 30, 1), (0, 0)] {
+        let world = World::without_worker().await;
+        world.start_other_worker("coordinator", |config| (config.ai_slots, config.generations) = (1, 1));
+        world.stand_ins.block("page-page-1");
+        let (large, small) = (variant("large", Provider::Claude), variant("small", Provider::Builtin));
+        let repository = Repository::library("large");
+        let id = world.request(&repository, &large, false).await.unwrap();
+        world.wait_until(&large, |_| world.stand_ins.is_blocked("page-page-1")).await;
+        let work_dir = world.start_other_worker("pages", |config| config.cache_bytes = cache_bytes);
+        world.wait_until(&large, |row| row.page_count == 2).await;
+        assert_eq!(trees(&work_dir, id), 1, "both pages were written in one tree");
+        // the other worker has no room for it
+        assert_eq!(world.generate(&Repository::library("small"), &small, false).await.status, Status::Ready);
+        let deadline = Instant::now() + Duration::from_mins(1);
+        while trees(&work_dir, id) != kept {
+            assert!(Instant::now() < deadline, "there is {kept} to be kept of {cache_bytes} bytes");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        world.stand_ins.release("page-page-1");
+        let row = world.wait_for_end(&large).await;
+        assert_eq!((row.status, row.error_message, row.page_count), (Status::Ready, None, 3));
+    }
+}

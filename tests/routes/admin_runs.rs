@@ -138,6 +138,8 @@ async fn workers_are_listed_with_their_work_and_the_queue() {
     for unknown in ["nobody", "%00", "%0A"] {
         assert_eq!(answer(api.post(&format!("/api/admin/workers/{unknown}/drain"))).await.0 / 100, 4);
     }
+    // it is on the list for a while yet, and nobody hears
+    assert_eq!(refusal(api.post("/api/admin/workers/gone/drain")).await.0, 404);
     let bob = api.create_user("bob", "user").await;
     for (method, path) in
         [(reqwest::Method::GET, "/api/admin/workers"), (reqwest::Method::POST, "/api/admin/workers/test/drain")]

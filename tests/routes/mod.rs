@@ -88,6 +88,7 @@ impl Api {
             },
             repo_host_allowlist: "127.0.0.1".parse().unwrap(),
             docs_are_open: false,
+            public_badges: false,
             sandbox: None,
             watch_times: api::WatchTimes::default(),
         };

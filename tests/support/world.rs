@@ -9,6 +9,7 @@ use shared::{
         variants::{Scope, VariantRow},
     },
     events::Listening,
+    evidence::Grade,
     ids::GenerationId,
     jobs::{self, Started},
     names::PageSlug,
@@ -40,6 +41,8 @@ pub(crate) struct World {
     pub(crate) stand_ins: StandIns,
     /// What is kept of AI calls; set before a worker starts.
     pub(crate) recording: RecordingSettings,
+    /// Grade that every site must reach; set before a worker starts.
+    pub(crate) min_grade: Option<Grade>,
     folder: TempDir,
     sandbox: Sandbox,
     worker: Option<(CancellationToken, JoinHandle<anyhow::Result<()>>)>,
@@ -73,6 +76,7 @@ impl World {
             listening: Listening::start(&pool).await.unwrap(),
             store: SiteStore::local(&folder.path().join("sites")).unwrap(),
             stand_ins,
+            min_grade: None,
             database_url,
             pool,
             recording: RecordingSettings::default(),
@@ -102,9 +106,16 @@ impl World {
     /// Starts a worker beside that of [`Self::start_worker`], in a folder of its own, with room for so many AI calls. It ends
     /// with the test.
     pub(crate) fn start_another_worker(&self, ai_slots: usize) {
-        let work_dir = self.folder.path().join("other-work");
-        let config = WorkerConfig { work_dir, ai_slots, ..self.worker_config() };
+        self.start_other_worker("other-work", |config| config.ai_slots = ai_slots);
+    }
+
+    /// The same in a folder of this name, with a configuration of its own. Gives the folder.
+    pub(crate) fn start_other_worker(&self, folder: &str, change: impl FnOnce(&mut WorkerConfig)) -> PathBuf {
+        let work_dir = self.folder.path().join(folder);
+        let mut config = WorkerConfig { work_dir: work_dir.clone(), ..self.worker_config() };
+        change(&mut config);
         tokio::spawn(worker::run(config, CancellationToken::new()));
+        work_dir
     }
 
     /// Stops the worker in an orderly way.
@@ -138,6 +149,7 @@ impl World {
             provider_limits: Vec::new(),
             cache_bytes: 2 << 30,
             keep_generations_days: 30,
+            min_grade: self.min_grade,
             program: env!("CARGO_BIN_EXE_docmill").into(),
             variables: self.variables(),
         }

@@ -18,7 +18,6 @@ mod deleted_sites;
 mod pipeline;
 mod inspections;
 mod steering;
-#[expect(dead_code, reason = "issue 5 is being built: the validating stage comes to use it")]
 mod grounding;
 mod writers;
 mod git;
@@ -36,6 +35,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use anyhow::Context;
 use shared::{
     events::Listening,
+    evidence::Grade,
     provider::Provider,
     settings::{CloneLimits, GitSettings, RecordingSettings, Sandbox, TimingSettings, WriterSettings},
 };
@@ -77,6 +77,8 @@ pub struct WorkerConfig {
     pub cache_bytes: u64,
     /// Days after which ended generations are deleted that nobody needs.
     pub keep_generations_days: i32,
+    /// Grade that every site must reach to be published.
+    pub min_grade: Option<Grade>,
     /// This program, which parses foreign source in a child process of its own.
     pub program: PathBuf,
     /// The environment from which AI command lines get what is theirs (keys, base URLs), and nothing else.

@@ -21,7 +21,8 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Worker,
     git::{self, Checkout},
-    pipeline::{Decision, Pinned, StageError, Update, restore_checkout},
+    grounding::index::Index,
+    pipeline::{Decision, Ground, Pinned, StageError, Update, restore_checkout},
     steering::Steering,
     workdir::WorkDir,
     writers::{self, Writer},
@@ -36,6 +37,8 @@ pub(crate) struct Workplace {
     pub(crate) checkout: Checkout,
     /// What changed since the pages there are, when they are brought up to date.
     pub(crate) update: Option<Arc<Update>>,
+    /// The commit's index, when somebody asks for it.
+    ground: Option<Arc<Ground>>,
     /// The folder with the tree; goes when nobody uses it any more.
     _folder: Arc<WorkDir>,
     /// What the folder takes on disk.
@@ -51,10 +54,18 @@ impl Workplace {
         checkout: Checkout,
         update: Option<Arc<Update>>,
         folder: Arc<WorkDir>,
+        ground: Option<Arc<Ground>>,
     ) -> Self {
         let path = folder.path().to_owned();
         let bytes = tokio::task::spawn_blocking(move || git::folder_bytes(path)).await.unwrap_or_default();
-        Self { work, plan, writer, checkout, update, _folder: folder, bytes }
+        Self { work, plan, writer, checkout, update, ground, _folder: folder, bytes }
+    }
+
+    #[expect(dead_code, reason = "issue 5 is being built: page jobs come to check what was written")]
+    /// The index of the commit: that of the run when it is coordinated here, else from the store, or built now.
+    pub(crate) async fn index(&self, worker: &Worker, cancel: &CancellationToken) -> Result<Arc<Index>, StageError> {
+        let ground = self.ground.as_ref().ok_or(StageError::internal("a page is written before there is a commit"))?;
+        ground.index(worker, cancel).await
     }
 
     /// Longest one call of an AI command line may take.
@@ -162,8 +173,9 @@ async fn make(worker: &Worker, generation: GenerationId, cancel: &CancellationTo
     let decision = db::generations::find_checkpoint(&mut conn, generation, Stage::IncrementalPlanning).await?;
     drop(conn);
     let (pinned, plan) = pinned.zip(plan).ok_or(StageError::internal("a page is asked for before there is a plan"))?;
-    let pinned: Pinned = serde_json::from_value(pinned).context("the pinned commit cannot be read")?;
-    let plan: Plan = serde_json::from_value(plan).context("the plan cannot be read")?;
+    let too_new = |what: &str, error: serde_json::Error| StageError::TooNew(format!("{what} cannot be read: {error}"));
+    let pinned: Pinned = serde_json::from_value(pinned).map_err(|error| too_new("the pinned commit", error))?;
+    let plan: Plan = serde_json::from_value(plan).map_err(|error| too_new("the plan", error))?;
     let source = RepoSource::from_stored(&work.repo_url).map_err(|error| StageError::Fail(error.to_string()))?;
     let base = worker.config.work_dir.clone();
     let folder = tokio::task::spawn_blocking(move || WorkDir::create_for_pages(&base, generation));
@@ -181,5 +193,9 @@ async fn make(worker: &Worker, generation: GenerationId, cancel: &CancellationTo
         Some(Decision::Update(update)) => Some(update),
         _ => None,
     };
-    Ok(Workplace::measure(work, plan, writer.into(), checkout, update, Arc::new(folder)).await)
+    let folder = Arc::new(folder);
+    // what earlier runs left is the coordinator's business, which was here before
+    let ground = Ground::new(generation, None, &work.key.name, &checkout, &steering.filter, &folder);
+    let ground = Some(Arc::new(ground));
+    Ok(Workplace::measure(work, plan, writer.into(), checkout, update, folder, ground).await)
 }

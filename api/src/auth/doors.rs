@@ -1,6 +1,8 @@
 //! The doors that handlers name in their signatures. Each takes the caller whom the gate let in, then the body, then
 //! looks at the role: 401 before 422 before 403, as docsfy does (decisions.md 15).
 
+use std::convert::Infallible;
+
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::request::Parts;
 
@@ -9,6 +11,9 @@ use crate::error::ApiError;
 
 /// Anybody who is known.
 pub(crate) struct Reader(pub(crate) Caller);
+
+/// Anybody at all: the caller, when somebody is known.
+pub(crate) struct Guest(pub(crate) Option<Caller>);
 
 /// Somebody who may do everything. The role is looked at before the body, as docsfy does on these routes.
 pub(crate) struct Admin(pub(crate) Caller);
@@ -24,6 +29,14 @@ impl<S: Sync> FromRequestParts<S> for Reader {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         caller_of(parts).map(Self)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Guest {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(parts.extensions.get::<Caller>().cloned()))
     }
 }
 

@@ -13,6 +13,8 @@ mod generate;
 mod aborts;
 mod generations;
 mod inspections;
+mod quality;
+pub(crate) mod badges;
 mod operators;
 mod deletions;
 mod downloads;
@@ -51,6 +53,9 @@ pub(crate) fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(aborts::abort_project))
         .routes(routes!(aborts::abort_variant))
         .routes(routes!(generations::get_generation))
+        .routes(routes!(quality::get_quality))
+        .routes(routes!(badges::get_badge_picture))
+        .routes(routes!(badges::get_badge))
         .routes(routes!(generations::list_generations))
         .routes(routes!(generations::retry))
         .routes(routes!(generations::retry_from))

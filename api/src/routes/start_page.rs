@@ -68,6 +68,7 @@ struct Shown {
     /// Whether the address of its docs leads to somebody else's.
     is_covered: bool,
     pages: i32,
+    grade: Option<String>,
     made: Option<String>,
 }
 
@@ -128,6 +129,7 @@ fn show(row: VariantRow, is_covered: bool, caller: &Caller) -> Shown {
         error: row.error_message,
         docs,
         is_covered,
+        grade: row.grade,
         pages: row.page_count,
         made: row.last_generated.map(|time| time.format("%Y-%m-%d %H:%M UTC").to_string()),
     }

@@ -97,9 +97,9 @@ fn scan_prose<'a>(text: &'a str, paragraph: std::ops::Range<usize>, found: &mut 
     while let Some(next) = prose[at..].find(['`', '[', '\\']).map(|next| at + next) {
         let rest = &prose[next..];
         at = next + 1;
-        if rest.starts_with('\\') {
+        if let Some(escaped) = rest.strip_prefix('\\') {
             // what is escaped begins nothing
-            at += rest[1..].chars().next().map_or(0, char::len_utf8);
+            at += escaped.chars().next().map_or(0, char::len_utf8);
         } else if rest.starts_with('`') {
             let length = rest.bytes().take_while(|byte| *byte == b'`').count();
             at = next + length;

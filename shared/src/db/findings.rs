@@ -59,15 +59,29 @@ pub async fn list(
     generation: GenerationId,
     slug: Option<&PageSlug>,
 ) -> sqlx::Result<Vec<Finding>> {
+    list_some(conn, generation, slug, 0, i64::MAX).await
+}
+
+/// Some of the findings, in the same order: `limit` of them behind the first `offset`.
+pub async fn list_some(
+    conn: &mut PgConnection,
+    generation: GenerationId,
+    slug: Option<&PageSlug>,
+    offset: i64,
+    limit: i64,
+) -> sqlx::Result<Vec<Finding>> {
     let rows = sqlx::query!(
         r#"
         SELECT slug AS "slug: PageSlug", section, rule, severity, message, evidence, fix
           FROM findings
          WHERE generation_id = $1 AND ($2::text IS NULL OR slug = $2)
          ORDER BY position
+         OFFSET $3 LIMIT $4
         "#,
         generation as GenerationId,
         slug.map(PageSlug::as_str),
+        offset,
+        limit,
     )
     .fetch_all(conn)
     .await?;
@@ -84,4 +98,36 @@ pub async fn list(
         })
     });
     Ok(findings.collect())
+}
+
+/// How many findings there are of each weight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FindingCounts {
+    /// Of severity `error`.
+    pub errors: i64,
+    /// Of severity `warning`.
+    pub warnings: i64,
+    /// Of severity `note`.
+    pub notes: i64,
+}
+
+/// Counts the findings of a generation; with a slug only those about that page.
+pub async fn count(
+    conn: &mut PgConnection,
+    generation: GenerationId,
+    slug: Option<&PageSlug>,
+) -> sqlx::Result<FindingCounts> {
+    sqlx::query_as!(
+        FindingCounts,
+        r#"
+        SELECT count(*) FILTER (WHERE severity = 'error') AS "errors!",
+               count(*) FILTER (WHERE severity = 'warning') AS "warnings!",
+               count(*) FILTER (WHERE severity = 'note') AS "notes!"
+          FROM findings WHERE generation_id = $1 AND ($2::text IS NULL OR slug = $2)
+        "#,
+        generation as GenerationId,
+        slug.map(PageSlug::as_str),
+    )
+    .fetch_one(conn)
+    .await
 }

@@ -358,11 +358,12 @@ pub async fn finish(
                SET state = 'ready', finished_at = now(), lease_until = NULL, site_prefix = $3, commit_sha = $4,
                    error_message = NULL
              WHERE id = $1 AND fence = $2 AND state = 'running' AND cancel_requested_at IS NULL
-            RETURNING variant_id
+            RETURNING variant_id, grade
         )
         UPDATE variants v
            SET status = 'ready', error_message = NULL, current_stage = $6, page_count = $5, last_commit_sha = $4,
                last_generated = now(), site_prefix = COALESCE($3, v.site_prefix), updated_at = now(),
+               grade = CASE WHEN $3::text IS NULL THEN v.grade ELSE held.grade END,
                -- what a check said was about another site or another commit
                checked_at = NULL, checked_commit = NULL, behind_commits = NULL, stale_sections = NULL
           FROM held

@@ -11,7 +11,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use sqlx::{
-    PgPool,
+    Connection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -59,6 +59,9 @@ fn one_row(rows_affected: u64) -> Result<(), WriteError> {
     if rows_affected == 1 { Ok(()) } else { Err(WriteError::Lost) }
 }
 
+/// How long a connection that was used is taken to be alive.
+const TRUSTED_FOR: Duration = Duration::from_millis(200);
+
 /// Opens a pool of at most `max_connections`. Statements end after 10 s, waits for locks after 3 s, transactions that do
 /// nothing after 5 s (their process is frozen or cut off, and others wait for its locks); a dead peer is noticed by the server within about 25 s.
 pub async fn connect(url: &str, max_connections: u32) -> Result<PgPool, sqlx::Error> {
@@ -79,6 +82,16 @@ async fn open_pool(url: &str, max_connections: u32, limits: &[(&str, &str)]) -> 
     PgPoolOptions::new()
         .max_connections(max_connections)
         .acquire_timeout(Duration::from_secs(5))
+        // a round trip for each use is dear; what was in use just now is alive, or about to fail whoever uses it
+        .test_before_acquire(false)
+        .before_acquire(|conn, meta| {
+            Box::pin(async move {
+                if meta.idle_for > TRUSTED_FOR {
+                    conn.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .connect_with(options)
         .await
 }

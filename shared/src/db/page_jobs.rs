@@ -11,7 +11,7 @@ use serde_json::Value;
 use sqlx::PgConnection;
 
 use super::{WriteError, generations::interval, one_row};
-use crate::{generation::PROTOCOL, ids::GenerationId, names::PageSlug, provider::Provider};
+use crate::{events::PAGES_CHANNEL, generation::PROTOCOL, ids::GenerationId, names::PageSlug, provider::Provider};
 
 mod admission;
 
@@ -19,8 +19,11 @@ pub use admission::{Admission, Admitted, Taker, admit, begin_admission, lock_adm
 
 /// Deaths of workers at a page after which it is written alone.
 pub const SUSPECT_AFTER: i32 = 2;
-/// Deaths of workers at a page that end it: those that made it suspect, and three while it ran alone.
+/// Deaths of workers at a page that end it, when it is the likely cause: those that made it suspect, and three while it ran
+/// alone.
 pub const MAX_DEATHS: i32 = 5;
+/// Deaths that end it also while most workers die elsewhere, as for runs ([`super::recovery`]).
+pub const MAX_DEATHS_AMONG_OTHERS: i32 = 10;
 
 /// What is to be done about a page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -307,6 +310,24 @@ pub async fn finish(
     .ok_or(WriteError::Lost)
 }
 
+/// Tells the coordinator of a run, when the transaction commits, that no page is open any more; it has nothing to do before.
+/// To be called when the last change of a page was made under the lock of its generation, as [`finish`] does it: of two
+/// that end at once, the second one sees both.
+pub async fn announce_last(conn: &mut PgConnection, generation: GenerationId) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"
+        SELECT pg_notify($2, $1::uuid::text)
+         WHERE NOT EXISTS (SELECT 1 FROM page_jobs
+                            WHERE generation_id = $1 AND state IN ('waiting', 'admitted', 'running'))
+        "#,
+        generation as GenerationId,
+        PAGES_CHANNEL,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Puts a page back: after a failure that may pass (`failed_try`), or untouched at shutdown.
 pub async fn put_back(
     conn: &mut PgConnection,
@@ -428,16 +449,30 @@ pub async fn reap(conn: &mut PgConnection) -> sqlx::Result<u64> {
     .await?;
     let dead = sqlx::query!(
         r#"
-        UPDATE page_jobs
-           SET state = CASE WHEN deaths + 1 >= $1 THEN 'failed' ELSE 'waiting' END,
-               failure = CASE WHEN deaths + 1 >= $1 THEN 'the worker died ' || (deaths + 1) || ' times at it' END,
-               deaths = deaths + 1, lease_until = NULL, due_at = now()
-         WHERE (generation_id, slug) IN (
-               SELECT generation_id, slug FROM page_jobs WHERE state = 'running' AND lease_until < now()
-               -- one that is being kept just now holds its row and waits for locks that the caller may hold
-                  FOR UPDATE SKIP LOCKED)
+        WITH expired AS (
+            SELECT generation_id, slug, deaths + 1 AS deaths FROM page_jobs
+             WHERE state = 'running' AND lease_until < now()
+            -- one that is being kept just now holds its row and waits for locks that the caller may hold
+               FOR UPDATE SKIP LOCKED
+        ),
+        -- whoever ends in order takes its row away
+        died AS (
+            SELECT count(*) AS workers FROM workers
+             WHERE last_seen BETWEEN now() - interval '10 minutes' AND now() - interval '30 seconds'
+        ),
+        judged AS (
+            SELECT expired.*, deaths >= $1 AND (deaths * 2 >= died.workers OR deaths >= $2) AS is_poison
+              FROM expired, died
+        )
+        UPDATE page_jobs p
+           SET state = CASE WHEN is_poison THEN 'failed' ELSE 'waiting' END,
+               failure = CASE WHEN is_poison THEN 'the worker died ' || judged.deaths || ' times at it' END,
+               deaths = judged.deaths, lease_until = NULL, due_at = now()
+          FROM judged
+         WHERE p.generation_id = judged.generation_id AND p.slug = judged.slug
         "#,
         MAX_DEATHS,
+        MAX_DEATHS_AMONG_OTHERS,
     )
     .execute(&mut *conn)
     .await?

@@ -88,7 +88,8 @@ pub async fn find_markdown(
 }
 
 /// Takes over the texts that earlier runs of the same variant wrote for the same commit from the same inputs, checked or
-/// not (decisions.md 9). With `force` only those of the failed or aborted run that came right before. Gives the count.
+/// not (decisions.md 9). With `force` only those of the failed or aborted run that came right before, and nothing of one
+/// whose pages were finished and not good enough to be published. Gives the count.
 pub async fn reuse(
     conn: &mut PgConnection,
     generation: GenerationId,
@@ -106,7 +107,7 @@ pub async fn reuse(
             SELECT g.id, g.created_at
               FROM generations g JOIN held ON g.variant_id = held.variant_id AND g.created_at < held.created_at
              WHERE g.commit_sha = $3
-               AND (NOT $4 OR (g.state IN ('error', 'aborted') AND g.id = (
+               AND (NOT $4 OR (g.state IN ('error', 'aborted') AND (g.grade IS NULL OR g.stage <> 'validating') AND g.id = (
                        SELECT last.id FROM generations last
                         WHERE last.variant_id = held.variant_id AND last.created_at < held.created_at
                         ORDER BY last.created_at DESC LIMIT 1)))
@@ -155,8 +156,11 @@ pub async fn take_over(
         fence,
         from as GenerationId,
     )
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
+    if rows.rows_affected() > 0 {
+        super::sections::copy(conn, generation, from).await?;
+    }
     Ok(rows.rows_affected())
 }
 

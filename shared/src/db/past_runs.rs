@@ -48,6 +48,8 @@ pub struct RunRow {
     pub is_cancelled: bool,
     /// What a worker must understand.
     pub protocol: i32,
+    /// A letter of [`crate::evidence::Grade`], once its pages are checked.
+    pub grade: Option<String>,
     /// Why it failed or was aborted.
     pub error_message: Option<String>,
     /// US dollars.
@@ -91,7 +93,7 @@ async fn select(
                v.branch AS "branch: BranchName", v.ai_provider AS "ai_provider: Provider",
                v.ai_model AS "ai_model: ModelId", g.state AS "state: State", g.stage, g.commit_sha,
                g.retry_of AS "retry_of: GenerationId", g.retry_from AS "retry_from: Stage", g.requested_by, g.force,
-               g.worker, g.cancel_requested_at IS NOT NULL AS "is_cancelled!", g.protocol, g.error_message, g.cost_usd,
+               g.worker, g.cancel_requested_at IS NOT NULL AS "is_cancelled!", g.protocol, g.grade, g.error_message, g.cost_usd,
                g.created_at, g.started_at, g.finished_at,
                pages.done AS "pages_done!", pages.total AS "pages_total!", pages.failed AS "pages_failed!",
                (SELECT count(*) FROM events e WHERE e.generation_id = g.id AND e.kind = 'warning') AS "warnings!"

@@ -31,6 +31,8 @@ pub struct HeldRun {
     pub repo_type: Option<RepoType>,
     /// The run that did the work: another one when this run found the served site up to date.
     pub base: GenerationId,
+    /// Whether it pinned a commit itself.
+    pub has_cloned: bool,
 }
 
 /// Holds the variant of a run; `None` when there is no such run.
@@ -45,7 +47,8 @@ pub async fn hold(conn: &mut PgConnection, id: GenerationId) -> sqlx::Result<Opt
                      AND NOT EXISTS (SELECT 1 FROM checkpoints c WHERE c.generation_id = g.id AND c.stage = 'planning')
                     THEN (SELECT served.id FROM generations served
                            WHERE served.variant_id = v.id AND served.site_prefix = v.site_prefix LIMIT 1)
-               END AS "base?: GenerationId"
+               END AS "base?: GenerationId",
+               EXISTS (SELECT 1 FROM checkpoints c WHERE c.generation_id = g.id AND c.stage = 'cloning') AS "has_cloned!"
           FROM generations g
           JOIN variants v ON v.id = g.variant_id
          WHERE g.id = $1
@@ -70,6 +73,7 @@ pub async fn hold(conn: &mut PgConnection, id: GenerationId) -> sqlx::Result<Opt
         state: row.state,
         repo_type: row.repo_type,
         base: row.base.unwrap_or(id),
+        has_cloned: row.has_cloned,
     }))
 }
 

@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 
 use super::{WriteError, citations, findings, one_row};
 use crate::{
-    evidence::{Citation, Counts, Evidence, Grade, PageEvidence, SectionEvidence},
+    evidence::{Citation, Counts, Evidence, Grade, PageEvidence, ScoreCard, SectionEvidence},
     ids::GenerationId,
     names::PageSlug,
 };
@@ -180,14 +180,19 @@ pub async fn list(
 
 /// What was found out about a generation; `None` when nobody checked it or there is no such run.
 pub async fn find_evidence(conn: &mut PgConnection, generation: GenerationId) -> sqlx::Result<Option<Evidence>> {
-    let score = sqlx::query_scalar!("SELECT score FROM generations WHERE id = $1", generation as GenerationId)
-        .fetch_optional(&mut *conn)
-        .await?
-        .flatten();
-    let Some(score) = score.and_then(|score| serde_json::from_value(score).ok()) else { return Ok(None) };
+    let Some(score) = find_score(conn, generation).await? else { return Ok(None) };
     let pages = list(conn, generation, None).await?;
     let findings = findings::list(conn, generation, None).await?;
     Ok(Some(Evidence { pages, findings, score: Some(score) }))
+}
+
+/// The score card of a generation, if it was checked.
+pub async fn find_score(conn: &mut PgConnection, generation: GenerationId) -> sqlx::Result<Option<ScoreCard>> {
+    let score = sqlx::query_scalar!("SELECT score FROM generations WHERE id = $1", generation as GenerationId)
+        .fetch_optional(conn)
+        .await?
+        .flatten();
+    Ok(score.and_then(|score| serde_json::from_value(score).ok()))
 }
 
 /// The grade of a generation, if it was checked.

@@ -50,6 +50,8 @@ pub struct VariantRow {
     pub site_prefix: Option<String>,
     /// Commit of the served site.
     pub last_commit_sha: Option<String>,
+    /// Grade of the served site: a letter of [`crate::evidence::Grade`]; none when nobody checked it.
+    pub grade: Option<String>,
     /// When the served site was made.
     pub last_generated: Option<DateTime<Utc>>,
     /// When the variant was first asked for.
@@ -256,7 +258,7 @@ fn stream<'c>(
                v.ai_provider AS "ai_provider: Provider", v.ai_model AS "ai_model: ModelId",
                v.repo_url, v.status AS "status: Status", v.current_stage AS "current_stage: Stage", v.error_message,
                v.page_count, v.plan_json, v.repo_type AS "repo_type: RepoType", v.total_cost_usd,
-               v.generation_id AS "generation_id: GenerationId", v.site_prefix, v.last_commit_sha, v.last_generated,
+               v.generation_id AS "generation_id: GenerationId", v.site_prefix, v.last_commit_sha, v.grade, v.last_generated,
                v.created_at, v.updated_at,
                g.started_at AS "generation_started_at?", g.finished_at AS "generation_finished_at?",
                v.checked_at, v.checked_commit, v.behind_commits, v.stale_sections

@@ -120,11 +120,16 @@ pub async fn count_not_looked(conn: &mut PgConnection, since: DateTime<Utc>) -> 
     .await
 }
 
-/// Tells a worker to take nothing new, to let what it does end, and to end itself; false when there is no such worker. Once
-/// more changes nothing.
+/// Tells a worker to take nothing new, to let what it does end, and to end itself; false when no such worker lives. Once more
+/// changes nothing.
 pub async fn drain(conn: &mut PgConnection, name: &str) -> sqlx::Result<bool> {
-    let told =
-        sqlx::query!("UPDATE workers SET draining_since = COALESCE(draining_since, now()) WHERE name = $1", name);
+    let told = sqlx::query!(
+        r#"
+        UPDATE workers SET draining_since = COALESCE(draining_since, now())
+         WHERE name = $1 AND last_seen > now() - interval '30 seconds'
+        "#,
+        name
+    );
     let told = told.execute(&mut *conn).await?.rows_affected() == 1;
     if told {
         super::events::notify(conn, WORKERS_CHANNEL, &format!("{DRAIN}{name}")).await?;

@@ -69,7 +69,8 @@ pub async fn retry_generation(
         stages.retain(|stage| *stage != Stage::IncrementalPlanning);
     }
     let kept = Kept {
-        base: held.base,
+        // who keeps nothing but the commit gets that of the run itself, also when it found the served site good for it
+        base: if stages == [Stage::Cloning] && held.has_cloned { of } else { held.base },
         stages: &stages,
         // what a failed run has written is paid for; a page that is on the site is asked for anew (decisions.md 9)
         pages: match from {

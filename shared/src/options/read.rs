@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{MAX_GLOBS, MAX_WISHED_PAGES, PathGlob, RunOptions, SiteTitle, WishedPage};
 use crate::{
+    evidence::Grade,
     names::{InvalidName, PageSlug},
     plan::PageType,
     wire::Place,
@@ -52,6 +53,7 @@ pub fn read_options(object: &Map<String, Value>) -> (RunOptions, Vec<OptionProbl
         subdirectory: reader.text(object, &[], "subdirectory"),
         pages: reader.pages(object),
         pages_only: reader.flag(object, "pages_only"),
+        min_grade: reader.grade(object, "min_grade"),
     };
     (options, reader.problems)
 }
@@ -98,6 +100,16 @@ impl Reader {
             self.refuse(vec![Place::Name(name.to_owned())], "bool_type", message, value);
         }
         value.as_bool()
+    }
+
+    fn grade(&mut self, object: &Map<String, Value>, name: &str) -> Option<Grade> {
+        let value = object.get(name).filter(|value| !value.is_null())?;
+        let read = value.as_str().and_then(|text| text.parse().ok());
+        if read.is_none() {
+            let message = "Value error, a grade is one of `A`, `B`, `C`, `D` and `F`";
+            self.refuse(vec![Place::Name(name.to_owned())], "value_error", message, value);
+        }
+        read
     }
 
     /// A list of at most `max` entries.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    evidence::Grade,
     ids::GenerationId,
     names::{BranchName, ModelId, ProjectName},
     options::{Instructions, LanguageTag, PathGlob, SiteTitle, Subdirectory, WishedPage},
@@ -83,6 +84,10 @@ pub struct GenerateRequest {
     /// Whether these are all pages of the site.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pages_only: Option<bool>,
+    /// The grade that the site must reach: below it the run ends `error` and the old site stays. The server may ask for
+    /// more (`MIN_GRADE`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_grade: Option<Grade>,
 }
 
 /// Answer 202: the generation is queued.

@@ -17,6 +17,7 @@ mod system;
 mod watch;
 mod usage;
 mod runs;
+mod quality;
 mod operators;
 
 pub use auth::{AuthResponse, LoginRequest, LogoutResponse, RotateKeyRequest, RotateKeyResponse};
@@ -29,6 +30,7 @@ pub use operators::{
 };
 pub(crate) use project::to_the_second;
 pub use project::{Project, ProjectResponse, ProjectsResponse};
+pub use quality::{PageQuality, QualityResponse, SectionQuality, SeverityCounts};
 pub use runs::{Generation, GenerationsResponse};
 pub use settings::{ChangeSettingsRequest, DoneResponse, Settings, SettingsChange, SettingsResponse};
 pub use system::{Check, HealthResponse, ReadyResponse, VersionResponse};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     db::variants::VariantRow,
+    evidence::Grade,
     ids::GenerationId,
     names::{BranchName, ModelId, ProjectName},
     plan::RepoType,
@@ -81,6 +82,9 @@ pub struct Project {
     /// Sections of which something that they stand on had changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stale_sections: Option<i32>,
+    /// Grade of the site that is served; not there when nobody checked it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grade: Option<Grade>,
 }
 
 impl From<VariantRow> for Project {
@@ -115,6 +119,7 @@ impl From<VariantRow> for Project {
             checked_commit: row.checked_commit,
             behind_commits: row.behind_commits,
             stale_sections: row.stale_sections,
+            grade: row.grade.and_then(|grade| grade.parse().ok()),
         }
     }
 }

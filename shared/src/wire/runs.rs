@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     db::{page_jobs::FailedPage, past_runs::RunRow},
+    evidence::Grade,
     generation::{PROTOCOL, State},
     ids::GenerationId,
     names::{BranchName, ModelId, PageSlug, ProjectName},
@@ -47,6 +48,9 @@ pub struct Generation {
     pub retry_from: Option<Stage>,
     /// The commit it is about.
     pub commit_sha: Option<String>,
+    /// How good its pages are, once they are checked; `links.quality` says why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grade: Option<Grade>,
     /// Why it failed or was aborted.
     pub error_message: Option<String>,
     /// Whether somebody asked for its end.
@@ -103,6 +107,8 @@ pub struct GenerationLinks {
     pub generations: String,
     /// What happens to it.
     pub events: String,
+    /// How good its pages are, and what is wrong with them.
+    pub quality: String,
     /// Repeats it.
     pub retry: String,
     /// The served site of its variant.
@@ -142,6 +148,7 @@ impl Generation {
             retry_of: row.retry_of,
             retry_from: row.retry_from,
             commit_sha: row.commit_sha,
+            grade: row.grade.and_then(|grade| grade.parse().ok()),
             error_message: row.error_message,
             abort_requested: row.is_cancelled,
             worker: row.worker.filter(|_| row.state == State::Running),
@@ -171,6 +178,7 @@ impl GenerationLinks {
             variant: format!("/api/projects/{path}"),
             generations: format!("/api/projects/{path}/generations"),
             events: format!("/api/generations/{id}/events"),
+            quality: format!("/api/generations/{id}/quality"),
             retry: format!("/api/generations/{id}/retry"),
             docs: format!("/docs/{path}/"),
         }

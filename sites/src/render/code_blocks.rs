@@ -2,11 +2,14 @@
 
 use std::fmt::Write as _;
 
+use shared::citation::WrittenCitation;
+
 use super::{
-    citations::Citation,
+    citations,
     escape::push_escaped,
     highlight::{self, Language, language_of_file, language_of_name},
     site::Site,
+    sources::{self, Mark, Standing},
 };
 
 /// What an info string such as `rust src/lib.rs:10-24` says.
@@ -15,16 +18,28 @@ struct Fence {
     language: Option<Language>,
     /// The name as it was written, when nobody knows the language.
     unknown: Option<String>,
-    file: Option<Citation>,
+    file: Option<WrittenCitation>,
     title: Option<String>,
 }
 
-/// The HTML of the page's code block number `number`, counted from 1 so that every label is its own.
-pub(crate) fn code_block_html(site: &Site<'_>, info: &str, code: &str, number: usize) -> String {
-    let fence = Fence::read(info);
+/// The file that a fence names, and the letters that name it.
+pub(crate) fn source_of(info: &str) -> Option<(String, WrittenCitation)> {
+    let file = Fence::read(info).file?;
+    let name = file.path.rsplit('/').next().unwrap_or_default();
+    let letters = info.split_whitespace().find(|word| word.contains(name)).unwrap_or_default();
+    Some((letters.to_owned(), file))
+}
+
+/// The HTML of the page's code block number `number`, counted from 1 so that every label is its own; with the mark of
+/// the source that it names.
+pub(crate) fn code_block_html(site: &Site<'_>, info: &str, code: &str, number: usize, mark: Option<&Mark>) -> String {
+    let mut fence = Fence::read(info);
+    if let Some(mark) = mark.filter(|mark| mark.standing == Standing::Found) {
+        fence.file = Some(mark.shown.clone());
+    }
     let mut out = String::with_capacity(code.len() * 2 + 400);
     out.push_str("<figure class=\"code\">");
-    fence.push_caption(site, &mut out);
+    fence.push_caption(site, mark, &mut out);
     write!(out, "<pre tabindex=\"0\" role=\"region\" aria-label=\"Code {number}")
         .expect("writing to a String cannot fail");
     if let Some(name) = fence.name() {
@@ -47,11 +62,11 @@ impl Fence {
             } else if at == 0 {
                 fence.read_first(word);
             } else if fence.file.is_none() && !word.contains(['=', '{', '}', '"']) {
-                fence.file = Citation::parse(word);
+                fence.file = WrittenCitation::parse(word);
             }
         }
         if let (None, Some(file)) = (fence.language, &fence.file) {
-            fence.language = language_of_file(file.path());
+            fence.language = language_of_file(&file.path);
         }
         fence
     }
@@ -60,15 +75,15 @@ impl Fence {
     fn read_first(&mut self, word: &str) {
         let name = word.split(',').next().unwrap_or_default().trim_start_matches('.');
         if let Some((lines, path)) = lines_and_path(word) {
-            self.file = Citation::new(path, Some(lines));
+            self.file = WrittenCitation::new(path, Some(lines));
         } else if let Some((language, path)) = word.split_once(':').filter(|(name, _)| language_of_name(name).is_some())
         {
             self.language = language_of_name(language);
-            self.file = Citation::parse(path);
+            self.file = WrittenCitation::parse(path);
         } else if let Some(language) = language_of_name(name) {
             self.language = Some(language);
             let is_file_name = name.chars().next().is_some_and(char::is_uppercase) && language_of_file(name).is_some();
-            self.file = Citation::parse(name).filter(|_| is_file_name && name.ends_with("file"));
+            self.file = WrittenCitation::parse(name).filter(|_| is_file_name && name.ends_with("file"));
         } else if word.contains(['/', '.']) || language_of_file(word).is_some() {
             self.set_file_or_title(word);
         } else {
@@ -77,7 +92,7 @@ impl Fence {
     }
 
     fn set_file_or_title(&mut self, text: &str) {
-        self.file = Citation::parse(text);
+        self.file = WrittenCitation::parse(text);
         if self.file.is_none() {
             self.title = Some(text.chars().take(80).collect());
         }
@@ -86,11 +101,11 @@ impl Fence {
     /// What names the block for those who cannot see it.
     fn name(&self) -> Option<String> {
         let language = self.language.map(|language| language.label().to_owned()).or_else(|| self.unknown.clone());
-        self.file.as_ref().map(Citation::label).or_else(|| self.title.clone()).or(language)
+        self.file.as_ref().map(WrittenCitation::label).or_else(|| self.title.clone()).or(language)
     }
 
     /// Language and file above the code; nothing when neither is known.
-    fn push_caption(&self, site: &Site<'_>, out: &mut String) {
+    fn push_caption(&self, site: &Site<'_>, mark: Option<&Mark>, out: &mut String) {
         let label = self.language.map(Language::label).or(self.unknown.as_deref());
         if label.is_none() && self.file.is_none() && self.title.is_none() {
             return;
@@ -98,15 +113,19 @@ impl Fence {
         out.push_str("<figcaption>");
         if let Some(file) = &self.file {
             // without lines it may as well be a file that readers are told to write
-            match site.info.source.as_ref().filter(|_| file.has_lines()) {
+            let links = site.info.source.as_ref().filter(|_| mark.is_none_or(|mark| mark.standing == Standing::Found));
+            match links.filter(|_| file.lines.is_some()) {
                 Some(source) => {
                     out.push_str("<a class=\"file\" href=\"");
-                    push_escaped(out, &file.url(source));
+                    push_escaped(out, &citations::url(file, source));
                     out.push_str("\">");
                     push_escaped(out, &file.label());
                     out.push_str("</a>");
                 }
                 None => push_span(out, "file", &file.label()),
+            }
+            if let Some(mark) = mark {
+                out.push_str(&sources::group_html(std::slice::from_ref(mark)));
             }
         } else if let Some(title) = &self.title {
             push_span(out, "file", title);

@@ -22,7 +22,7 @@ pub(crate) fn push_escaped(out: &mut String, text: &str) {
 }
 
 /// `text` as HTML text.
-pub(crate) fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 16);
     push_escaped(&mut out, text);
     out

@@ -15,6 +15,10 @@ pub(crate) struct Heading {
     pub(crate) level: u8,
     pub(crate) id: String,
     pub(crate) text: String,
+    /// The line of the Markdown on which it stands; 0 when it stands in none.
+    pub(crate) line: usize,
+    /// What is shown beside it.
+    pub(crate) mark: Option<String>,
 }
 
 /// Lets every page begin with its title: the heading of level 1 it begins with, or `title` when there is none.
@@ -54,7 +58,8 @@ pub(crate) fn number_headings(root: Node<'_>) -> Vec<Heading> {
         if let NodeValue::Heading(heading) = &mut node.data_mut().value {
             heading.level = level;
         }
-        headings.push(Heading { level, id: ids.id_of(&text), text });
+        let line = node.data().sourcepos.start.line;
+        headings.push(Heading { level, id: ids.id_of(&text), text, line, mark: None });
     }
     headings
 }

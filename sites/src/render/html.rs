@@ -137,7 +137,14 @@ fn format_heading(context: &mut Context<Progress<'_>>, entering: bool) -> fmt::R
         push_escaped(&mut end, &super::escape::encode_url(&heading.id));
         end.push_str("\" aria-label=\"Link to this section: ");
         push_escaped(&mut end, &heading.text);
-        end.push_str("\"></a></div>");
+        end.push_str("\"></a>");
+        if let Some(mark) = &heading.mark {
+            match context.user.held.as_mut() {
+                Some(held) => end.push_str(&held.hold(mark)),
+                None => end.push_str(mark),
+            }
+        }
+        end.push_str("</div>");
     }
     context.write_str(&end)?;
     context.write_str("\n")

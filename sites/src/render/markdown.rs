@@ -1,6 +1,8 @@
 //! One page: its Markdown is parsed once, its tree is put in order, and HTML, contents and search text come out.
 //!
-//! Order of things: raw HTML, title, citations, callouts, links, headings, search text, code, HTML, sanitiser.
+//! Order of things: raw HTML, title, citations, callouts, links, headings, search text, code, HTML, sanitiser, sources.
+
+use std::collections::BTreeMap;
 
 use comrak::{
     Arena, Options,
@@ -9,18 +11,16 @@ use comrak::{
 };
 
 use super::{
-    callouts, citations,
-    citations::Citation,
+    callouts,
     code_blocks::code_block_html,
-    escape::decode,
+    evidence::Rows,
     headings::{self, Heading},
-    html, links,
-    markdown_copy::CitationPlaces,
-    raw_html,
+    html, links, marking, raw_html,
     sanitize::HeldOut,
     search_index::{self, Section},
     site::{Site, SitePage},
-    text::text_of,
+    sources::{Mark, Sources},
+    unverified::Unverified,
 };
 
 /// What rendering makes of one page's Markdown.
@@ -31,6 +31,8 @@ pub(crate) struct RenderedPage {
     pub(crate) headings: Vec<Heading>,
     /// The text of each section for the search.
     pub(crate) sections: Vec<Section>,
+    /// The id of the heading of each section that was checked.
+    pub(crate) section_ids: BTreeMap<u32, String>,
     /// The Markdown copy.
     pub(crate) markdown: String,
 }
@@ -60,71 +62,34 @@ pub(crate) fn render_page(site: &Site<'_>, page: &SitePage<'_>) -> RenderedPage 
     let root = parse_document(&arena, markdown, &options());
     let has_raw_html = raw_html::prepare(root);
     headings::ensure_title(&arena, root, &page.planned.title);
-    let mut places = CitationPlaces::default();
-    convert_citations(site, root, &mut places);
+    let rows = page.evidence.map(|evidence| Rows::new(evidence, markdown));
+    let unverified = rows.as_ref().map(|rows| Unverified::of(site, page.slug(), rows)).unwrap_or_default();
+    let mut sources = rows.map(Sources::new);
+    let cited = marking::convert_citations(site, root, sources.as_mut());
     callouts::convert_quotations(root);
     convert_links(site, root);
-    let headings = headings::number_headings(root);
+    let mut headings = headings::number_headings(root);
+    unverified.mark(&arena, root, &mut headings);
     let sections = search_index::sections_of(root, &headings);
-    convert_code(site, root);
+    convert_code(site, root, &cited.code_marks);
     let held = has_raw_html.then(|| HeldOut::new(markdown));
-    RenderedPage {
-        html: html::page_html(site, root, &headings, held),
-        headings,
-        sections,
-        markdown: places.convert(markdown, site.info.source.as_ref()),
+    let mut html = html::page_html(site, root, &headings, held);
+    if let Some(sources) = &sources {
+        html.push_str(&sources.list_html(site));
     }
+    let section_ids = sources.as_ref().map(|sources| section_ids(sources.rows(), &headings)).unwrap_or_default();
+    let markdown = cited.places.convert(markdown, &unverified.notes());
+    RenderedPage { html, headings, sections, section_ids, markdown }
 }
 
-/// Wiki links become groups of citations, or the text that they were.
-fn convert_citations(site: &Site<'_>, root: Node<'_>, places: &mut CitationPlaces) {
-    let nodes: Vec<Node<'_>> =
-        root.descendants().filter(|node| matches!(node.data().value, NodeValue::WikiLink(_))).collect();
-    for node in nodes {
-        // a node that joined the group before it is no wiki link any more
-        let Some(first) = citation_of(node) else {
-            let text = text_of(node);
-            if matches!(node.data().value, NodeValue::WikiLink(_)) {
-                node.children().for_each(comrak::arena_tree::Node::detach);
-                node.data_mut().value = NodeValue::Text(format!("[[{text}]]").into());
-            }
-            continue;
-        };
-        places.add(node.data().sourcepos.start, &first);
-        let mut group = vec![first];
-        while let Some((between, next, citation)) = next_in_group(node) {
-            places.add(next.data().sourcepos.start, &citation);
-            group.push(citation);
-            for joined in between.into_iter().chain([next]) {
-                joined.data_mut().value = NodeValue::Text("".into());
-                joined.detach();
-            }
-        }
-        node.children().for_each(comrak::arena_tree::Node::detach);
-        node.data_mut().value = NodeValue::Raw(citations::group_html(&group, site.info.source.as_ref()));
-    }
-}
-
-fn citation_of(node: Node<'_>) -> Option<Citation> {
-    match &node.data().value {
-        NodeValue::WikiLink(link) => Citation::parse(&decode(&link.url)),
-        _ => None,
-    }
-}
-
-/// The citation that follows with nothing but space, comma or semicolon between.
-fn next_in_group(node: Node<'_>) -> Option<(Option<Node<'_>>, Node<'_>, Citation)> {
-    let next = node.next_sibling()?;
-    if let Some(citation) = citation_of(next) {
-        return Some((None, next, citation));
-    }
-    let divides = match &next.data().value {
-        NodeValue::Text(text) => text.trim_matches([' ', ',', ';']).is_empty(),
-        NodeValue::SoftBreak => true,
-        _ => false,
-    };
-    let after = next.next_sibling().filter(|_| divides)?;
-    citation_of(after).map(|citation| (Some(next), after, citation))
+/// The id of the heading of each section that has one.
+fn section_ids(rows: &Rows<'_>, headings: &[Heading]) -> BTreeMap<u32, String> {
+    let of_line: BTreeMap<usize, &str> = headings.iter().map(|heading| (heading.line, heading.id.as_str())).collect();
+    let positions = rows.sections().iter().map(|section| section.position);
+    positions
+        .filter_map(|position| Some((position, (*of_line.get(&rows.start_of(position)?)?).to_owned())))
+        .filter(|(position, _)| *position > 0)
+        .collect()
 }
 
 /// Links get the address that a reader may follow or become their text; images become links or their text, because a
@@ -179,13 +144,14 @@ fn unwrap_node(node: Node<'_>) {
 }
 
 /// Code blocks become finished HTML.
-fn convert_code(site: &Site<'_>, root: Node<'_>) {
+fn convert_code(site: &Site<'_>, root: Node<'_>, marks: &[Option<Mark>]) {
     let mut number = 0;
     for node in root.descendants() {
         let html = match &node.data().value {
             NodeValue::CodeBlock(block) => {
                 number += 1;
-                code_block_html(site, &block.info, &block.literal, number)
+                let mark = marks.get(number - 1).and_then(Option::as_ref);
+                code_block_html(site, &block.info, &block.literal, number, mark)
             }
             _ => continue,
         };

@@ -17,7 +17,11 @@ mod site;
 mod markdown;
 mod raw_html;
 mod headings;
+mod evidence;
 mod citations;
+mod sources;
+mod marking;
+mod unverified;
 mod markdown_copy;
 mod callouts;
 mod links;
@@ -31,12 +35,18 @@ mod anchors;
 mod search_index;
 mod assets;
 mod page;
+mod quality;
 mod llms_txt;
 #[cfg(test)]
 mod tests;
 
+pub use escape::escaped;
+pub use evidence::{
+    Excerpt, Excerpts, MAX_EXCERPT_LINES, MAX_LINE_CHARS, MAX_SITE_BYTES, MAX_WHOLE_FILE_LINES, Place, SiteEvidence,
+};
+
 /// Raises when the same pages would be rendered to other bytes.
-pub const RENDERER_VERSION: &str = "1";
+pub const RENDERER_VERSION: &str = "2";
 
 /// What the pages say about where they come from.
 #[derive(Debug, Clone)]
@@ -60,9 +70,10 @@ pub struct SiteInfo {
 /// The files of a site by path, such as `index.html` or `assets/site.1a2b3c4d.css`, in order of path.
 pub type SiteFiles = BTreeMap<String, Vec<u8>>;
 
-/// Renders the whole site. A page that is planned but not written, or the other way round, is left out.
-pub fn render_site(plan: &Plan, pages: &[Page], info: &SiteInfo) -> SiteFiles {
-    let site = site::Site::new(plan, pages, info);
+/// Renders the whole site. A page that is planned but not written, or the other way round, is left out. Without evidence
+/// (nobody checked the pages) citations are links to the repository's host and nothing is said about quality.
+pub fn render_site(plan: &Plan, pages: &[Page], info: &SiteInfo, evidence: Option<&SiteEvidence>) -> SiteFiles {
+    let site = site::Site::new(plan, pages, info, evidence);
     let mut rendered: Vec<_> = site.pages.iter().map(|page| markdown::render_page(&site, page)).collect();
     anchors::repair(&site, &mut rendered);
 
@@ -75,6 +86,9 @@ pub fn render_site(plan: &Plan, pages: &[Page], info: &SiteInfo) -> SiteFiles {
     }
     files.insert("index.html".into(), page::index_html(&site, &assets).into_bytes());
     files.insert("404.html".into(), page::not_found_html(&site, &assets).into_bytes());
+    if let Some(html) = quality::quality_html(&site, &assets, &rendered) {
+        files.insert(quality::FILE.into(), html.into_bytes());
+    }
     for (old, end) in &plan.redirects {
         // a page of this name goes first, whatever the plan says
         let html = || page::moved_html(&site, &assets, end.as_ref()).into_bytes();

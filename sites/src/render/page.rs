@@ -3,7 +3,7 @@
 use askama::Template;
 use shared::{names::PageSlug, page::Page, provider::Provider};
 
-use super::{assets::Assets, headings::Heading, markdown::RenderedPage, site::Site};
+use super::{assets::Assets, headings::Heading, markdown::RenderedPage, quality, site::Site};
 
 /// From so many pages on, the sidebar lists only the pages of the current group.
 const FULL_NAVIGATION_PAGES: usize = 100;
@@ -14,20 +14,22 @@ const CARD_PAGES: usize = 9;
 const TITLE_END: &str = "</h1>";
 
 /// What every page has around its content.
-struct Frame<'a> {
-    project: &'a str,
-    tagline: &'a str,
-    language: &'a str,
-    description: String,
-    version: Option<&'a str>,
-    branch: &'a str,
-    commit: &'a str,
-    commit_url: Option<String>,
-    commit_date: &'a str,
-    generated_date: &'a str,
-    writer: String,
-    repository: Option<&'a str>,
-    assets: &'a Assets,
+pub(crate) struct Frame<'a> {
+    pub(crate) project: &'a str,
+    pub(crate) tagline: &'a str,
+    pub(crate) language: &'a str,
+    pub(crate) description: String,
+    pub(crate) version: Option<&'a str>,
+    pub(crate) branch: &'a str,
+    pub(crate) commit: &'a str,
+    pub(crate) commit_url: Option<String>,
+    pub(crate) commit_date: &'a str,
+    pub(crate) generated_date: &'a str,
+    pub(crate) writer: String,
+    pub(crate) repository: Option<&'a str>,
+    /// The address of the quality page, and the grade.
+    pub(crate) quality: Option<(&'static str, &'static str)>,
+    pub(crate) assets: &'a Assets,
 }
 
 /// A link in a list of pages.
@@ -57,6 +59,7 @@ struct PageTemplate<'a> {
     begins_group: bool,
     groups: Vec<GroupLinks<'a>>,
     contents: Vec<&'a Heading>,
+    checked: Option<quality::Checked>,
     heading: &'a str,
     body: &'a str,
     related: Vec<PageLink>,
@@ -104,6 +107,7 @@ pub(crate) fn page_html(site: &Site<'_>, assets: &Assets, position: usize, rende
         begins_group: group.first == position,
         groups: navigation(site, position),
         contents: rendered.headings.iter().filter(|heading| matches!(heading.level, 2 | 3)).collect(),
+        checked: quality::checked(site, position),
         heading,
         body,
         related: related(site, page.written),
@@ -140,11 +144,11 @@ pub(crate) fn moved_html(site: &Site<'_>, assets: &Assets, end: Option<&PageSlug
     render(&MovedTemplate { frame: frame(site, assets, &site.plan.tagline), target })
 }
 
-fn render(template: &impl Template) -> String {
+pub(crate) fn render(template: &impl Template) -> String {
     template.render().expect("the templates only format texts, which cannot fail")
 }
 
-fn frame<'a>(site: &Site<'a>, assets: &'a Assets, description: &str) -> Frame<'a> {
+pub(crate) fn frame<'a>(site: &Site<'a>, assets: &'a Assets, description: &str) -> Frame<'a> {
     let info = site.info;
     let source = info.source.as_ref();
     Frame {
@@ -163,6 +167,7 @@ fn frame<'a>(site: &Site<'a>, assets: &'a Assets, description: &str) -> Frame<'a
             provider => format!("Written by {} {}", provider.label(), info.model),
         },
         repository: source.map(|source| source.repository.as_str()),
+        quality: quality::link(site),
         assets,
     }
 }

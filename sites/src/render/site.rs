@@ -6,16 +6,19 @@ use std::{
 };
 
 use shared::{
+    citation::WrittenCitation,
+    evidence::PageEvidence,
     page::Page,
     plan::{Plan, PlannedPage},
 };
 
-use super::{SiteInfo, citations::Citation, links::LinkTargets};
+use super::{SiteInfo, evidence::SiteEvidence, links::LinkTargets};
 
 /// What every part of rendering asks: pages, groups, names.
 pub(crate) struct Site<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) info: &'a SiteInfo,
+    pub(crate) evidence: Option<&'a SiteEvidence>,
     /// Groups with at least one page.
     pub(crate) groups: Vec<Group<'a>>,
     /// Every page in reading order.
@@ -37,6 +40,8 @@ pub(crate) struct SitePage<'a> {
     pub(crate) planned: &'a PlannedPage,
     pub(crate) written: &'a Page,
     pub(crate) group: usize,
+    /// What was found out about it.
+    pub(crate) evidence: Option<&'a PageEvidence>,
 }
 
 impl SitePage<'_> {
@@ -60,7 +65,7 @@ fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("[[") {
-        let citation = after.split_once("]]").filter(|(inner, _)| Citation::parse(inner).is_some());
+        let citation = after.split_once("]]").filter(|(inner, _)| WrittenCitation::parse(inner).is_some());
         out.push_str(before);
         rest = citation.map_or(after, |(_, after)| after);
         out.push_str(if citation.is_some() { "" } else { "[[" });
@@ -71,7 +76,14 @@ fn plain(text: &str) -> String {
 
 impl<'a> Site<'a> {
     /// Keeps what is both planned and written; a slug that comes twice counts once.
-    pub(crate) fn new(plan: &'a Plan, pages: &'a [Page], info: &'a SiteInfo) -> Self {
+    pub(crate) fn new(
+        plan: &'a Plan,
+        pages: &'a [Page],
+        info: &'a SiteInfo,
+        evidence: Option<&'a SiteEvidence>,
+    ) -> Self {
+        let known = evidence.map_or(&[][..], |evidence| &evidence.found.pages);
+        let known: HashMap<&str, &PageEvidence> = known.iter().map(|page| (page.slug.as_str(), page)).collect();
         let written: HashMap<&str, &Page> = pages.iter().rev().map(|page| (page.slug.as_str(), page)).collect();
         let mut groups = Vec::new();
         let mut site_pages = Vec::new();
@@ -82,7 +94,8 @@ impl<'a> Site<'a> {
                 let slug = planned.slug.as_str();
                 let Some(&page) = written.get(slug).filter(|_| !by_slug.contains_key(slug)) else { continue };
                 by_slug.insert(slug, site_pages.len());
-                site_pages.push(SitePage { planned, written: page, group: groups.len() });
+                let evidence = known.get(slug).copied();
+                site_pages.push(SitePage { planned, written: page, group: groups.len(), evidence });
             }
             let count = site_pages.len() - first;
             if count > 0 {
@@ -93,7 +106,7 @@ impl<'a> Site<'a> {
             slugs: by_slug.keys().map(|slug| (*slug).to_owned()).collect::<HashSet<_>>(),
             blob_base: info.source.as_ref().map(|source| source.blob_base.clone()),
         });
-        Self { plan, info, groups, pages: site_pages, link_targets, by_slug }
+        Self { plan, info, evidence, groups, pages: site_pages, link_targets, by_slug }
     }
 
     /// The place of a page in reading order.

@@ -341,7 +341,7 @@ fn trees(projects: &Projects, place: Vec<String>) -> Vec<Vec<String>> {
 }
 
 async fn publish_site(store: &SiteStore, prefix: &SitePrefix, site: Site) -> anyhow::Result<()> {
-    let rendering = tokio::task::spawn_blocking(move || render_site(&site.plan, &site.pages, &site.info));
+    let rendering = tokio::task::spawn_blocking(move || render_site(&site.plan, &site.pages, &site.info, None));
     let files = rendering.await?;
     let published = match publish(store, prefix, &files).await {
         // what an import that was broken off left, made by another version of docmill: no row knows of it

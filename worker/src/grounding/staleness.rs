@@ -5,10 +5,7 @@
 //! backticks; one that names none stands by itself and stays. Whatever a section cites, a file or a name that it speaks of must
 //! not be gone.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::LazyLock,
-};
+use std::{collections::BTreeSet, sync::LazyLock};
 
 use regex::Regex;
 use shared::{
@@ -273,11 +270,6 @@ fn lost_names(pages: &[OldPage], commits: &Commits<'_>) -> BTreeSet<String> {
     }
     let elsewhere = (commits.words_elsewhere)(&gone);
     gone.difference(&elsewhere).cloned().collect()
-}
-
-/// The pages of a site by their slugs, for those who look single ones up.
-pub(crate) fn by_slug(pages: &[JudgedPage]) -> BTreeMap<&PageSlug, &JudgedPage> {
-    pages.iter().map(|page| (&page.slug, page)).collect()
 }
 
 /// What becomes of the sections when nothing changed.

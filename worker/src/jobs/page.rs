@@ -288,7 +288,7 @@ impl<'a> Ending<'a, '_> {
         };
         let stage = stage_of(claimed);
         events::emit_page(&mut transaction, shown.variant_id, page.generation, stage, progress).await?;
-        events::announce_page(&mut transaction, page.generation).await?;
+        db::page_jobs::announce_last(&mut transaction, page.generation).await?;
         let next = if admits { admit(worker, &mut transaction, true).await? } else { None };
         transaction.commit().await?;
         Ok(Kept { settled, admitted: admits, next })

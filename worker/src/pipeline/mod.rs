@@ -2,6 +2,7 @@
 
 mod run;
 mod cloning;
+mod indexing;
 mod steering;
 mod planning;
 mod incremental;
@@ -9,7 +10,9 @@ mod generating;
 mod sources;
 mod fleet;
 mod validating;
+mod gate;
 mod cross_linking;
+mod excerpts;
 mod rendering;
 mod up_to_date;
 mod taking_over;
@@ -32,9 +35,10 @@ pub(crate) use self::{
         Anchored, Assessment, Base, Compared, Decision, Draft, OldSite, Update, compare_all, conclude, draft, find_base, is_tree_of_last_good,
         load_pages, update_page,
     },
+    indexing::Ground,
     run::{may_pass, persist},
     sources::find_sources,
-    validating::{rules::is_thin, rewrite_sections},
+    validating::rewrite_sections,
 };
 use crate::{Worker, held::StopSign};
 
@@ -99,11 +103,14 @@ pub(crate) async fn generate(worker: &Arc<Worker>, claimed: &Claimed, stop: &Sto
         return up_to_date::finish(&run, &pinned.commit).await;
     }
     if let Some((taken, plan)) = taking_over::take_over(&run, &pinned).boxed().await? {
+        gate::pass(&run, claimed.request.options.min_grade).boxed().await?;
         let pages = run.unless_stopped(cross_linking::link_pages(&run, &plan).boxed()).await??;
-        return rendering::publish_site(&run, &pinned, plan, pages, Some(&taken)).await;
+        let checkout = cloning::open_checkout(&run, &pinned).boxed().await?;
+        return rendering::publish_site(&run, (&pinned, &checkout), plan, pages, Some(&taken)).await;
     }
     let checkout = cloning::open_checkout(&run, &pinned).boxed().await?;
     let (steering, warnings) = steering::read(&run, &checkout).boxed().await?;
+    run.stand_on(&checkout, &steering);
     let writer = run.open_writer(&checkout, &steering).boxed().await?;
     let update = match incremental::decide(&run, &pinned, &checkout, &*writer, &steering).boxed().await? {
         Some(Decision::UpToDate) => return up_to_date::finish(&run, &pinned.commit).await,
@@ -117,13 +124,14 @@ pub(crate) async fn generate(worker: &Arc<Worker>, claimed: &Claimed, stop: &Sto
         run.stage(Stage::Planning, planned.boxed()).await?
     };
     let old = incremental::find_old_site(&run, &pinned, &checkout, &*writer, &steering).boxed().await?;
-    run.bring_workplace(&plan, &writer, checkout, update.clone()).await;
+    run.bring_workplace(&plan, &writer, checkout.clone(), update.clone()).await;
     let update = update.as_deref();
     let writing = generating::write_pages(&run, &pinned, &*writer, &plan, update, &old);
     run.stage(Stage::GeneratingPages, writing.boxed()).await?;
     let anchored = update.map_or_else(|| old.anchored(), |update| update.anchored.clone());
     let checking = validating::check_pages(&run, &*writer, &plan, &steering, &anchored);
     run.stage(Stage::Validating, checking.boxed()).await?;
+    gate::pass(&run, steering.min_grade).boxed().await?;
     let pages = run.stage(Stage::CrossLinking, cross_linking::link_pages(&run, &plan).boxed()).await?;
-    rendering::publish_site(&run, &pinned, plan, pages, None).await
+    rendering::publish_site(&run, (&pinned, &checkout), plan, pages, None).await
 }

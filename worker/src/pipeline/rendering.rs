@@ -18,16 +18,17 @@ use sites::{
 use super::{
     StageError,
     cloning::Pinned,
+    excerpts,
     run::Run,
     taking_over::{self, TakenOver},
 };
-use crate::deleted_sites;
+use crate::{deleted_sites, git::Checkout};
 
 /// Renders and publishes what was written, or `taken` over. Not checkpointed: publishing is its own end, and rendering again
 /// gives the same bytes.
 pub(crate) async fn publish_site(
     run: &Run,
-    pinned: &Pinned,
+    (pinned, checkout): (&Pinned, &Checkout),
     plan: Plan,
     pages: Vec<Page>,
     taken: Option<&TakenOver>,
@@ -38,7 +39,9 @@ pub(crate) async fn publish_site(
     let prefix = SitePrefix::new(run.claimed.id, run.claimed.fence);
     let store = &run.worker.config.store;
     let written = async {
-        let rendering = tokio::task::spawn_blocking(move || render_site(&plan, &pages, &info));
+        let evidence = excerpts::load(run, checkout).await?;
+        let render = move || render_site(&plan, &pages, &info, evidence.as_ref());
+        let rendering = tokio::task::spawn_blocking(render);
         let files = rendering.await.map_err(anyhow::Error::from)?;
         let published = publish(store, &prefix, &files).await;
         published.map_err(|error| StageError::Fail(format!("the site could not be written: {error}")))

@@ -1,6 +1,10 @@
 //! One generation in progress: what its stages share, and what every stage does around its work.
 
-use std::{io::ErrorKind, sync::Arc, time::Duration};
+use std::{
+    io::ErrorKind,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use anyhow::Context;
 use futures_util::{FutureExt, future::BoxFuture};
@@ -21,10 +25,11 @@ use tokio::sync::{Mutex, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::{StageError, Update};
+use super::{Ground, StageError, Update};
 use crate::{
     Worker,
     git::{Checkout, GitError},
+    grounding::index::Index,
     held::StopSign,
     pauses,
     steering::Steering,
@@ -47,6 +52,8 @@ pub(crate) struct Run {
     pub(crate) concurrent_pages: usize,
     /// The clone, when this life of the run made it.
     pub(crate) checkout: Mutex<Option<Checkout>>,
+    /// The commit and its index, as soon as it is clear which files count.
+    ground: OnceLock<Arc<Ground>>,
     stop: StopSign,
 }
 
@@ -72,8 +79,26 @@ impl Run {
             source,
             work_dir: Arc::new(work_dir),
             checkout: Mutex::default(),
+            ground: OnceLock::new(),
             stop: stop.clone(),
         })
+    }
+
+    /// Says what the run's index is about; it is built when somebody asks for it.
+    pub(crate) fn stand_on(&self, checkout: &Checkout, steering: &Steering) {
+        self.ground.get_or_init(|| {
+            let Claimed { id, variant_id, key, .. } = &self.claimed;
+            let variant = Some(*variant_id);
+            Arc::new(Ground::new(*id, variant, &key.name, checkout, &steering.filter, &self.work_dir))
+        });
+    }
+
+    /// The index of the commit: from the store, or built now. Once in a run, whoever asks. An error before the repository's
+    /// steering was read, and in runs that write nothing.
+    pub(crate) async fn index(&self) -> Result<Arc<Index>, StageError> {
+        let ground =
+            self.ground.get().ok_or(StageError::internal("the index is asked for before there is a commit"))?;
+        ground.index(&self.worker, self.stop.token()).await
     }
 
     /// Opens the writer that the variant asks for.
@@ -105,7 +130,8 @@ impl Run {
             options: self.claimed.request.options.clone(),
         };
         let (writer, folder) = (Arc::clone(writer), Arc::clone(&self.work_dir));
-        let place = Workplace::measure(work, plan.clone(), writer, checkout, update, folder).await;
+        let ground = self.ground.get().cloned();
+        let place = Workplace::measure(work, plan.clone(), writer, checkout, update, folder, ground).await;
         self.worker.workplaces.bring(self.claimed.id, place);
     }
 

@@ -18,7 +18,7 @@ use shared::{
 };
 use sqlx::PgConnection;
 
-use super::{StageError, cloning::Pinned, run::Run};
+use super::{StageError, cloning::Pinned, gate, run::Run};
 
 /// Whose pages a run has taken over; kept as the checkpoint of [`Stage::UpToDate`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -48,10 +48,16 @@ pub(crate) async fn take_over(run: &Run, pinned: &Pinned) -> Result<Option<(Take
     let mut connection = run.worker.config.pool.acquire().await?;
     let options = &run.claimed.request.options;
     let found = db::generations::find_takeover(&mut connection, run.claimed.variant_id, options).await?;
-    drop(connection);
     let Some(found) = found.filter(|found| found.commit.as_deref() == Some(pinned.commit.as_str())) else {
         return Ok(None);
     };
+    // pages that nobody checked cannot reach a grade
+    if gate::asked(run, options.min_grade).is_some()
+        && db::sections::find_grade(&mut connection, found.generation).await?.is_none()
+    {
+        return Ok(None);
+    }
+    drop(connection);
     if !is_same_repository(run, &found).await? {
         return Ok(None);
     }

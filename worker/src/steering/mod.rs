@@ -14,6 +14,7 @@ mod tests;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use shared::{
+    evidence::Grade,
     options::{Instructions, LanguageTag, RunOptions, SiteTitle, WishedPage},
     plan::RepoType,
 };
@@ -38,6 +39,8 @@ pub(crate) struct Steering {
     pages: Vec<WishedPage>,
     /// Whether the wished pages are all there are.
     pub(crate) pages_only: bool,
+    /// The grade that the site must reach.
+    pub(crate) min_grade: Option<Grade>,
 }
 
 impl Steering {
@@ -64,6 +67,7 @@ impl Steering {
             refusal: file.refusal,
             pages,
             pages_only,
+            min_grade: wished.min_grade,
         };
         Ok((steering, warnings))
     }

@@ -2,7 +2,7 @@
 
 mod answers;
 pub(crate) mod cli;
-mod builtin;
+pub(crate) mod builtin;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,6 +24,7 @@ use self::builtin::BuiltinOptions;
 use crate::{
     Worker,
     git::{self, Change, Checkout, ExportLimits},
+    grounding::index::Index,
     ledger::Account,
     steering::Steering,
 };
@@ -170,6 +171,10 @@ pub(crate) struct CallContext {
 pub(crate) trait Writer: Send + Sync {
     /// Changes whenever the same inputs would give other words; part of what a page's reuse is keyed by.
     fn version(&self) -> String;
+
+    /// Is told what there is in the repository, before pages are asked for. Who reads the repository itself needs nothing of it.
+    /// Blocks.
+    fn learn(&self, _index: &Index) {}
 
     /// Decides which pages the site has. The caller validates the plan.
     async fn plan(&self, context: &CallContext, wish: &PlanWish) -> Result<Plan, WriterError>;

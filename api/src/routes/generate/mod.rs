@@ -63,7 +63,9 @@ pub(super) async fn create_generation(
     Writer { caller, body: request }: Writer<ValidRequest>,
 ) -> Result<Response, ApiError> {
     check_source(&state, &caller, &request.source).await?;
-    let defaults = db::settings::read_defaults(&mut *state.pool().acquire().await?).await?;
+    // one connection for all of it: many who ask at once wait for few
+    let mut transaction = state.pool().begin().await?;
+    let defaults = db::settings::read_defaults(&mut transaction).await?;
     let (provider, model) = choose_writer(&defaults, request.provider, request.model)?;
     let name = request.source.project_name().map_err(|error| ApiError::bad_request(error.0))?;
     let key = VariantKey { owner: caller.username.to_string(), name, branch: request.branch, provider, model };
@@ -93,7 +95,6 @@ pub(super) async fn create_generation(
         max_cost_usd: request.max_cost_usd,
         options: request.options,
     };
-    let mut transaction = state.pool().begin().await?;
     // a user who is deleted just now leaves nothing behind
     if *caller.username != *ADMIN && !db::deletions::hold_owner(&mut transaction, &caller.username).await? {
         return Err(ApiError::unauthorized());

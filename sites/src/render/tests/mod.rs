@@ -1,6 +1,7 @@
 //! A small site is rendered and looked at from outside.
 
 mod hostile;
+mod evidence;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +13,12 @@ use shared::{
     source::{LineStyle, SourceLinks},
 };
 
-use super::{SiteFiles, SiteInfo, render_site};
+use super::{SiteFiles, SiteInfo};
+
+/// A site that nobody checked.
+fn render_site(plan: &Plan, pages: &[Page], info: &SiteInfo) -> SiteFiles {
+    super::render_site(plan, pages, info, None)
+}
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 

@@ -136,3 +136,6 @@ pub(crate) fn is_fatal(finding: &Finding) -> bool {
 pub(crate) fn is_repairable(finding: &Finding) -> bool {
     finding.rule == Rule::Link
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,15 +1,35 @@
 //! The index of a repository at one commit: its files and their lines, what they define, the words they use, and what the
 //! project offers (flags, environment variables, routes, settings, commands, packages).
 
+//!
+//! In reading order: `building` (who reads what), `entries` (what is kept of one blob), `kept` (the file of all of them, in
+//! the store), `project` and `samples` (what manifests and sample configurations say), `words`, `texts`.
+
+mod building;
+mod entries;
+mod kept;
+mod project;
+mod samples;
+mod words;
 mod texts;
+mod shared_str;
+#[cfg(test)]
+mod tests;
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
-    sync::Arc,
+use std::{collections::BTreeSet, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+pub(crate) use self::words::words;
+pub(crate) use self::{
+    building::{Build, Done},
+    project::IndexedPackage,
+    shared_str::SharedStr,
+    texts::FileText,
 };
-
-pub(crate) use self::texts::FileText;
-use self::texts::Texts;
+use self::{project::Project, texts::Texts, words::WordSet};
+pub(crate) use crate::writers::builtin::languages::DefinitionKind;
+use crate::writers::builtin::sources::language_name;
 
 /// A file of the commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,15 +44,28 @@ pub(crate) struct IndexedFile {
     pub(crate) lines: Option<u32>,
 }
 
-/// Something that a file defines.
-#[derive(Debug, Clone, PartialEq, Eq)]
+impl IndexedFile {
+    /// The name of its programming language, by its path.
+    pub(crate) fn language(&self) -> Option<&'static str> {
+        language_name(&self.path)
+    }
+
+    fn name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or_default()
+    }
+}
+
+/// Something that a file defines. The texts are shared: a large repository defines millions of things.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Definition {
     /// Its name, without what it belongs to.
-    pub(crate) name: String,
-    /// What it belongs to, if to anything: a type, a module.
-    pub(crate) owner: String,
+    pub(crate) name: SharedStr,
     /// The file.
-    pub(crate) path: String,
+    pub(crate) path: SharedStr,
+    /// What it belongs to, if to anything: a type, a module.
+    pub(crate) owner: SharedStr,
+    /// What it is.
+    pub(crate) kind: DefinitionKind,
     /// First and last line, from 1.
     pub(crate) lines: (u32, u32),
     /// Whether other packages may use it.
@@ -40,7 +73,7 @@ pub(crate) struct Definition {
 }
 
 /// Something that the project offers to those who run or call it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Offer {
     /// What it is.
     pub(crate) kind: OfferKind,
@@ -55,7 +88,8 @@ pub(crate) struct Offer {
 }
 
 /// Kinds of what a project offers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum OfferKind {
     /// A flag of a command line.
     Flag,
@@ -89,10 +123,13 @@ pub(crate) enum PathMatch<'a> {
 pub(crate) struct Index {
     /// In order of path.
     files: Vec<IndexedFile>,
-    definitions: BTreeMap<String, Vec<Definition>>,
-    words: HashSet<String>,
+    /// Positions of files in order of the last parts of their paths.
+    by_name: Vec<u32>,
+    /// In order of name.
+    definitions: Vec<Definition>,
+    words: WordSet,
     offers: Vec<Offer>,
-    dependencies: BTreeSet<String>,
+    project: Project,
     texts: Texts,
 }
 
@@ -100,18 +137,28 @@ impl Index {
     /// The index of files that are in memory: path and bytes. For tests, and for what is small.
     pub(crate) fn of_files(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
         let texts = Texts::in_memory(files);
-        let mut index = Self::default();
-        for (path, text) in texts.iter_memory() {
-            index.words.extend(words(&text.text).map(str::to_owned));
-            index.files.push(IndexedFile {
-                path: path.to_owned(),
-                blob: String::new(),
-                bytes: text.text.len() as u64,
-                lines: Some(text.line_count()),
-            });
-        }
+        let indexed = texts.iter_memory().map(|(path, text)| IndexedFile {
+            path: path.to_owned(),
+            blob: String::new(),
+            bytes: text.text.len() as u64,
+            lines: Some(text.line_count()),
+        });
+        let mut index = Self { files: indexed.collect(), ..Self::default() };
+        index.words = WordSet::of_texts(texts.iter_memory().map(|(_, text)| text.text.as_str()));
         index.texts = texts;
+        index.order();
         index
+    }
+
+    /// Brings everything into the order in which it is looked up.
+    fn order(&mut self) {
+        self.by_name = (0..).take(self.files.len()).collect();
+        let name = |at: &u32| self.files.get(*at as usize).map(IndexedFile::name);
+        self.by_name.sort_by(|a, b| name(a).cmp(&name(b)).then(a.cmp(b)));
+        self.definitions.sort_unstable();
+        self.definitions.dedup();
+        self.offers.sort_unstable();
+        self.offers.dedup_by(|a, b| (a.kind, &a.name, &a.of, &a.path) == (b.kind, &b.name, &b.of, &b.path));
     }
 
     /// Every file, in order of path.
@@ -138,7 +185,11 @@ impl Index {
             return PathMatch::Exact(file);
         }
         let end = format!("/{written}");
-        let mut found: Vec<&IndexedFile> = self.files.iter().filter(|file| file.path.ends_with(&end)).collect();
+        let name = written.rsplit('/').next().unwrap_or_default();
+        let at = |at: &u32| self.files.get(*at as usize);
+        let from = self.by_name.partition_point(|place| at(place).is_some_and(|file| file.name() < name));
+        let same_name = self.by_name.iter().skip(from).map_while(at).take_while(|file| file.name() == name);
+        let mut found: Vec<&IndexedFile> = same_name.filter(|file| file.path.ends_with(&end)).collect();
         match found.len() {
             0 => PathMatch::Missing,
             1 => PathMatch::Suffix(found.remove(0)),
@@ -148,12 +199,15 @@ impl Index {
 
     /// What is defined by this name, all files together.
     pub(crate) fn definitions(&self, name: &str) -> &[Definition] {
-        self.definitions.get(name).map_or(&[], Vec::as_slice)
+        let from = self.definitions.partition_point(|definition| &*definition.name < name);
+        let all = self.definitions.get(from..).unwrap_or_default();
+        let count = all.partition_point(|definition| &*definition.name == name);
+        all.get(..count).unwrap_or_default()
     }
 
     /// Every definition that other packages may use, in order of name.
     pub(crate) fn public_definitions(&self) -> impl Iterator<Item = &Definition> {
-        self.definitions.values().flatten().filter(|definition| definition.is_public)
+        self.definitions.iter().filter(|definition| definition.is_public)
     }
 
     /// Whether a word (letters, digits, `_`, `$`) stands in any file that was read.
@@ -168,46 +222,16 @@ impl Index {
 
     /// Names of packages that manifests declare as needed.
     pub(crate) fn dependencies(&self) -> &BTreeSet<String> {
-        &self.dependencies
+        &self.project.dependencies
+    }
+
+    /// The packages of the repository, the main one first.
+    pub(crate) fn packages(&self) -> &[IndexedPackage] {
+        &self.project.packages
     }
 
     /// The text of a file, if it is text and not too large. Blocks: it may be read from the repository.
     pub(crate) fn text(&self, path: &str) -> Option<Arc<FileText>> {
         self.texts.get(self.file(path)?)
-    }
-}
-
-/// The words of a text: letters, digits, `_` and `$`, beginning with no digit, of two characters at least.
-pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
-    let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
-    text.split(move |c| !is_part(c)).filter(|word| word.len() > 1 && !word.starts_with(|c: char| c.is_ascii_digit()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn index() -> Index {
-        let files = [("src/a/mod.rs", "pub fn run() {}\n"), ("src/b/mod.rs", "x"), ("src/main.rs", "fn main() {}")];
-        Index::of_files(files.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec())))
-    }
-
-    #[test]
-    fn a_path_is_found_whole_or_by_its_only_end() {
-        let index = index();
-        assert!(matches!(index.find_path("src/main.rs"), PathMatch::Exact(_)));
-        assert!(matches!(index.find_path("main.rs"), PathMatch::Suffix(file) if file.path == "src/main.rs"));
-        assert!(matches!(index.find_path("mod.rs"), PathMatch::Ambiguous(files) if files.len() == 2));
-        assert!(matches!(index.find_path("ain.rs"), PathMatch::Missing));
-        assert!(index.has_folder("src/a") && index.has_folder("src/") && !index.has_folder("sr"));
-    }
-
-    #[test]
-    fn words_and_lines_are_known() {
-        let index = index();
-        assert!(index.has_word("run") && !index.has_word("walk"));
-        let text = index.text("src/a/mod.rs").unwrap();
-        assert_eq!((text.line_count(), text.lines(1, 1)), (1, Some("pub fn run() {}\n")));
-        assert_eq!(text.lines(1, 2), None);
     }
 }

@@ -20,7 +20,6 @@ use super::{
     rules::{self, check_page},
 };
 use crate::{
-    git,
     grounding::{
         checks::{CheckOptions, PageText, check_site},
         index::Index,
@@ -67,7 +66,7 @@ impl Examiner {
         anchored: &Anchored,
     ) -> Result<Self, StageError> {
         Ok(Self {
-            index: index(run).await?,
+            index: run.index().await?,
             plan: Arc::new(plan.clone()),
             language: steering.language.clone(),
             by_model: run.claimed.key.provider != Provider::Builtin,
@@ -142,22 +141,4 @@ fn too_many_citations(slug: &PageSlug) -> Finding {
         evidence: String::new(),
         fix: "cite less, or split the page".to_owned(),
     }
-}
-
-/// The index of the commit.
-async fn index(run: &Run) -> Result<Arc<Index>, StageError> {
-    let place = run.worker.workplaces.open(&run.worker, run.claimed.id, run.cancel()).await?;
-    let checkout = place.checkout.clone();
-    let (max_files, max_bytes) = (run.clone_limits().max_files, 1 << 20);
-    let reading = tokio::task::spawn_blocking(move || {
-        let list = git::list_files(&checkout, max_files)?;
-        let repository = git::open_bare(&checkout.git_dir)?;
-        let texts = list.files.into_iter().filter_map(|file| {
-            let bytes = git::read_blob(&repository, file.blob, max_bytes)?;
-            Some((file.path, bytes))
-        });
-        Ok::<_, git::GitError>(Index::of_files(texts))
-    });
-    let index = reading.await.map_err(anyhow::Error::from)?;
-    Ok(Arc::new(index.map_err(|error| StageError::Fail(error.message))?))
 }

@@ -43,7 +43,7 @@ const TALK: [&str; 12] = [
 const LEAKED_TAGS: [&str; 6] = ["<think>", "</think>", "<tool_call", "<function_call", "<invoke ", "<antml"];
 
 /// Whether a page has next to no text below its title.
-pub(crate) fn is_thin(text: &str) -> bool {
+fn is_thin(text: &str) -> bool {
     body_chars(text) < MIN_TEXT_CHARS
 }
 

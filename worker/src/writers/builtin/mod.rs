@@ -12,12 +12,12 @@ macro_rules! put {
     }};
 }
 
-mod tree;
-mod sources;
-mod manifests;
-mod symbols;
-mod languages;
-mod parsing;
+pub(crate) mod tree;
+pub(crate) mod sources;
+pub(crate) mod manifests;
+pub(crate) mod symbols;
+pub(crate) mod languages;
+pub(crate) mod parsing;
 mod survey;
 mod markdown;
 mod doc_text;

@@ -16,7 +16,7 @@ use super::{
     reference::{self, ReferencePage, page_description, paginate, render_page},
     survey::Survey,
 };
-use crate::pipeline::is_thin;
+use crate::grounding::checks::is_thin;
 
 /// Most pages of a site.
 pub(crate) const MAX_PAGES: usize = 120;

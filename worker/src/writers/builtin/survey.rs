@@ -1,6 +1,10 @@
 //! The survey of a repository: its files, its packages and everything parsed from its sources. Taken once per run.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Mutex, PoisonError},
+};
 
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
@@ -8,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     languages::Language,
     manifests::{Ecosystem, Package, read_packages},
-    parsing::parent::{MAX_SOURCE_BYTES, ParserLimits, SourceFile, parse_files},
+    parsing::parent::{MAX_SOURCE_BYTES, ParserLimits, Sources, parse_files},
     sources::{Role, role},
     symbols::ParsedFile,
     tree::{FileReader, RepositoryFile, list_files},
@@ -21,6 +25,32 @@ const MAX_PARSED_FILES: usize = 20_000;
 const MAX_PARSED_BYTES: u64 = 256 << 20;
 /// Largest text file that becomes a page or is quoted, in bytes.
 pub(crate) const MAX_TEXT_BYTES: u64 = 512 << 10;
+
+/// One file to parse.
+struct SourceFile {
+    file: RepositoryFile,
+    language: Language,
+    /// Parsed only when its text contains this.
+    only_with: Option<&'static str>,
+}
+
+impl Sources for Vec<SourceFile> {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn file(&self, index: usize) -> (&str, Language) {
+        (&self[index].file.path, self[index].language)
+    }
+
+    fn read(&self, reader: &FileReader, index: usize) -> Vec<u8> {
+        let source = &self[index];
+        let text = reader.bytes(&source.file, MAX_SOURCE_BYTES).unwrap_or_default();
+        let is_wanted =
+            source.only_with.is_none_or(|word| text.windows(word.len()).any(|window| window == word.as_bytes()));
+        if is_wanted { text } else { Vec::new() }
+    }
+}
 
 /// What is known about a repository.
 pub(crate) struct Survey {
@@ -55,14 +85,20 @@ impl Survey {
             package.version = python_version(package, &list.files, &reader);
         }
         let sources = choose_sources(&list.files, &mut findings);
-        let outcome = parse_files(parser.0, parser.1, &checkout.git_dir, &sources, cancel)?;
-        findings.extend(outcome.findings);
+        let answers = Mutex::new(BTreeMap::new());
+        let keep = |index, answer: Result<ParsedFile, String>| {
+            answers.lock().unwrap_or_else(PoisonError::into_inner).insert(index, answer);
+        };
+        let unparsed = parse_files(parser.0, parser.1, &checkout.git_dir, &sources, &keep, cancel)?;
         let mut parsed = BTreeMap::new();
-        for (source, file) in sources.into_iter().zip(outcome.files) {
-            if let Some(file) = file {
-                parsed.insert(source.file.path, (source.language, file));
+        for (index, answer) in answers.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            let Some(source) = sources.get(index) else { continue };
+            match answer {
+                Ok(file) => drop(parsed.insert(source.file.path.clone(), (source.language, file))),
+                Err(reason) => findings.push(format!("`{}` was not parsed: {reason}", source.file.path)),
             }
         }
+        findings.extend(unparsed);
         Ok(Self { files: list.files, packages, parsed, findings, reader })
     }
 
@@ -139,7 +175,9 @@ fn choose_sources(files: &[RepositoryFile], findings: &mut Vec<String>) -> Vec<S
     let mut chosen = Vec::new();
     let (mut bytes, mut left) = (0, 0);
     for file in files.iter().filter(|file| role(&file.path) == Role::Own) {
-        let Some(mut language) = Language::of_path(&file.path) else { continue };
+        let Some(mut language) = Language::of_path(&file.path).filter(|language| language.has_reference()) else {
+            continue;
+        };
         if file.bytes > MAX_SOURCE_BYTES {
             let limit = MAX_SOURCE_BYTES >> 10;
             findings.push(format!("`{}` was not parsed: it is larger than {limit} KiB", file.path));

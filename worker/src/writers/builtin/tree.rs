@@ -22,6 +22,13 @@ pub(crate) struct RepositoryFile {
     blob: Oid,
 }
 
+impl RepositoryFile {
+    /// A file of which the three are known.
+    pub(crate) fn new(path: String, bytes: u64, blob: Oid) -> Self {
+        Self { path, bytes, blob }
+    }
+}
+
 /// The regular files of a commit in order of their paths.
 #[derive(Debug, Default)]
 pub(crate) struct FileList {

@@ -11,6 +11,7 @@ mod exchanges;
 mod failure;
 mod folder;
 mod gemini;
+mod index_files;
 mod marks;
 mod process;
 mod prompts;
@@ -23,7 +24,7 @@ mod versions;
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use async_trait::async_trait;
@@ -41,11 +42,13 @@ use self::{
     call::{CallDirs, CallFailed, CallOk, CallSpec, Exit, Launch},
     exchanges::Exchanges,
     folder::CallFolder,
+    index_files::IndexFiles,
+    prompts::PagePaths,
     sandbox::Isolation,
     versions::Versions,
 };
 use super::{CallContext, Failure, PlanQuestion, PlanRevision, PlanWish, SectionWish, Writer, WriterError, answers};
-use crate::{git::Change, steering::Steering};
+use crate::{git::Change, grounding::index::Index, steering::Steering};
 
 /// What every AI command line of this worker needs; made once at start.
 #[derive(Debug, Clone)]
@@ -103,6 +106,8 @@ pub(crate) struct CliWriter {
     /// What is wished of the documentation, as the text of a file, and what it changes in [`Writer::version`].
     wishes: Option<String>,
     steering_digest: Option<String>,
+    /// What was taken from the source, once somebody has told.
+    index_files: OnceLock<Arc<IndexFiles>>,
 }
 
 /// A copy of the repository, without the files of [`is_agent_configuration`].
@@ -128,7 +133,7 @@ pub(crate) fn open(
     let [folder, work_dir] = [tree.folder, work_dir].map(|path| path.canonicalize().unwrap_or(path));
     let (model, settings) = (model.clone(), settings.clone());
     let (tree, tree_content) = (folder, tree.content);
-    CliWriter { provider, model, settings, tree, tree_content, work_dir, wishes: None, steering_digest: None }
+    CliWriter { provider, model, settings, tree, tree_content, work_dir, wishes: None, steering_digest: None, index_files: OnceLock::new() }
 }
 
 #[async_trait]
@@ -136,6 +141,10 @@ impl Writer for CliWriter {
     fn version(&self) -> String {
         let steered = self.steering_digest.as_ref().map(|digest| format!("-{digest}")).unwrap_or_default();
         format!("{}-{}{steered}", self.provider, prompts::fingerprint())
+    }
+
+    fn learn(&self, index: &Index) {
+        self.index_files.get_or_init(|| Arc::new(IndexFiles::of(index)));
     }
 
     async fn plan(&self, context: &CallContext, wish: &PlanWish) -> Result<Plan, WriterError> {
@@ -173,13 +182,8 @@ impl Writer for CliWriter {
     }
 
     async fn write_page(&self, context: &CallContext, plan: &Plan, page: &PlannedPage) -> Result<String, WriterError> {
-        let (data, wishes) = (PageData::new(plan, page), self.wishes.clone());
-        self.ask_for_page(context, Purpose::Page, move |folder| {
-            let (page, plan) = data.write(folder)?;
-            let wishes = add_wishes(folder, wishes.as_deref())?;
-            Ok(prompts::page(&data.slug, &page, &plan, wishes.as_deref()))
-        })
-        .await
+        let data = PageData::new(self, plan, page);
+        self.ask_for_page(context, Purpose::Page, move |folder| Ok(prompts::page(&data.slug, &data.write(folder)?))).await
     }
 
     async fn revise_page(
@@ -190,15 +194,14 @@ impl Writer for CliWriter {
         previous: &str,
         findings: &[String],
     ) -> Result<String, WriterError> {
-        let (data, wishes) = (PageData::new(plan, page), self.wishes.clone());
+        let data = PageData::new(self, plan, page);
         let (previous, findings) = (previous.to_owned(), findings.join("\n"));
         self.ask_for_page(context, Purpose::Revise, move |folder| {
-            let (page, plan) = data.write(folder)?;
+            let paths = data.write(folder)?;
             let previous = folder.add_data("previous.md", &previous)?;
             let findings = folder.add_data("findings.txt", &findings)?;
-            let wishes = add_wishes(folder, wishes.as_deref())?;
             let texts = [shown(&previous), shown(&findings)];
-            Ok(prompts::revise(&data.slug, &page, &plan, [&texts[0], &texts[1]], wishes.as_deref()))
+            Ok(prompts::revise(&data.slug, &paths, [&texts[0], &texts[1]]))
         })
         .await
     }
@@ -219,7 +222,7 @@ impl Writer for CliWriter {
         previous: &str,
         changes: &[&Change],
     ) -> Result<Option<String>, WriterError> {
-        updating::edit_page(self, context, PageData::new(plan, page), previous, changes).await
+        updating::edit_page(self, context, PageData::new(self, plan, page), previous, changes).await
     }
 
     async fn rewrite_sections(
@@ -230,7 +233,7 @@ impl Writer for CliWriter {
         previous: &str,
         wishes: &[SectionWish<'_>],
     ) -> Result<Option<Vec<(usize, String)>>, WriterError> {
-        updating::rewrite_sections(self, context, PageData::new(plan, page), previous, wishes).await
+        updating::rewrite_sections(self, context, PageData::new(self, plan, page), previous, wishes).await
     }
 }
 
@@ -285,18 +288,24 @@ struct PageData {
     slug: String,
     page: String,
     plan: String,
+    wishes: Option<String>,
+    index: Option<Arc<IndexFiles>>,
 }
 
 impl PageData {
-    fn new(plan: &Plan, page: &PlannedPage) -> Self {
-        Self { slug: page.slug.to_string(), page: pretty(page), plan: pretty(plan) }
+    fn new(writer: &CliWriter, plan: &Plan, page: &PlannedPage) -> Self {
+        let (wishes, index) = (writer.wishes.clone(), writer.index_files.get().cloned());
+        Self { slug: page.slug.to_string(), page: pretty(page), plan: pretty(plan), wishes, index }
     }
 
-    /// Writes the files; returns the paths of the page's and the plan's.
-    fn write(&self, folder: &CallFolder) -> io::Result<(String, String)> {
-        let page = folder.add_data("page.json", &self.page)?;
-        let plan = folder.add_data("plan.json", &self.plan)?;
-        Ok((shown(&page), shown(&plan)))
+    /// Writes the files.
+    fn write(&self, folder: &CallFolder) -> io::Result<PagePaths> {
+        Ok(PagePaths {
+            page: shown(&folder.add_data("page.json", &self.page)?),
+            plan: shown(&folder.add_data("plan.json", &self.plan)?),
+            wishes: add_wishes(folder, self.wishes.as_deref())?,
+            index: self.index.as_ref().map(|index| index.write(folder)).transpose()?,
+        })
     }
 }
 

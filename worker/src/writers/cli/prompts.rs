@@ -11,6 +11,7 @@ const PLAN_SHAPE: &str = include_str!("../../prompts/plan_shape.md");
 const REPAIR: &str = include_str!("../../prompts/repair.md");
 const PAGE: &str = include_str!("../../prompts/page.md");
 const PAGE_RULES: &str = include_str!("../../prompts/page_rules.md");
+const INDEX: &str = include_str!("../../prompts/index.md");
 const WISHES: &str = include_str!("../../prompts/wishes.md");
 const REVISE: &str = include_str!("../../prompts/revise.md");
 const PLAN_UPDATE: &str = include_str!("../../prompts/plan_update.md");
@@ -35,22 +36,39 @@ pub(super) fn repair(answer: &str, problem: &str, wishes: Option<&str>) -> Strin
     fill(REPAIR, &[("answer", answer), ("problem", problem), ("wishes", &wishes), ("shape", PLAN_SHAPE)])
 }
 
-/// Asks for a page. The paths are those of the page's entry and of the whole plan.
-pub(super) fn page(slug: &str, page: &str, plan: &str, wishes: Option<&str>) -> String {
-    let rules = fill(PAGE_RULES, &[("page", page), ("plan", plan), ("wishes", &about(wishes))]);
-    fill(PAGE, &[("slug", slug), ("page", page), ("plan", plan), ("rules", &rules)])
+/// The paths of the files that every question about a page names.
+#[derive(Debug, Clone)]
+pub(super) struct PagePaths {
+    /// The page's entry of the plan.
+    pub(super) page: String,
+    /// The whole plan.
+    pub(super) plan: String,
+    /// What is wished.
+    pub(super) wishes: Option<String>,
+    /// What was taken from the source: definitions, and what is offered.
+    pub(super) index: Option<[String; 2]>,
 }
 
-/// Asks for a page again. The paths are those of [`page`], of its last text and of what was wrong with it.
-pub(super) fn revise(
-    slug: &str,
-    page: &str,
-    plan: &str,
-    [previous, findings]: [&str; 2],
-    wishes: Option<&str>,
-) -> String {
-    let rules = fill(PAGE_RULES, &[("page", page), ("plan", plan), ("wishes", &about(wishes))]);
-    let values = [("slug", slug), ("page", page), ("previous", previous), ("findings", findings), ("rules", &rules)];
+impl PagePaths {
+    /// How a page is written.
+    fn rules(&self) -> String {
+        let index =
+            self.index.as_ref().map(|[symbols, offers]| fill(INDEX, &[("symbols", symbols), ("offers", offers)]));
+        let (wishes, index) = (about(self.wishes.as_deref()), index.unwrap_or_default());
+        fill(PAGE_RULES, &[("page", &self.page), ("plan", &self.plan), ("wishes", &wishes), ("index", &index)])
+    }
+}
+
+/// Asks for a page.
+pub(super) fn page(slug: &str, paths: &PagePaths) -> String {
+    fill(PAGE, &[("slug", slug), ("page", &paths.page), ("plan", &paths.plan), ("rules", &paths.rules())])
+}
+
+/// Asks for a page again. The paths are those of its last text and of what was wrong with it.
+pub(super) fn revise(slug: &str, paths: &PagePaths, [previous, findings]: [&str; 2]) -> String {
+    let rules = paths.rules();
+    let values =
+        [("slug", slug), ("page", &paths.page), ("previous", previous), ("findings", findings), ("rules", &rules)];
     fill(REVISE, &values)
 }
 
@@ -78,36 +96,28 @@ pub(super) fn plan_update_repair([answer, problem, plan]: [&str; 3], wishes: Opt
     fill(PLAN_UPDATE_REPAIR, &[("answer", answer), ("problem", problem), ("plan", plan), ("wishes", &wishes)])
 }
 
-/// Asks for sections of a page again. The paths are those of [`page`], of its last text, of what is wished and of what changed.
-pub(super) fn sections(
-    slug: &str,
-    page: &str,
-    plan: &str,
-    [previous, sections, changes]: [&str; 3],
-    wishes: Option<&str>,
-) -> String {
-    let rules = fill(PAGE_RULES, &[("page", page), ("plan", plan), ("wishes", &about(wishes))]);
+/// Asks for sections of a page again. The paths are those of its last text, of what is wished and of what changed.
+pub(super) fn sections(slug: &str, paths: &PagePaths, [previous, sections, changes]: [&str; 3]) -> String {
     let values = [
         ("slug", slug),
-        ("page", page),
+        ("page", &paths.page),
         ("previous", previous),
         ("sections", sections),
         ("changes", changes),
-        ("rules", &rules),
+        ("rules", &paths.rules()),
     ];
     fill(SECTIONS, &values)
 }
 
-/// Asks for the edits of a page. The paths are those of [`page`], of its last text and of what changed.
-pub(super) fn edit(slug: &str, page: &str, plan: &str, [previous, changes]: [&str; 2], wishes: Option<&str>) -> String {
-    let rules = fill(PAGE_RULES, &[("page", page), ("plan", plan), ("wishes", &about(wishes))]);
+/// Asks for the edits of a page. The paths are those of its last text and of what changed.
+pub(super) fn edit(slug: &str, paths: &PagePaths, [previous, changes]: [&str; 2]) -> String {
     let values = [
         ("slug", slug),
-        ("page", page),
-        ("plan", plan),
+        ("page", &paths.page),
+        ("plan", &paths.plan),
         ("previous", previous),
         ("changes", changes),
-        ("rules", &rules),
+        ("rules", &paths.rules()),
     ];
     fill(EDIT, &values)
 }
@@ -116,7 +126,7 @@ pub(super) fn edit(slug: &str, page: &str, plan: &str, [previous, changes]: [&st
 pub(super) fn fingerprint() -> String {
     let mut hash = Sha256::new();
     let prompts = [PLAN, PLAN_SHAPE, REPAIR, PAGE, PAGE_RULES, REVISE, PLAN_UPDATE, PLAN_UPDATE_REPAIR, EDIT, SECTIONS];
-    for text in [SYSTEM, WISHES].into_iter().chain(prompts) {
+    for text in [SYSTEM, WISHES, INDEX].into_iter().chain(prompts) {
         hash.update(text);
         hash.update([0]);
     }
@@ -165,27 +175,24 @@ mod tests {
     }
 
     fn check_prompts(wishes: Option<&str>) {
+        let paths = PagePaths {
+            page: "/d/page.json".into(),
+            plan: "/d/plan.json".into(),
+            wishes: wishes.map(str::to_owned),
+            index: wishes.map(|_| ["/d/symbols.txt".into(), "/d/offers.txt".into()]),
+        };
         let prompts = [
             ("plan", plan("/d/wish.json", wishes)),
             ("repair", repair("/d/answer.txt", "/d/problem.txt", wishes)),
-            ("page", page("start", "/d/page.json", "/d/plan.json", wishes)),
-            ("revise", revise("start", "/d/page.json", "/d/plan.json", ["/d/previous.md", "/d/findings.txt"], wishes)),
+            ("page", page("start", &paths)),
+            ("revise", revise("start", &paths, ["/d/previous.md", "/d/findings.txt"])),
             (
                 "plan_update",
                 plan_update(["/d/plan.json", "/d/pages.json", "/d/changes.txt", "/d/diff", "/d/questions.txt"], wishes),
             ),
             ("plan_update_repair", plan_update_repair(["/d/answer.txt", "/d/problem.txt", "/d/plan.json"], wishes)),
-            (
-                "sections",
-                sections(
-                    "start",
-                    "/d/page.json",
-                    "/d/plan.json",
-                    ["/d/previous.md", "/d/s.json", "/d/changes.diff"],
-                    wishes,
-                ),
-            ),
-            ("edit", edit("start", "/d/page.json", "/d/plan.json", ["/d/previous.md", "/d/changes.diff"], wishes)),
+            ("sections", sections("start", &paths, ["/d/previous.md", "/d/s.json", "/d/changes.diff"])),
+            ("edit", edit("start", &paths, ["/d/previous.md", "/d/changes.diff"])),
         ];
         for (task, prompt) in prompts {
             assert_eq!(prompt.contains("/d/wishes.json"), wishes.is_some(), "{prompt}");

@@ -288,11 +288,8 @@ async fn record_answers() {
 
 async fn record(writer: &CliWriter, case: &str, change: impl FnOnce(&mut Launch)) {
     let (plan, page) = page();
-    let data = PageData::new(&plan, &page);
-    let prepared = writer.prepare(move |folder| {
-        let (page, plan) = data.write(folder)?;
-        Ok(prompts::page("page-2", &page, &plan, None))
-    });
+    let data = PageData::new(writer, &plan, &page);
+    let prepared = writer.prepare(move |folder| Ok(prompts::page("page-2", &data.write(folder)?)));
     let program = writer.find_program().await.unwrap();
     let (mut launch, folder) = writer.launch(prepared.await.unwrap(), program, None);
     change(&mut launch);

@@ -77,15 +77,14 @@ pub(super) async fn edit_page(
     changes: &[&Change],
 ) -> Result<Option<String>, WriterError> {
     let told = format!("{}\n{}", list_of(changes.iter().copied()), differences_of(changes.iter().copied()));
-    let (text, wishes) = (previous.to_owned(), writer.wishes.clone());
+    let text = previous.to_owned();
     let answer = writer
         .ask(context, Purpose::Edit, move |folder| {
-            let (page, plan) = data.write(folder)?;
+            let paths = data.write(folder)?;
             let previous = folder.add_data("previous.md", &text)?;
             let changes = folder.add_data("changes.diff", &told)?;
-            let wishes = add_wishes(folder, wishes.as_deref())?;
             let [previous, changes] = [previous, changes].map(|path| shown(&path));
-            Ok(prompts::edit(&data.slug, &page, &plan, [&previous, &changes], wishes.as_deref()))
+            Ok(prompts::edit(&data.slug, &paths, [&previous, &changes]))
         })
         .await;
     match answer {
@@ -119,16 +118,15 @@ pub(super) async fn rewrite_sections(
     let changes: BTreeMap<&str, &Change> =
         wishes.iter().flat_map(|wish| &wish.changes).map(|change| (change.path.as_str(), *change)).collect();
     let changed = format!("{}\n{}", list_of(changes.values().copied()), differences_of(changes.values().copied()));
-    let (text, steering) = (previous.to_owned(), writer.wishes.clone());
+    let text = previous.to_owned();
     let answer = writer
         .ask(context, Purpose::Sections, move |folder| {
-            let (page, plan) = data.write(folder)?;
+            let paths = data.write(folder)?;
             let previous = folder.add_data("previous.md", &text)?;
             let sections = folder.add_data("sections.json", &told)?;
             let changes = folder.add_data("changes.diff", &changed)?;
-            let steering = add_wishes(folder, steering.as_deref())?;
             let [previous, sections, changes] = [previous, sections, changes].map(|path| shown(&path));
-            Ok(prompts::sections(&data.slug, &page, &plan, [&previous, &sections, &changes], steering.as_deref()))
+            Ok(prompts::sections(&data.slug, &paths, [&previous, &sections, &changes]))
         })
         .await;
     match answer {

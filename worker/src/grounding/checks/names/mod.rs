@@ -53,7 +53,7 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Findings) {
             counts.known_names += 1;
             continue;
         }
-        if cues::is_no_claim(block, text, missed.looks_own) || is_from_elsewhere(scene, &missed, block) {
+        if cues::is_no_claim(block, text, missed.looks_own) || is_from_elsewhere(scene, page, &missed, block, text) {
             continue;
         }
         findings.counts(page, block.section).names += 1;
@@ -71,8 +71,9 @@ fn is_external(document: &Document<'_>, text: &str) -> bool {
 }
 
 /// A name without a sign that it is one of this project, beside the name of something else.
-fn is_from_elsewhere(scene: &Scene<'_>, missed: &lookup::Missed, block: &Block) -> bool {
-    !missed.looks_own && cues::names_another(scene, block)
+fn is_from_elsewhere(scene: &Scene<'_>, page: usize, missed: &lookup::Missed, block: &Block, name: &str) -> bool {
+    let document = scene.documents.get(page);
+    !missed.looks_own && document.is_some_and(|document| cues::names_another(scene, document, block, name))
 }
 
 /// An error when the name looks like one of this project for sure, or when its section says where it is from.

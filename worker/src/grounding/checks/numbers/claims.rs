@@ -117,18 +117,31 @@ fn read(block: &Block, start: usize, end: usize) -> Option<Claim> {
     if LOOSE.iter().any(|word| before.contains(word)) || is_ordinal(before) {
         return None;
     }
-    let is_port = before.contains("port") || before.ends_with("localhost:") || before.ends_with("0.0.0.0:") || before.ends_with("127.0.0.1:");
+    let is_port = has_words(before, "port") || before.ends_with("localhost:") || before.ends_with("0.0.0.0:") || before.ends_with("127.0.0.1:");
     let column = span.map_or_else(|| text[..start].matches(" | ").count(), |span| span.cell);
     let in_column = block.kind == BlockKind::Row
         && block.header.get(column).is_some_and(|cell| COLUMNS.iter().any(|name| cell.contains(name)));
-    let has_word = BEFORE.iter().any(|word| before.contains(word));
-    let is_strong = unit != Unit::Plain || is_counted || is_port || has_word || in_column;
+    let has_word = BEFORE.iter().any(|word| has_words(before, word));
+    // a share alone is as often worked out as it is set
+    let is_measure = matches!(unit, Unit::Time(_) | Unit::Size(..));
+    let is_strong = is_measure || is_counted || is_port || has_word || in_column;
     let is_small = value <= 1.0 && !in_column && !matches!(unit, Unit::Time(_) | Unit::Size(..));
     if !is_strong || is_small || is_status(text, value, unit, is_port) {
         return None;
     }
     let unit = if is_port && unit == Unit::Plain { Unit::Port } else { unit };
     Some(Claim { written: text[start..end + length].trim().to_owned(), value, unit })
+}
+
+/// Whether the words stand there as words: `every` and not `everybody`.
+fn has_words(text: &str, words: &str) -> bool {
+    let words = words.trim();
+    text.match_indices(words).any(|(at, _)| {
+        let ends = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
+        let rest = &text[at + words.len()..];
+        let behind = rest.strip_prefix('s').unwrap_or(rest);
+        ends(text[..at].chars().next_back()) && (ends(rest.chars().next()) || ends(behind.chars().next()))
+    })
 }
 
 /// `step 3`, `rule 4`, `section 2`, `version 3`, `RFC 9110`.

@@ -273,7 +273,8 @@ fn trailing_comment(source: &Source<'_>, node: Node<'_>) -> String {
     }
 }
 
-fn facts(source: &Source<'_>, root: Node<'_>) -> Vec<Fact> {
+/// The environment variables that a file reads.
+pub(super) fn facts(source: &Source<'_>, root: Node<'_>) -> Vec<Fact> {
     let mut facts = Vec::new();
     if !source.text.contains("getenv") {
         return facts;

@@ -1,4 +1,5 @@
-//! The languages whose source is parsed: one file each, walking the syntax tree for what other people may use.
+//! The languages whose source is parsed: one file each, walking the syntax tree for what other people may use. `outline`
+//! is for the index of a repository: every definition of a file, by a table of node kinds in `definitions`.
 
 mod syntax;
 mod rust;
@@ -12,14 +13,19 @@ mod go_facts;
 mod java;
 mod java_facts;
 mod c;
+mod other_facts;
+mod definitions;
+mod visibility;
+mod outline;
 
 use serde::{Deserialize, Serialize};
 use tree_sitter::Node;
 
+pub(crate) use self::outline::{DefinitionKind, Outline, Outlined, outline};
 use self::syntax::Source;
 use super::{
     sources::says_generated,
-    symbols::{MAX_ITEMS, ParsedFile},
+    symbols::{Fact, MAX_ITEMS, ParsedFile},
 };
 
 /// A language that is parsed.
@@ -35,11 +41,17 @@ pub(crate) enum Language {
     Java,
     C,
     Cpp,
+    CSharp,
+    Ruby,
+    Php,
+    Kotlin,
+    Swift,
+    Shell,
 }
 
 impl Language {
     /// Every language; the position is its number on the pipe.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Rust,
         Self::Python,
         Self::JavaScript,
@@ -49,6 +61,12 @@ impl Language {
         Self::Java,
         Self::C,
         Self::Cpp,
+        Self::CSharp,
+        Self::Ruby,
+        Self::Php,
+        Self::Kotlin,
+        Self::Swift,
+        Self::Shell,
     ];
 
     /// The language of a file by the ending of its name.
@@ -64,6 +82,12 @@ impl Language {
             "java" => Self::Java,
             "c" | "h" => Self::C,
             "cc" | "cpp" | "cxx" | "hh" | "hpp" | "hxx" | "h++" | "ipp" => Self::Cpp,
+            "cs" => Self::CSharp,
+            "rb" | "rake" | "gemspec" => Self::Ruby,
+            "php" => Self::Php,
+            "kt" | "kts" => Self::Kotlin,
+            "swift" => Self::Swift,
+            "sh" | "bash" => Self::Shell,
             _ => return None,
         })
     }
@@ -79,7 +103,18 @@ impl Language {
             Self::Java => "java",
             Self::C => "c",
             Self::Cpp => "cpp",
+            Self::CSharp => "csharp",
+            Self::Ruby => "ruby",
+            Self::Php => "php",
+            Self::Kotlin => "kotlin",
+            Self::Swift => "swift",
+            Self::Shell => "bash",
         }
+    }
+
+    /// Whether the built-in writer makes a reference of it; the others are known to the index only.
+    pub(crate) fn has_reference(self) -> bool {
+        !matches!(self, Self::CSharp | Self::Ruby | Self::Php | Self::Kotlin | Self::Swift | Self::Shell)
     }
 
     /// The grammar.
@@ -94,6 +129,12 @@ impl Language {
             Self::Java => tree_sitter_java::LANGUAGE.into(),
             Self::C => tree_sitter_c::LANGUAGE.into(),
             Self::Cpp => tree_sitter_cpp::LANGUAGE.into(),
+            Self::CSharp => tree_sitter_c_sharp::LANGUAGE.into(),
+            Self::Ruby => tree_sitter_ruby::LANGUAGE.into(),
+            Self::Php => tree_sitter_php::LANGUAGE_PHP.into(),
+            Self::Kotlin => tree_sitter_kotlin_ng::LANGUAGE.into(),
+            Self::Swift => tree_sitter_swift::LANGUAGE.into(),
+            Self::Shell => tree_sitter_bash::LANGUAGE.into(),
         }
     }
 }
@@ -111,10 +152,32 @@ pub(crate) fn extract(language: Language, root: Node<'_>, text: &str, path: &str
         Language::Go => go::extract(&source, root),
         Language::Java => java::extract(&source, root, path),
         Language::C | Language::Cpp => c::extract(&source, root, path),
+        Language::CSharp | Language::Ruby | Language::Php | Language::Kotlin | Language::Swift | Language::Shell => {
+            ParsedFile::default()
+        }
     };
     file.scope.items.truncate(MAX_ITEMS);
     file.facts.sort();
     file.facts.dedup();
     file.facts.truncate(MAX_ITEMS);
     file
+}
+
+/// What a file reads from its surroundings or offers to them.
+fn facts(language: Language, source: &Source<'_>, root: Node<'_>) -> Vec<Fact> {
+    let mut facts = match language {
+        Language::Rust => rust_facts::facts(source, root),
+        Language::Python => python_facts::facts(source, root),
+        Language::JavaScript | Language::TypeScript | Language::Tsx => javascript_facts::facts(source, root),
+        Language::Go => go_facts::facts(source, root),
+        Language::Java => java_facts::facts(source, root),
+        Language::C | Language::Cpp => c::facts(source, root),
+        Language::CSharp | Language::Ruby | Language::Php | Language::Kotlin | Language::Swift | Language::Shell => {
+            other_facts::facts(language, source)
+        }
+    };
+    facts.sort();
+    facts.dedup();
+    facts.truncate(MAX_ITEMS);
+    facts
 }

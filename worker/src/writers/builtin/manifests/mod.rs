@@ -190,7 +190,8 @@ fn merge(packages: &mut Vec<Package>, package: Package) {
     }
 }
 
-fn is_manifest(path: &str) -> bool {
+/// Whether a file is read as a manifest.
+pub(crate) fn is_manifest(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
     let root_only = matches!(name, "CMakeLists.txt" | "requirements.txt") && !path.contains('/');
     root_only

@@ -7,9 +7,9 @@ use std::{
 };
 
 use anyhow::Context;
-use tree_sitter::{ParseOptions, Parser};
+use tree_sitter::{ParseOptions, Parser, Tree};
 
-use super::frames::{Answer, Request, read_request};
+use super::frames::{Answer, Request, Wish, read_request};
 use crate::writers::builtin::languages;
 
 /// Longest that one file is parsed before it is given up.
@@ -21,8 +21,20 @@ pub fn parse_source_child() -> anyhow::Result<()> {
     let mut output = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let mut parser = Parser::new();
     while let Some(request) = read_request(&mut input).context("the request cannot be read")? {
-        let answer = parse(&mut parser, &request);
-        serde_json::to_writer(&mut output, &answer).context("the answer cannot be written")?;
+        let text = String::from_utf8_lossy(&request.text);
+        let language = request.language;
+        let written = match (parse(&mut parser, &request, &text), request.wish) {
+            (Err(reason), _) => serde_json::to_writer(&mut output, &Answer::<()>::GivenUp(reason)),
+            (Ok(tree), Wish::Reference) => {
+                let file = languages::extract(language, tree.root_node(), &text, &request.path);
+                serde_json::to_writer(&mut output, &Answer::Parsed(Box::new(file)))
+            }
+            (Ok(tree), Wish::Outline) => {
+                let outline = languages::outline(language, tree.root_node(), &text, &request.path);
+                serde_json::to_writer(&mut output, &Answer::Parsed(Box::new(outline)))
+            }
+        };
+        written.context("the answer cannot be written")?;
         output.write_all(b"\n")?;
         // the parent measures each file by itself
         output.flush()?;
@@ -30,11 +42,11 @@ pub fn parse_source_child() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn parse(parser: &mut Parser, request: &Request) -> Answer {
+/// The syntax tree, or why there is none.
+fn parse(parser: &mut Parser, request: &Request, text: &str) -> Result<Tree, String> {
     if parser.set_language(&request.language.grammar()).is_err() {
-        return Answer::GivenUp("its grammar does not fit this parser".into());
+        return Err("its grammar does not fit this parser".into());
     }
-    let text = String::from_utf8_lossy(&request.text);
     let bytes = text.as_bytes();
     let started = Instant::now();
     let mut watch = |_: &tree_sitter::ParseState| {
@@ -42,10 +54,9 @@ fn parse(parser: &mut Parser, request: &Request) -> Answer {
     };
     let mut read = |at: usize, _| bytes.get(at..).unwrap_or_default();
     let tree = parser.parse_with_options(&mut read, None, Some(ParseOptions::new().progress_callback(&mut watch)));
-    let Some(tree) = tree else {
+    tree.ok_or_else(|| {
         // otherwise the next file would go on where this one stopped
         parser.reset();
-        return Answer::GivenUp(format!("it took longer than {} s", PARSE_TIME_LIMIT.as_secs()));
-    };
-    Answer::Parsed(Box::new(languages::extract(request.language, tree.root_node(), &text, &request.path)))
+        format!("it took longer than {} s", PARSE_TIME_LIMIT.as_secs())
+    })
 }

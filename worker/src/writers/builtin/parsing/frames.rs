@@ -1,22 +1,50 @@
 //! The pipe between parent and child: length-prefixed requests one way, one line of JSON per file the other way.
 //!
-//! A request is the language's number (1 byte), the path's length (4 bytes, little endian), the path, the text's length
-//! (4 bytes) and the text. Answers come in the order of the requests.
+//! A request is the wish's number (1 byte), the language's number (1 byte), the path's length (4 bytes, little endian), the
+//! path, the text's length (4 bytes) and the text. Answers come in the order of the requests.
 
 use std::io::{self, ErrorKind, Read, Write};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::writers::builtin::{languages::Language, symbols::ParsedFile};
+use crate::writers::builtin::{
+    languages::{Language, Outline},
+    symbols::ParsedFile,
+};
 
 /// Longest path that is passed on, in bytes.
 const MAX_PATH_BYTES: u32 = 16_384;
 /// Largest text that a child accepts, in bytes; the parent's own limit is smaller.
 const MAX_TEXT_BYTES: u32 = 8 << 20;
 
+/// What is wanted of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// What the built-in writer makes a reference of: [`ParsedFile`].
+    Reference,
+    /// What the index keeps: [`Outline`].
+    Outline,
+}
+
+/// What a child makes of a file.
+pub(crate) trait Extract: Serialize + DeserializeOwned + Send {
+    /// The wish that brings it.
+    const WISH: Wish;
+}
+
+impl Extract for ParsedFile {
+    const WISH: Wish = Wish::Reference;
+}
+
+impl Extract for Outline {
+    const WISH: Wish = Wish::Outline;
+}
+
 /// One file to parse.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Request {
+    /// What is wanted of it.
+    pub(crate) wish: Wish,
     /// Its language.
     pub(crate) language: Language,
     /// Its path in the repository.
@@ -28,9 +56,9 @@ pub(crate) struct Request {
 /// What became of one file.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Answer {
+pub(crate) enum Answer<T> {
     /// It was parsed.
-    Parsed(Box<ParsedFile>),
+    Parsed(Box<T>),
     /// It was given up; the reason completes the sentence "`path` was not parsed: ".
     GivenUp(String),
 }
@@ -38,7 +66,8 @@ pub(crate) enum Answer {
 /// Writes a request.
 pub(crate) fn write_request(out: &mut impl Write, request: &Request) -> io::Result<()> {
     let number = Language::ALL.iter().position(|language| *language == request.language).unwrap_or_default();
-    out.write_all(&[u8::try_from(number).unwrap_or_default()])?;
+    let wish = u8::from(request.wish == Wish::Outline);
+    out.write_all(&[wish, u8::try_from(number).unwrap_or_default()])?;
     write_counted(out, request.path.as_bytes())?;
     write_counted(out, &request.text)
 }
@@ -49,11 +78,17 @@ pub(crate) fn read_request(input: &mut impl Read) -> io::Result<Option<Request>>
     if input.read(&mut number)? == 0 {
         return Ok(None);
     }
+    let wish = match number[0] {
+        0 => Wish::Reference,
+        1 => Wish::Outline,
+        _ => return Err(io::Error::new(ErrorKind::InvalidData, "unknown wish")),
+    };
+    input.read_exact(&mut number)?;
     let language = Language::ALL.get(usize::from(number[0])).copied();
     let language = language.ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "unknown language number"))?;
     let path = String::from_utf8_lossy(&read_counted(input, MAX_PATH_BYTES)?).into_owned();
     let text = read_counted(input, MAX_TEXT_BYTES)?;
-    Ok(Some(Request { language, path, text }))
+    Ok(Some(Request { wish, language, path, text }))
 }
 
 fn write_counted(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
@@ -83,7 +118,8 @@ mod tests {
 
     #[test]
     fn a_request_survives_the_pipe_and_a_cut_one_is_an_error() {
-        let request = Request { language: Language::Go, path: "a/b.go".into(), text: b"package b\n".to_vec() };
+        let (path, text) = ("a/b.go".to_owned(), b"package b\n".to_vec());
+        let request = Request { wish: Wish::Outline, language: Language::Go, path, text };
         let mut bytes = Vec::new();
         write_request(&mut bytes, &request).unwrap();
         assert_eq!(read_request(&mut bytes.as_slice()).unwrap(), Some(request));

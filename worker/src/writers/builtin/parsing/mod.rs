@@ -4,5 +4,5 @@
 //! deaths, `frames` is what they say to each other.
 
 pub(crate) mod child;
-mod frames;
+pub(crate) mod frames;
 pub(crate) mod parent;

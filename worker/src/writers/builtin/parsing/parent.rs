@@ -16,12 +16,8 @@ use anyhow::Context;
 use shared::os::{self, Resource};
 use tokio_util::sync::CancellationToken;
 
-use super::frames::{Answer, Request, write_request};
-use crate::writers::builtin::{
-    languages::Language,
-    symbols::ParsedFile,
-    tree::{FileReader, RepositoryFile},
-};
+use super::frames::{Answer, Extract, Request, write_request};
+use crate::writers::builtin::{languages::Language, tree::FileReader};
 
 /// Children that parse side by side.
 const CHILDREN: usize = 2;
@@ -53,99 +49,91 @@ impl Default for ParserLimits {
     }
 }
 
-/// One file to parse.
-#[derive(Debug, Clone)]
-pub(crate) struct SourceFile {
-    /// The file.
-    pub(crate) file: RepositoryFile,
-    /// The language it is parsed as.
-    pub(crate) language: Language,
-    /// Parsed only when its text contains this.
-    pub(crate) only_with: Option<&'static str>,
+/// The files to parse, in order, and where their text is to be had.
+pub(crate) trait Sources: Sync {
+    /// How many there are.
+    fn count(&self) -> usize;
+
+    /// Path and language of one.
+    fn file(&self, index: usize) -> (&str, Language);
+
+    /// The text of one. Asked for once more when a child died over an earlier file.
+    fn read(&self, reader: &FileReader, index: usize) -> Vec<u8>;
 }
 
-/// What came back, in the order of the files.
-#[derive(Debug, Default)]
-pub(crate) struct Parsed {
-    /// What each file holds; `None` for files that were given up.
-    pub(crate) files: Vec<Option<ParsedFile>>,
-    /// One sentence per file that was given up.
-    pub(crate) findings: Vec<String>,
-}
-
-/// Parses files by `program parse-source`. Blocks; ends early with an error when `cancel` is cancelled.
-pub(crate) fn parse_files(
+/// Parses files by `program parse-source`, and gives what was found in each, or why it was given up, to `keep`, which is
+/// called from two threads. Returns a sentence for each share that was not finished. Blocks; ends early with an error when
+/// `cancel` is cancelled.
+pub(crate) fn parse_files<T: Extract>(
     program: &Path,
     limits: ParserLimits,
     git_dir: &Path,
-    files: &[SourceFile],
+    sources: &dyn Sources,
+    keep: &(dyn Fn(usize, Result<T, String>) + Sync),
     cancel: &CancellationToken,
-) -> anyhow::Result<Parsed> {
-    let shares: Vec<Vec<usize>> = (0..CHILDREN).map(|child| (child..files.len()).step_by(CHILDREN).collect()).collect();
-    let work = Work { program, limits, deadline: Instant::now() + limits.total_time, git_dir, files, cancel };
-    let outcomes = thread::scope(|scope| {
+) -> anyhow::Result<Vec<String>> {
+    let count = sources.count();
+    let shares: Vec<Vec<usize>> = (0..CHILDREN).map(|child| (child..count).step_by(CHILDREN).collect()).collect();
+    let work = Work { program, limits, deadline: Instant::now() + limits.total_time, git_dir, sources, keep, cancel };
+    let unparsed = thread::scope(|scope| {
         let workers: Vec<_> = shares.iter().map(|share| scope.spawn(|| parse_share(&work, share))).collect();
         workers
             .into_iter()
             .map(|worker| worker.join().unwrap_or_else(|_| Err(anyhow::anyhow!("a parsing thread panicked"))))
             .collect::<anyhow::Result<Vec<_>>>()
     })?;
-    let mut parsed = Parsed { files: vec![None; files.len()], findings: Vec::new() };
-    let mut given_up = Vec::new();
-    for (share, outcome) in shares.iter().zip(outcomes) {
-        for (index, file) in share.iter().zip(outcome.files) {
-            match file {
-                Ok(file) => parsed.files[*index] = Some(file),
-                Err(reason) => given_up.push((*index, reason)),
-            }
-        }
-        parsed.findings.extend(outcome.unparsed);
-    }
-    given_up.sort();
-    let sentences =
-        given_up.into_iter().map(|(index, reason)| format!("`{}` was not parsed: {reason}", files[index].file.path));
-    parsed.findings.splice(0..0, sentences.collect::<Vec<_>>());
-    Ok(parsed)
+    Ok(unparsed.into_iter().flatten().collect())
 }
 
-struct Work<'a> {
+struct Work<'a, T> {
     program: &'a Path,
     limits: ParserLimits,
     deadline: Instant,
     git_dir: &'a Path,
-    files: &'a [SourceFile],
+    sources: &'a dyn Sources,
+    keep: &'a (dyn Fn(usize, Result<T, String>) + Sync),
     cancel: &'a CancellationToken,
 }
 
-/// What became of one child's share, file by file; shorter than the share when it was not finished.
-struct Outcome {
-    files: Vec<Result<ParsedFile, String>>,
-    unparsed: Option<String>,
+/// How far one child's share is done.
+struct Progress<'a> {
+    share: &'a [usize],
+    answered: usize,
+    failures: usize,
 }
 
-fn parse_share(work: &Work<'_>, share: &[usize]) -> anyhow::Result<Outcome> {
-    let mut outcome = Outcome { files: Vec::with_capacity(share.len()), unparsed: None };
-    while outcome.files.len() < share.len() {
-        let rest = &share[outcome.files.len()..];
-        match parse_until_stop(work, rest, &mut outcome.files)? {
+impl Progress<'_> {
+    fn note<T>(&mut self, work: &Work<'_, T>, answer: Result<T, String>) {
+        self.failures += usize::from(answer.is_err());
+        if let Some(index) = self.share.get(self.answered) {
+            (work.keep)(*index, answer);
+        }
+        self.answered += 1;
+    }
+
+    fn left(&self) -> usize {
+        self.share.len() - self.answered
+    }
+}
+
+/// Why not all of it was parsed, if so.
+fn parse_share<T: Extract>(work: &Work<'_, T>, share: &[usize]) -> anyhow::Result<Option<String>> {
+    let mut progress = Progress { share, answered: 0, failures: 0 };
+    while progress.left() > 0 {
+        match parse_until_stop(work, &mut progress)? {
             Stop::Finished => {}
-            Stop::Failed(reason) => outcome.files.push(Err(reason)),
+            Stop::Failed(reason) => progress.note(work, Err(reason)),
             Stop::OutOfTime => {
-                let seconds = work.limits.total_time.as_secs();
-                let rest = share.len() - outcome.files.len();
-                outcome.unparsed =
-                    Some(format!("{rest} files were not parsed because parsing took longer than {seconds} s"));
-                break;
+                let (rest, seconds) = (progress.left(), work.limits.total_time.as_secs());
+                return Ok(Some(format!("{rest} files were not parsed because parsing took longer than {seconds} s")));
             }
         }
-        let failures = outcome.files.iter().filter(|file| file.is_err()).count();
-        let rest = share.len() - outcome.files.len();
+        let (rest, failures) = (progress.left(), progress.failures);
         if rest > 0 && failures >= work.limits.failures_per_child {
-            outcome.unparsed = Some(format!("{rest} files were not parsed because parsing failed {failures} times"));
-            break;
+            return Ok(Some(format!("{rest} files were not parsed because parsing failed {failures} times")));
         }
     }
-    Ok(outcome)
+    Ok(None)
 }
 
 /// Why a child's work ended.
@@ -159,20 +147,17 @@ enum Stop {
 }
 
 /// Runs one child over the files until all are answered or something stops it.
-fn parse_until_stop(
-    work: &Work<'_>,
-    rest: &[usize],
-    answered: &mut Vec<Result<ParsedFile, String>>,
-) -> anyhow::Result<Stop> {
+fn parse_until_stop<T: Extract>(work: &Work<'_, T>, progress: &mut Progress<'_>) -> anyhow::Result<Stop> {
     // this thread waits for the child, so the death signal, which is bound to the thread, cannot come too early
     let mut child = spawn(work.program)?;
     let pipes = child.stdin.take().zip(child.stdout.take());
     let (stdin, stdout) = pipes.context("the parser has no pipes")?;
+    let rest = progress.share.get(progress.answered..).unwrap_or_default();
     thread::scope(|scope| {
         let (sender, answers) = mpsc::sync_channel(4);
         scope.spawn(move || send_requests(work, rest, stdin));
         scope.spawn(move || read_answers(stdout, &sender));
-        let ended = collect_answers(work, rest.len(), &answers, answered);
+        let ended = collect_answers(work, progress, &answers);
         // ends the other two threads: their pipes break
         child.kill().ok();
         drop(answers);
@@ -201,16 +186,13 @@ fn spawn(program: &Path) -> anyhow::Result<Child> {
 }
 
 /// Sends files as fast as the child takes them; a broken pipe ends it, the reader will know why.
-fn send_requests(work: &Work<'_>, rest: &[usize], stdin: ChildStdin) {
+fn send_requests<T: Extract>(work: &Work<'_, T>, rest: &[usize], stdin: ChildStdin) {
     let Ok(reader) = FileReader::open(work.git_dir) else { return };
     let mut out = BufWriter::with_capacity(1 << 16, stdin);
     for index in rest {
-        let source = &work.files[*index];
-        let mut text = reader.bytes(&source.file, MAX_SOURCE_BYTES).unwrap_or_default();
-        if source.only_with.is_some_and(|word| !text.windows(word.len()).any(|window| window == word.as_bytes())) {
-            text.clear();
-        }
-        let request = Request { language: source.language, path: source.file.path.clone(), text };
+        let text = work.sources.read(&reader, *index);
+        let (path, language) = work.sources.file(*index);
+        let request = Request { wish: T::WISH, language, path: path.to_owned(), text };
         if write_request(&mut out, &request).is_err() {
             return;
         }
@@ -219,9 +201,9 @@ fn send_requests(work: &Work<'_>, rest: &[usize], stdin: ChildStdin) {
     out.flush().ok();
 }
 
-type Line = Result<Answer, ()>;
+type Line<T> = Result<Answer<T>, ()>;
 
-fn read_answers(stdout: ChildStdout, answers: &mpsc::SyncSender<Line>) {
+fn read_answers<T: Extract>(stdout: ChildStdout, answers: &mpsc::SyncSender<Line<T>>) {
     let mut input = BufReader::with_capacity(1 << 16, stdout);
     let mut line = Vec::new();
     loop {
@@ -246,28 +228,29 @@ enum Ended {
     Unreadable,
 }
 
-fn collect_answers(
-    work: &Work<'_>,
-    expected: usize,
-    answers: &Receiver<Line>,
-    answered: &mut Vec<Result<ParsedFile, String>>,
+fn collect_answers<T: Extract>(
+    work: &Work<'_, T>,
+    progress: &mut Progress<'_>,
+    answers: &Receiver<Line<T>>,
 ) -> anyhow::Result<Ended> {
     let mut waiting_since = Instant::now();
-    let (mut received, mut given_up) = (0, 0);
-    while received < expected && given_up < work.limits.failures_per_child {
+    let mut given_up = 0;
+    while progress.left() > 0 && given_up < work.limits.failures_per_child {
         if Instant::now() > work.deadline {
             return Ok(Ended::OutOfTime);
         }
         match answers.recv_timeout(CANCEL_POLL) {
             Ok(Ok(answer)) => {
-                answered.push(match answer {
-                    Answer::Parsed(file) => Ok(*file),
-                    Answer::GivenUp(reason) => {
-                        given_up += 1;
-                        Err(reason)
-                    }
-                });
-                received += 1;
+                progress.note(
+                    work,
+                    match answer {
+                        Answer::Parsed(file) => Ok(*file),
+                        Answer::GivenUp(reason) => {
+                            given_up += 1;
+                            Err(reason)
+                        }
+                    },
+                );
                 waiting_since = Instant::now();
             }
             Ok(Err(())) => return Ok(Ended::Unreadable),

@@ -1,0 +1,86 @@
+//! The gate between `validating` and everything that readers see: a site below the grade that is asked for is not published.
+//! The old one stays, and what was found stays in the rows of the run.
+
+use std::fmt::Write as _;
+
+use shared::{
+    db,
+    evidence::{Evidence, Finding, Grade, Severity},
+};
+
+use super::{StageError, run::Run};
+
+/// Most findings that the sentence names, and the longest part of each, in characters.
+const MAX_NAMED: usize = 3;
+const MAX_NAMED_CHARS: usize = 200;
+
+/// Ends the run when its site is below the grade. `wished` is what the request asks for, else the repository; `MIN_GRADE` is
+/// a floor under both.
+pub(crate) async fn pass(run: &Run, wished: Option<Grade>) -> Result<(), StageError> {
+    let Some(asked) = asked(run, wished) else { return Ok(()) };
+    let mut connection = run.worker.config.pool.acquire().await?;
+    let id = run.claimed.id;
+    if db::sections::find_grade(&mut connection, id).await?.is_some_and(|grade| grade.reaches(asked)) {
+        return Ok(());
+    }
+    let sentence = match db::sections::find_evidence(&mut connection, id).await? {
+        Some(found) => refusal(&found, asked),
+        None => format!("grade {asked} is asked for and nobody checked these pages; use retry-from/validating"),
+    };
+    Err(StageError::Fail(sentence))
+}
+
+/// The grade that the site must reach.
+pub(super) fn asked(run: &Run, wished: Option<Grade>) -> Option<Grade> {
+    // the best one is the least
+    [wished, run.worker.config.min_grade].into_iter().flatten().min()
+}
+
+fn refusal(found: &Evidence, asked: Grade) -> String {
+    let (grade, points) = found.score.as_ref().map_or((Grade::F, 0.0), |score| (score.grade, score.points));
+    let count = |severity| found.findings.iter().filter(|finding| finding.severity == severity).count();
+    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+    let mut out = format!(
+        "the documentation has grade {grade} ({points:.1} of 100 points) and {asked} is asked for: {errors} errors, \
+         {warnings} warnings"
+    );
+    let mut gravest: Vec<&Finding> =
+        found.findings.iter().filter(|finding| finding.severity != Severity::Note).collect();
+    gravest.sort_by_key(|finding| finding.severity);
+    for (at, finding) in gravest.iter().take(MAX_NAMED).enumerate() {
+        let lead = if at == 0 { "; the gravest: " } else { "; " };
+        let place = finding.page.as_ref().map_or_else(String::new, |page| format!("page `{page}`: "));
+        let message = finding.message.chars().map(|c| if c.is_control() { ' ' } else { c });
+        let message: String = message.take(MAX_NAMED_CHARS).collect();
+        write!(out, "{lead}{place}{message}").expect("writing to a String cannot fail");
+    }
+    out + ". `force` writes the pages anew"
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::evidence::Rule;
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_both_grades_and_the_gravest_findings_and_has_an_end() {
+        let finding = |severity, message: &str| Finding {
+            page: Some("intro".parse().unwrap()),
+            section: Some(1),
+            rule: Rule::Citation,
+            severity,
+            message: message.to_owned(),
+            evidence: String::new(),
+            fix: String::new(),
+        };
+        let mut findings = vec![finding(Severity::Warning, "a warning"), finding(Severity::Error, "an\nerror")];
+        findings.extend((0..500).map(|_| finding(Severity::Error, &"x".repeat(500))));
+        let sentence = refusal(&Evidence { findings, ..Evidence::default() }, Grade::B);
+        assert!(
+            sentence.starts_with("the documentation has grade F (0.0 of 100 points) and B is asked for: 501 errors")
+        );
+        assert!(sentence.contains("the gravest: page `intro`: an error; page `intro`: xx"), "{sentence}");
+        assert!(sentence.chars().count() < 900 && !sentence.contains("a warning"), "{sentence}");
+    }
+}
