@@ -48,11 +48,7 @@ pub(crate) enum Wanted<'a> {
 }
 
 /// The builds that may answer. 404 when there is none.
-pub(crate) async fn get_builds(
-    state: &ApiState,
-    caller: &Caller,
-    wanted: Wanted<'_>,
-) -> Result<Served, ApiError> {
+pub(crate) async fn get_builds(state: &ApiState, caller: &Caller, wanted: Wanted<'_>) -> Result<Served, ApiError> {
     let key = key(caller, wanted);
     if let Some(served) = state.served().get(&key) {
         return Ok(served);

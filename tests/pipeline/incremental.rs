@@ -29,6 +29,14 @@ fn text_of(title: &str, file: &str) -> String {
     )
 }
 
+/// An answer to the question for all sections of a page.
+fn sections_of(text: &str) -> String {
+    let sections = shared::section::sections(text).into_iter();
+    let sections: Vec<Value> =
+        sections.map(|section| json!({"position": section.position, "text": section.text})).collect();
+    json!({ "sections": sections }).to_string()
+}
+
 impl Written {
     async fn site() -> Self {
         let world = World::start_counting().await;
@@ -37,6 +45,7 @@ impl Written {
             repository.write(&format!("src/{name}.rs"), &format!("pub const PORT_{number}: u16 = 80;\n"));
             let text = text_of(&format!("Page {number}"), &format!("src/{name}.rs"));
             world.stand_ins.set_text(&format!("page-page-{number}"), &text);
+            world.stand_ins.set_text(&format!("sections-page-{number}"), &sections_of(&text));
         }
         repository.commit("modules");
         let key = variant("adder", Provider::Claude);
@@ -69,6 +78,13 @@ impl Written {
 
     fn answer(&self, key: &str, answer: &Value) {
         self.world.stand_ins.set_text(key, &answer.to_string());
+    }
+
+    /// What is answered when the sections of a page are asked for: those of its first text, with a replacement.
+    fn sections(&self, number: usize, name: &str, replacement: (&str, &str)) {
+        let text = text_of(&format!("Page {number}"), &format!("src/{name}.rs"));
+        let text = text.replace(replacement.0, replacement.1);
+        self.world.stand_ins.set_text(&format!("sections-page-{number}"), &sections_of(&text));
     }
 
     fn edits(&self, key: &str, edits: &[(&str, &str)]) {
@@ -106,9 +122,9 @@ async fn only_pages_that_name_a_changed_file_are_asked_for_and_the_others_stay_b
     let mut site = Written::site().await;
     site.change("two");
     site.repository.write("src/lib.rs", "//! No page names this file.\n");
-    site.edits("edit-page-2", &[("on port 80", "on port 81")]);
+    site.sections(2, "two", ("on port 80", "on port 81"));
     let (row, calls) = site.update().await;
-    assert_eq!(calls, ["edit-page-2"]);
+    assert_eq!(calls, ["sections-page-2"]);
     assert_ne!(row.site_prefix, site.row.site_prefix);
     assert_eq!((row.page_count, &row.plan_json), (3, &site.row.plan_json));
     site.assert_kept(&row, "page-1").await;
@@ -118,10 +134,11 @@ async fn only_pages_that_name_a_changed_file_are_asked_for_and_the_others_stay_b
     assert!(site.world.site_file(&row, "page-2.html").await.unwrap().contains("on port 81"));
     // the copied pages know what they are based on, and so does the edited one
     site.change("three");
-    assert_eq!(site.update().await.1, ["edit-page-3"]);
+    site.sections(3, "three", ("on port 80", "on port 81"));
+    assert_eq!(site.update().await.1, ["sections-page-3"]);
     site.repository.write("src/two.rs", "pub const PORT: u16 = 82;\n");
-    site.edits("edit-page-2", &[("on port 81", "on port 82")]);
-    assert_eq!(site.update().await.1, ["edit-page-2"]);
+    site.sections(2, "two", ("on port 80", "on port 82"));
+    assert_eq!(site.update().await.1, ["sections-page-2"]);
 }
 
 #[tokio::test]
@@ -129,24 +146,32 @@ async fn a_page_that_is_still_right_stays_byte_for_byte() {
     let mut site = Written::site().await;
     site.change("two");
     let (row, calls) = site.update().await;
-    assert_eq!(calls, ["edit-page-2"]);
+    assert_eq!(calls, ["sections-page-2"]);
     assert_eq!(site.world.page(&row, "page-2").await, site.world.page(&site.row, "page-2").await);
 }
 
 #[tokio::test]
-async fn a_page_whose_edits_are_of_no_use_is_written_anew() {
+async fn sections_that_cannot_be_had_are_taken_from_the_page_written_anew() {
     let mut site = Written::site().await;
-    site.edits("edit-page-1", &[("passage of nobody", "x")]);
-    site.world.stand_ins.set("mode.edit-page-2", "wrong");
-    site.edits("edit-page-3", &[("on port 80", "on port 81"), ("src/three.rs", "src/3.rs")]);
-    site.world.stand_ins.set_text("page-page-2", &text_of("Page 2", "src/two.rs").replace("port 80", "port 81"));
-    for name in ["one", "two", "three"] {
+    // sections that were not asked for, no answer, half an answer
+    site.answer("sections-page-1", &json!({"sections": [{"position": 9, "text": "## More"}]}));
+    site.world.stand_ins.set("mode.sections-page-2", "wrong");
+    site.answer("sections-page-3", &json!({"sections": [{"position": 1, "text": "## More\n\nHalf an answer."}]}));
+    for (number, name) in [(1, "one"), (2, "two"), (3, "three")] {
         site.change(name);
+        let text = text_of(&format!("Page {number}"), &format!("src/{name}.rs"));
+        let text = text.replace("on port 80", "on port 81") + "\n## Another\n\nThis section was not on the page.\n";
+        site.world.stand_ins.set_text(&format!("page-page-{number}"), &text);
     }
     let (row, calls) = site.update().await;
-    assert_eq!(calls, ["edit-page-1", "edit-page-2", "edit-page-3", "page-page-1", "page-page-2", "page-page-3"]);
-    assert!(site.world.page(&row, "page-2").await.unwrap().contains("port 81"));
-    assert!(site.world.page(&row, "page-3").await.unwrap().contains("port 80 "), "half an answer was applied");
+    let each = |number: usize| [format!("sections-page-{number}"), format!("sections-page-{number}")];
+    let asked: Vec<String> =
+        (1..=3).map(|number| format!("page-page-{number}")).chain((1..=3).flat_map(each)).collect();
+    assert_eq!(calls, asked);
+    for (number, name) in [(1, "one"), (2, "two"), (3, "three")] {
+        let expected = text_of(&format!("Page {number}"), &format!("src/{name}.rs")).replace("port 80", "port 81");
+        assert_eq!(site.world.page(&row, &format!("page-{number}")).await.as_deref(), Some(expected.as_str()));
+    }
 }
 
 #[tokio::test]
@@ -244,8 +269,9 @@ async fn a_change_that_concerns_no_page_is_up_to_date_and_is_not_asked_about_aga
 
     // only what came since then counts
     site.change("three");
+    site.sections(3, "three", ("on port 80", "on port 81"));
     let (row, calls) = site.update().await;
-    assert_eq!((row.current_stage, calls), (None, vec!["edit-page-3".to_owned()]));
+    assert_eq!((row.current_stage, calls), (None, vec!["sections-page-3".to_owned()]));
     site.assert_kept(&row, "page-1").await;
 }
 
@@ -285,7 +311,8 @@ async fn without_the_commit_of_the_last_site_it_is_fetched_and_without_that_all_
     let commits = site.world.sites_dir().join("commits");
     std::fs::remove_dir_all(&commits).unwrap();
     site.change("two");
-    assert_eq!(site.update().await.1, ["edit-page-2"], "the remote has it still");
+    site.sections(2, "two", ("on port 80", "on port 81"));
+    assert_eq!(site.update().await.1, ["sections-page-2"], "the remote has it still");
 
     // history is written anew, and the remote forgets what was
     std::fs::remove_dir_all(&commits).unwrap();
@@ -300,9 +327,10 @@ async fn without_the_commit_of_the_last_site_it_is_fetched_and_without_that_all_
 async fn a_force_pushed_branch_is_compared_with_the_commit_that_was_kept() {
     let mut site = Written::site().await;
     site.change("two");
+    site.sections(2, "two", ("on port 80", "on port 81"));
     let commit = forget_history(&site.repository);
     site.world.request(&site.repository, &site.key, false).await.unwrap();
-    assert_eq!(site.finish(&commit).await.1, ["edit-page-2"]);
+    assert_eq!(site.finish(&commit).await.1, ["sections-page-2"]);
 }
 
 #[tokio::test]
@@ -333,20 +361,20 @@ async fn an_update_that_was_handed_back_goes_on_without_asking_again() {
     site.change("two");
     site.repository.write("src/four.rs", "pub fn four() {}\n");
     let commit = site.repository.commit("later");
-    site.edits("edit-page-1", &[("on port 80", "on port 81")]);
-    site.edits("edit-page-2", &[("on port 80", "on port 81")]);
-    site.world.stand_ins.block("edit-page-2");
+    site.sections(1, "one", ("on port 80", "on port 81"));
+    site.sections(2, "two", ("on port 80", "on port 81"));
+    site.world.stand_ins.block("sections-page-2");
     site.world.request(&site.repository, &site.key, false).await.unwrap();
     // the one that was copied, and the one that is edited by now
     let row = site.world.wait_until(&site.key, |row| row.page_count == 2).await;
     assert_eq!(row.current_stage, Some(Stage::GeneratingPages));
     site.world.stop_worker().await;
     assert_eq!(site.world.row(&site.key).await.status, Status::Generating, "handed back, not ended");
-    site.world.stand_ins.release("edit-page-2");
+    site.world.stand_ins.release("sections-page-2");
     let asked = site.world.stand_ins.calls().len();
     site.world.start_worker();
     let (row, _) = site.finish(&commit).await;
-    assert_eq!(site.world.stand_ins.calls()[asked..], ["edit-page-2"]);
+    assert_eq!(site.world.stand_ins.calls()[asked..], ["sections-page-2"]);
     for slug in ["page-1", "page-2"] {
         assert!(site.world.page(&row, slug).await.unwrap().contains("on port 81"));
     }
@@ -359,19 +387,19 @@ async fn a_failed_update_leaves_what_it_paid_for_to_the_next() {
     site.change("one");
     site.change("two");
     let commit = site.repository.commit("later");
-    site.edits("edit-page-1", &[("on port 80", "on port 81")]);
-    site.world.stand_ins.block("edit-page-2");
-    site.world.stand_ins.set("mode.edit-page-2", "auth");
+    site.sections(1, "one", ("on port 80", "on port 81"));
+    site.world.stand_ins.block("sections-page-2");
+    site.world.stand_ins.set("mode.sections-page-2", "auth");
     site.world.request(&site.repository, &site.key, false).await.unwrap();
     site.world.wait_until(&site.key, |row| row.page_count == 2).await;
-    site.world.stand_ins.release("edit-page-2");
+    site.world.stand_ins.release("sections-page-2");
     let failed = site.world.wait_for_end(&site.key).await;
     assert_eq!((failed.status, &failed.site_prefix), (Status::Error, &site.row.site_prefix));
-    site.world.stand_ins.clear("mode.edit-page-2");
+    site.world.stand_ins.clear("mode.sections-page-2");
     let asked = site.world.stand_ins.calls().len();
     site.world.request(&site.repository, &site.key, false).await.unwrap();
     let (row, _) = site.finish(&commit).await;
-    assert_eq!(site.world.stand_ins.calls()[asked..], ["edit-page-2"]);
+    assert_eq!(site.world.stand_ins.calls()[asked..], ["sections-page-2"]);
     assert!(site.world.page(&row, "page-1").await.unwrap().contains("on port 81"));
 }
 
@@ -417,11 +445,11 @@ async fn a_retry_of_a_failed_update_asks_only_for_what_failed_and_knows_what_its
     site.change("two");
     site.repository.write("src/four.rs", "pub fn four() {}\n");
     let commit = site.repository.commit("later");
-    site.world.stand_ins.set("mode.edit-page-2", "auth");
+    site.world.stand_ins.set("mode.sections-page-2", "auth");
     site.world.request(&site.repository, &site.key, false).await.unwrap();
     let failed = site.world.wait_for_end(&site.key).await;
     assert_eq!(failed.status, Status::Error);
-    site.world.stand_ins.clear("mode.edit-page-2");
+    site.world.stand_ins.clear("mode.sections-page-2");
     let asked = site.world.stand_ins.calls().len();
     let mut transaction = site.world.pool.begin().await.unwrap();
     let retried =
@@ -430,10 +458,10 @@ async fn a_retry_of_a_failed_update_asks_only_for_what_failed_and_knows_what_its
     transaction.commit().await.unwrap();
     let (row, _) = site.finish(&commit).await;
     let calls = site.world.stand_ins.calls().split_off(asked);
-    assert!(calls.contains(&"edit-page-2".to_owned()) && calls.len() <= 2, "{calls:?}");
-    assert!(calls.iter().all(|call| call.starts_with("edit-")), "{calls:?}");
+    assert!(calls.contains(&"sections-page-2".to_owned()) && calls.len() <= 2, "{calls:?}");
+    assert!(calls.iter().all(|call| call.starts_with("sections-")), "{calls:?}");
     site.assert_kept(&row, "page-3").await;
     // no page is without its sources: nothing is asked about the plan
     site.change("three");
-    assert_eq!(site.update().await.1, ["edit-page-3"]);
+    assert_eq!(site.update().await.1, ["sections-page-3"]);
 }

@@ -5,6 +5,8 @@ mod citations;
 mod failures;
 mod resuming;
 mod incremental;
+mod sections;
+mod decay;
 mod accounting;
 mod budgets;
 mod slots;

@@ -14,6 +14,7 @@ mod settings;
 mod models;
 mod docs;
 mod check;
+mod dry_run;
 mod downloads;
 mod users;
 mod grants;

@@ -10,3 +10,4 @@ pub(crate) mod agent_traps;
 pub(crate) mod model_server;
 pub(crate) mod docsfy;
 pub(crate) mod turns;
+pub(crate) mod random;

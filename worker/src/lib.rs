@@ -241,4 +241,5 @@ mod test_support {
     pub mod agent_traps;
     pub mod model_server;
     pub mod stand_ins;
+    pub mod random;
 }

@@ -10,8 +10,8 @@ use axum::{
     routing::get,
 };
 use http::{HeaderMap, Uri};
-use shared::wire::ErrorResponse;
 use sha2::{Digest, Sha256};
+use shared::wire::ErrorResponse;
 use sites::{
     banner::{self, Behind},
     read::{PathRefused, SiteFile, SitePath},

@@ -84,11 +84,7 @@ pub(super) async fn check_variant(
     let source = RepoSource::from_stored(&row.repo_url)
         .map_err(|error| ApiError::conflict(format!("Its repository cannot be read any more: {error}")))?;
     check_source(&state, &caller, &source).await?;
-    let new = NewInspection {
-        variant_id: Some(row.id),
-        requested_by: &caller.username,
-        question: Question::Check,
-    };
+    let new = NewInspection { variant_id: Some(row.id), requested_by: &caller.username, question: Question::Check };
     ask_and_wait(&state, &new, wait).await
 }
 
@@ -126,7 +122,8 @@ fn unknown() -> ApiError {
 pub(super) fn read_wait(uri: &Uri) -> Result<Duration, ApiError> {
     let Some(text) = query_value(uri, "wait") else { return Ok(Duration::from_secs(MAX_WAIT_SECONDS)) };
     let seconds = text.parse::<u64>().ok().filter(|seconds| *seconds <= MAX_WAIT_SECONDS);
-    let refused = || ApiError::bad_request(format!("`wait` must be a whole number of seconds, 0 to {MAX_WAIT_SECONDS}"));
+    let refused =
+        || ApiError::bad_request(format!("`wait` must be a whole number of seconds, 0 to {MAX_WAIT_SECONDS}"));
     seconds.map(Duration::from_secs).ok_or_else(refused)
 }
 
@@ -143,7 +140,8 @@ pub(super) async fn ask_and_wait(
     let asked = ask_inspection(&mut transaction, new).await?;
     transaction.commit().await?;
     let Some(id) = asked else {
-        let message = format!("{MAX_OPEN} questions of yours are not answered yet, which is the limit; try again later");
+        let message =
+            format!("{MAX_OPEN} questions of yours are not answered yet, which is the limit; try again later");
         return Err(ApiError::Refused(StatusCode::TOO_MANY_REQUESTS, message));
     };
     tracing::info!(inspection.id = %id, "asked");

@@ -271,7 +271,11 @@ pub async fn show_check(
     site_prefix: &str,
     check: &CheckResult,
 ) -> sqlx::Result<bool> {
-    let behind = if check.is_behind { check.behind_commits.map(|behind| i32::try_from(behind).unwrap_or(i32::MAX)) } else { Some(0) };
+    let behind = if check.is_behind {
+        check.behind_commits.map(|behind| i32::try_from(behind).unwrap_or(i32::MAX))
+    } else {
+        Some(0)
+    };
     let rows = sqlx::query!(
         r#"
         UPDATE variants

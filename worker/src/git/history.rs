@@ -148,7 +148,7 @@ fn ancestors(
 /// Whether a way leads from `head` to `base` through these commits.
 fn reaches(repository: &Repository, head: Oid, base: Oid, newer: &HashSet<Oid>) -> bool {
     head == base
-        || newer.iter().any(|id| {
-            repository.find_commit(*id).is_ok_and(|commit| commit.parent_ids().any(|parent| parent == base))
-        })
+        || newer
+            .iter()
+            .any(|id| repository.find_commit(*id).is_ok_and(|commit| commit.parent_ids().any(|parent| parent == base)))
 }

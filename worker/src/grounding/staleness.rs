@@ -5,10 +5,7 @@
 //! backticks; one that names none stands by itself and stays. Whatever a section cites, a file or a name that it speaks of must
 //! not be gone.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::LazyLock,
-};
+use std::{collections::BTreeSet, sync::LazyLock};
 
 use regex::Regex;
 use shared::{
@@ -190,17 +187,10 @@ fn anchor(citation: &Citation, anchoring: &Anchoring<'_>) -> (Citation, Option<R
     match anchoring.find(&old) {
         Anchor::Kept => (citation.clone(), None),
         Anchor::Moved(new) => {
-            let moved = Citation {
-                path: new.path,
-                lines: new.lines,
-                state: CitationState::Moved,
-                ..citation.clone()
-            };
+            let moved = Citation { path: new.path, lines: new.lines, state: CitationState::Moved, ..citation.clone() };
             (moved, None)
         }
-        Anchor::Changed => {
-            (citation.clone(), Some(Reason::CitedLinesChanged { place: place(citation), commit: None }))
-        }
+        Anchor::Changed => (citation.clone(), Some(Reason::CitedLinesChanged { place: place(citation), commit: None })),
         Anchor::Gone => (citation.clone(), Some(Reason::SourceGone { place: place(citation), commit: None })),
     }
 }
@@ -241,7 +231,8 @@ impl<'a> FileChanges<'a> {
 fn named_files(text: &str) -> BTreeSet<String> {
     let prose: String = section::lines(text).filter(|line| !line.in_code).map(|line| line.text).collect();
     let named = IN_BACKTICKS.captures_iter(&prose).filter_map(|found| found.get(1));
-    let path = |text: &str| text.trim().trim_start_matches("./").split([':', '#']).next().unwrap_or_default().to_owned();
+    let path =
+        |text: &str| text.trim().trim_start_matches("./").split([':', '#']).next().unwrap_or_default().to_owned();
     named.map(|text| path(text.as_str())).filter(|path| !path.is_empty()).collect()
 }
 
@@ -281,14 +272,12 @@ fn lost_names(pages: &[OldPage], commits: &Commits<'_>) -> BTreeSet<String> {
     gone.difference(&elsewhere).cloned().collect()
 }
 
-/// The pages of a site by their slugs, for those who look single ones up.
-pub(crate) fn by_slug(pages: &[JudgedPage]) -> BTreeMap<&PageSlug, &JudgedPage> {
-    pages.iter().map(|page| (&page.slug, page)).collect()
-}
-
 /// What becomes of the sections when nothing changed.
 pub(crate) fn unchanged(pages: &[OldPage]) -> Vec<JudgedPage> {
     let nothing = |_: &str| None;
     let commits = Commits { changes: &[], old: &nothing, new: &nothing, words_elsewhere: &BTreeSet::clone };
     judge(pages, &commits)
 }
+
+#[cfg(test)]
+mod tests;

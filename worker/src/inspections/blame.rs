@@ -1,5 +1,10 @@
 //! Which commit changed what a section stands on, as far as that is cheaply known.
 
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
 use shared::{
     inspection::{CheckedPage, Reason},
     names::CommitSha,
@@ -7,6 +12,9 @@ use shared::{
 
 use super::place::Place;
 use crate::git;
+
+/// From here on no further file is looked at.
+const MAX_TIME: Duration = Duration::from_secs(10);
 
 /// How many commits a branch went on since `base`, and what they touched. Nothing when the server does not tell, or it lies too
 /// far back.
@@ -31,10 +39,15 @@ impl Blame {
         let Self { history: Some(history), base } = self else { return (None, pages) };
         let explained = tokio::task::spawn_blocking(move || {
             let Some(since) = history.since(&base) else { return (None, pages) };
+            let started = Instant::now();
+            let mut known: HashMap<String, Option<String>> = HashMap::new();
             let reasons = pages.iter_mut().flat_map(|page| &mut page.sections).flat_map(|section| &mut section.reasons);
             for reason in reasons {
                 if let Reason::CitedLinesChanged { place, commit } | Reason::SourceGone { place, commit } = reason {
-                    *commit = since.only_commit_touching(&place.path);
+                    if !known.contains_key(&place.path) && started.elapsed() < MAX_TIME {
+                        known.insert(place.path.clone(), since.only_commit_touching(&place.path));
+                    }
+                    *commit = known.get(&place.path).cloned().flatten();
                 }
             }
             (Some(since.count()), pages)

@@ -91,7 +91,9 @@ impl Site {
         let row = db::variants::find(&mut conn, Scope::All, variant).await?.ok_or_else(gone)?;
         let served = db::generations::find_served(&mut conn, variant).await?;
         let unknown = || {
-            StageError::Fail("it is not known what the site was made from; generate it once, then it can be checked".into())
+            StageError::Fail(
+                "it is not known what the site was made from; generate it once, then it can be checked".into(),
+            )
         };
         let (generation, _) = served.ok_or_else(unknown)?;
         let pinned = find_pinned(&mut conn, generation).await?.ok_or_else(unknown)?;

@@ -57,10 +57,7 @@ impl Doing {
     fn all(reason: impl Into<String>, row: Option<&VariantRow>) -> Self {
         let pages = row.filter(|row| row.site_prefix.is_some() && row.page_count > 0);
         let pages = pages.map(|row| row.page_count.unsigned_abs());
-        let expected = vec![
-            Expected { purpose: "plan", calls: Some(1) },
-            Expected { purpose: "page", calls: pages },
-        ];
+        let expected = vec![Expected { purpose: "plan", calls: Some(1) }, Expected { purpose: "page", calls: pages }];
         Self { why_all: Some(reason.into()), expected, ..Self::of(Outcome::Full) }
     }
 }

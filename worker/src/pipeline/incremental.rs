@@ -3,7 +3,8 @@
 //!
 //! In reading order: `base` (what there is to begin from), `site` (its sections), `assessing` (what changes mean for pages),
 //! `merging` (the new plan and what becomes of each page), `deciding` (the one decision, of a run and of a dry run), `page` (one
-//! page that is brought up to date), `extracted` (the same for the built-in writer).
+//! page that is brought up to date), `extracted` (the same for the built-in writer),
+//! `anchored` (where citations lead that only moved).
 
 mod base;
 mod site;
@@ -12,6 +13,7 @@ mod merging;
 mod deciding;
 mod page;
 mod extracted;
+mod anchored;
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -20,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use shared::{db, ids::GenerationId, names::PageSlug, plan::Plan, provider::Provider, stage::Stage};
 
 pub(crate) use self::{
+    anchored::Anchored,
     assessing::Assessment,
     base::{Base, Compared, compare_all, find as find_base, is_same_tree, is_tree_of_last_good},
     deciding::{Draft, conclude, draft},
@@ -61,6 +64,9 @@ pub(crate) struct Update {
     pub(crate) pages: Vec<PageStep>,
     /// What changed.
     changes: Vec<Change>,
+    /// Where citations lead now that only moved.
+    #[serde(default, skip_serializing_if = "Anchored::is_empty")]
+    pub(crate) anchored: Anchored,
 }
 
 impl Update {

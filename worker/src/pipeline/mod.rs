@@ -33,7 +33,7 @@ pub(crate) use self::{
     planning::extracted_plan,
     steering::read_steering,
     incremental::{
-        Assessment, Base, Compared, Decision, Draft, OldSite, Update, compare_all, conclude, draft, find_base, is_tree_of_last_good,
+        Anchored, Assessment, Base, Compared, Decision, Draft, OldSite, Update, compare_all, conclude, draft, find_base, is_tree_of_last_good,
         load_pages, update_page,
     },
     indexing::Ground,
@@ -130,7 +130,9 @@ pub(crate) async fn generate(worker: &Arc<Worker>, claimed: &Claimed, stop: &Sto
     let update = update.as_deref();
     let writing = generating::write_pages(&run, &pinned, &*writer, &plan, update, &old);
     run.stage(Stage::GeneratingPages, writing.boxed()).await?;
-    run.stage(Stage::Validating, validating::check_pages(&run, &*writer, &plan, &steering).boxed()).await?;
+    let anchored = update.map_or_else(|| old.anchored(), |update| update.anchored.clone());
+    let checking = validating::check_pages(&run, &*writer, &plan, &steering, &anchored);
+    run.stage(Stage::Validating, checking.boxed()).await?;
     gate::pass(&run, steering.min_grade).boxed().await?;
     let pages = run.stage(Stage::CrossLinking, cross_linking::link_pages(&run, &plan).boxed()).await?;
     rendering::publish_site(&run, (&pinned, &checkout), plan, pages, None).await

@@ -26,20 +26,22 @@ use shared::{
 
 use self::examining::{Examined, ExaminedPage, Examiner};
 pub(crate) use self::sections::rewrite_sections;
-use super::{StageError, cross_linking::markdown::repair_links, fleet, generating::save_page, run::Run};
+use super::{Anchored, StageError, cross_linking::markdown::repair_links, fleet, generating::save_page, run::Run};
 use crate::{grounding::checks::is_fatal, steering::Steering, writers::Writer};
 
 /// Most findings that a writer is told about one section.
 const MAX_TOLD: usize = 20;
 
-/// Checks all pages, has what fails written once more, and keeps what was found out.
+/// Checks all pages, has what fails written once more, and keeps what was found out. `anchored` says where citations of an
+/// updated site lead that only moved.
 pub(crate) async fn check_pages(
     run: &Run,
     writer: &dyn Writer,
     plan: &Plan,
     steering: &Steering,
+    anchored: &Anchored,
 ) -> Result<(), StageError> {
-    let examiner = Examiner::open(run, plan, steering).await?;
+    let examiner = Examiner::open(run, plan, steering, anchored).await?;
     // in an earlier life of the run, too
     let revised = list_revised(run).await?;
     let mut examined = examiner.examine(run).await?;

@@ -15,7 +15,8 @@ fn change(path: &str, kind: ChangeKind) -> Change {
 }
 
 fn anchor(old: &Files, new: &Files, changes: &[Change], path: &str, lines: Option<(u32, u32)>) -> Anchor {
-    let read = |files: &Files, path: &str| files.get(path).and_then(|text| FileText::read(text.as_bytes()).map(Arc::new));
+    let read =
+        |files: &Files, path: &str| files.get(path).and_then(|text| FileText::read(text.as_bytes()).map(Arc::new));
     let (old, new) = (|path: &str| read(old, path), |path: &str| read(new, path));
     Anchoring::new(changes, &old, &new).find(&Place { path: path.into(), lines })
 }

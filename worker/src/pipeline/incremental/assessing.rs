@@ -73,9 +73,10 @@ fn list(section: &crate::grounding::staleness::JudgedSection) -> ListedSection {
 /// The (new) paths of the changes that a reason comes from.
 fn changes_of<'a>(reason: &Reason, changes: &'a [Change]) -> Vec<&'a String> {
     let is_of = |change: &&Change| match (reason, &change.kind) {
-        (Reason::NameGone { name }, _) => change.diff.as_deref().is_some_and(|diff| {
-            diff.lines().any(|line| line.starts_with('-') && line.contains(name.as_str()))
-        }),
+        (Reason::NameGone { name }, _) => change
+            .diff
+            .as_deref()
+            .is_some_and(|diff| diff.lines().any(|line| line.starts_with('-') && line.contains(name.as_str()))),
         (reason, ChangeKind::Renamed { from }) if reason.path() == Some(from) => true,
         (reason, _) => reason.path() == Some(&change.path),
     };
@@ -205,7 +206,8 @@ mod tests {
     #[test]
     fn what_sources_cannot_decide_is_a_question() {
         let pages = [page("a", Some(&["src/a.rs"])), page("b", Some(&["README.md"]))];
-        let questions = |pages: &[BasePage], change: Change| find_questions(pages, &BTreeSet::new(), &[change]).questions.len();
+        let questions =
+            |pages: &[BasePage], change: Change| find_questions(pages, &BTreeSet::new(), &[change]).questions.len();
         assert_eq!(questions(&pages, change("src/new.rs", ChangeKind::Added)), 1, "a new file");
         assert_eq!(questions(&pages, change("src/a.rs", ChangeKind::Deleted)), 1, "a page without ground");
         assert_eq!(questions(&pages, change("Cargo.toml", ChangeKind::Modified)), 1, "a manifest no page names");

@@ -120,11 +120,7 @@ pub(crate) async fn find(
 }
 
 /// The base of a run; nothing when it has none, and the log says why.
-pub(super) async fn find_for(
-    run: &Run,
-    writer: &dyn Writer,
-    steering: &Steering,
-) -> Result<Option<Base>, StageError> {
+pub(super) async fn find_for(run: &Run, writer: &dyn Writer, steering: &Steering) -> Result<Option<Base>, StageError> {
     let claimed = &run.claimed;
     if up_to_date::served_commit(run).is_none() {
         return Ok(None);

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{
-    Decision, Update,
+    Anchored, Decision, Update,
     assessing::{Assessment, assess, new_version},
     base::{Base, Compared},
     merging::{is_unchanged, merge},
@@ -63,6 +63,6 @@ pub(crate) fn conclude(
     if let Err(error) = plan.validate() {
         return Decision::Full { reason: error.to_string() };
     }
-    let changes = compared.since_site.clone();
-    Decision::Update(Arc::new(Update { base: base.generation, plan, pages, changes }))
+    let (changes, anchored) = (compared.since_site.clone(), Anchored::of(&compared.judged));
+    Decision::Update(Arc::new(Update { base: base.generation, plan, pages, changes, anchored }))
 }

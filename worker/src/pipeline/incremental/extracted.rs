@@ -13,6 +13,7 @@ use shared::{
 
 use super::{
     super::{StageError, cloning::Pinned, run::Run},
+    Anchored,
     base::{self, Base, Compared},
 };
 use crate::{
@@ -53,6 +54,11 @@ impl OldSite {
             Some((old.slug.clone(), (old, judged)))
         });
         Self { pages: pages.collect() }
+    }
+
+    /// Where the citations of the sections lead now that may keep their bytes.
+    pub(crate) fn anchored(&self) -> Anchored {
+        Anchored::of_all(self.pages.values().map(|(_, judged)| judged))
     }
 
     /// Whether the site has this page.
@@ -130,10 +136,11 @@ fn find(old: &OldPage, section: &Section<'_>, place: usize) -> Option<usize> {
     old.sections.iter().enumerate().filter(is_same).nth(place).map(|(at, _)| at)
 }
 
-/// Why a section is not left as it is; nothing when it is.
+/// Why a section is not left as it is; nothing when it is. The empty line behind it counts: without it the last section of a
+/// page would run into the one that comes behind it now.
 fn why_anew(before: &str, judged: &JudgedSection, after: &str) -> Option<Vec<Reason>> {
-    let is_text_same = without_lines(before.trim_end()) == without_lines(after.trim_end());
-    if before.trim_end() == after.trim_end() || (is_text_same && !judged.is_stale()) {
+    let is_text_same = without_lines(before) == without_lines(after);
+    if before == after || (is_text_same && !judged.is_stale()) {
         return None;
     }
     let mut reasons = judged.checked.reasons.clone();
@@ -168,7 +175,8 @@ mod tests {
         pipeline::incremental::site::read_page,
     };
 
-    const OLD: &str = "# T\n\nIntro. [[a.rs:1-2]]\n\n## A\n\nOne. [[a.rs:3-4]]\n\n## B\n\n```rust b.rs:1-2\nfn b() {}\n```\n";
+    const OLD: &str =
+        "# T\n\nIntro. [[a.rs:1-2]]\n\n## A\n\nOne. [[a.rs:3-4]]\n\n## B\n\n```rust b.rs:1-2\nfn b() {}\n```\n";
 
     fn spliced(stale: &[usize], new: &str) -> (String, Vec<(u32, usize)>) {
         let old = read_page("p".parse().unwrap(), OLD, None);
@@ -198,6 +206,7 @@ mod tests {
         assert_eq!(spliced(&[], &new), (new.clone(), vec![(1, 1), (2, 1)]));
         let (gone, _) = OLD.split_once("## B").unwrap();
         assert_eq!(spliced(&[], gone), (gone.to_owned(), vec![]));
+        assert_eq!(spliced(&[], &format!("{OLD}\n## C\n")).1, [(2, 1), (3, 1)], "an empty line came between");
         assert_eq!(spliced(&[], &OLD.replace("a.rs:3-4", "c.rs:3-4")).1, [(1, 1)], "another file is another text");
     }
 
@@ -205,6 +214,6 @@ mod tests {
     fn of_sections_with_the_same_heading_each_has_its_own() {
         let twice = format!("{OLD}\n## A\n\nAnother. [[a.rs:9]]\n");
         let (text, listed) = spliced(&[], &twice);
-        assert_eq!((text, listed), (twice, vec![(3, 1)]));
+        assert_eq!((text, listed), (twice, vec![(2, 1), (3, 1)]));
     }
 }

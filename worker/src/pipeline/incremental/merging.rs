@@ -66,7 +66,9 @@ fn steps_of(base: &Plan, plan: &Plan, assessment: &Assessment, revision: &PlanRe
     let step = |slug: &PageSlug| {
         let merged = came_from.get(slug).map_or(&[][..], Vec::as_slice);
         let from = base.page(slug).map(|page| &page.slug).or_else(|| merged.first().copied());
-        let Some(from) = from else { return PageStep { slug: slug.clone(), from: None, changes: None, sections: None } };
+        let Some(from) = from else {
+            return PageStep { slug: slug.clone(), from: None, changes: None, sections: None };
+        };
         let mut changes: BTreeSet<String> = BTreeSet::new();
         let mut is_affected = false;
         for old in merged.iter().copied().chain([from]) {

@@ -87,8 +87,7 @@ fn take_sections(previous: &str, anew: &str, listed: &[ListedSection]) -> String
         // with the space behind it that the old one had
         Some((position, format!("{text}{}", &section.text[section.text.trim_end().len()..])))
     };
-    let texts: Vec<(usize, String)> =
-        listed.iter().filter_map(|section| text_of(section.position as usize)).collect();
+    let texts: Vec<(usize, String)> = listed.iter().filter_map(|section| text_of(section.position as usize)).collect();
     with_sections(previous, &texts)
 }
 
@@ -117,7 +116,8 @@ mod tests {
         let old = "# T\n\nHi.\n\n## A\n\na\n\n## A\n\nb\n\n## C\n\nc";
         let new = "# T\n\nNew.\n\n## A\n\nx\n\n## A\n\ny\n\n## D\n\nd\n";
         let listed = |position| ListedSection { position, heading: String::new(), reasons: Vec::new() };
-        let taken = |positions: &[u32]| take_sections(old, new, &positions.iter().copied().map(listed).collect::<Vec<_>>());
+        let taken =
+            |positions: &[u32]| take_sections(old, new, &positions.iter().copied().map(listed).collect::<Vec<_>>());
         assert_eq!(taken(&[2]), "# T\n\nHi.\n\n## A\n\na\n\n## A\n\ny\n\n## C\n\nc");
         assert_eq!(taken(&[0, 3]), "# T\n\nNew.\n\n## A\n\na\n\n## A\n\nb\n\n## C\n\nc");
         assert_eq!(taken(&[9]), old);

@@ -79,9 +79,7 @@ fn written_in(text: &str) -> impl Iterator<Item = (String, WrittenCitation)> {
         if !line.in_code {
             let inside = IN_BRACKETS.captures_iter(line.text).filter_map(|found| found.get(1));
             found.extend(inside.map(|inside| inside.as_str().to_owned()));
-        } else if !was_in_code
-            && let Some((_, source)) = line.text.trim().rsplit_once(' ')
-        {
+        } else if !was_in_code && let Some((_, source)) = line.text.trim().rsplit_once(' ') {
             found.push(source.to_owned());
         }
         was_in_code = line.in_code;

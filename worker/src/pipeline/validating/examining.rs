@@ -15,7 +15,7 @@ use shared::{
     section,
 };
 
-use super::super::{StageError, run::Run};
+use super::super::{Anchored, StageError, run::Run};
 use crate::{
     grounding::{
         checks::{CheckOptions, PageText, check_site},
@@ -31,6 +31,7 @@ pub(super) struct Examiner {
     plan: Arc<Plan>,
     language: Option<LanguageTag>,
     by_model: bool,
+    anchored: Anchored,
 }
 
 /// The pages of a run, and what was found out.
@@ -61,12 +62,18 @@ pub(super) struct ExaminedPage {
 
 impl Examiner {
     /// Has the index made.
-    pub(super) async fn open(run: &Run, plan: &Plan, steering: &Steering) -> Result<Self, StageError> {
+    pub(super) async fn open(
+        run: &Run,
+        plan: &Plan,
+        steering: &Steering,
+        anchored: &Anchored,
+    ) -> Result<Self, StageError> {
         Ok(Self {
             index: run.index().await?,
             plan: Arc::new(plan.clone()),
             language: steering.language.clone(),
             by_model: run.claimed.key.provider != Provider::Builtin,
+            anchored: anchored.clone(),
         })
     }
 
@@ -77,9 +84,13 @@ impl Examiner {
         let rows = db::pages::list(&mut connection, id).await?;
         let hashes = rows.iter().flat_map(|row| section::sections(row.markdown.as_deref().unwrap_or_default()));
         let hashes: HashSet<String> = hashes.map(|section| hash(section.text)).collect();
-        // what is extracted anew keeps its bytes as well when only lines have moved
-        let earlier = db::sections::list_earlier(&mut connection, id, hashes.into_iter().collect()).await?;
+        // what is extracted is written anew from this very commit, but for what only moved
+        let mut earlier = match self.by_model {
+            true => db::sections::list_earlier(&mut connection, id, hashes.into_iter().collect()).await?,
+            false => HashMap::new(),
+        };
         drop(connection);
+        self.anchored.apply(&mut earlier);
         let (index, plan) = (Arc::clone(&self.index), Arc::clone(&self.plan));
         let options = CheckOptions { by_model: self.by_model, language: self.language.clone(), folder: None };
         let examining = tokio::task::spawn_blocking(move || examine(&index, &plan, &options, rows, earlier));
