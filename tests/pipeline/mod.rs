@@ -5,6 +5,7 @@ mod citations;
 mod failures;
 mod resuming;
 mod incremental;
+mod indexing;
 mod accounting;
 mod budgets;
 mod slots;
