@@ -4,7 +4,7 @@
 //! <generation>-<fence>/site/<path>      the files of a site, as they were rendered
 //! <generation>-<fence>/encoded.pack     their compressed forms, one after the other
 //! <generation>-<fence>/manifest.json    what there is; written last, a site without it does not exist
-//! commits/<generation>/<name>           the commit that a generation is made from
+//! commits/<generation>/<name>           the commit that a generation is made from, and its index
 //! ```
 //!
 //! Everything is written once and never changed. A write that returned survives a crash of the machine.

@@ -7,6 +7,7 @@ mod resuming;
 mod incremental;
 mod sections;
 mod decay;
+mod indexing;
 mod accounting;
 mod budgets;
 mod slots;

@@ -41,6 +41,8 @@ pub(crate) struct World {
     pub(crate) stand_ins: StandIns,
     /// What is kept of AI calls; set before a worker starts.
     pub(crate) recording: RecordingSettings,
+    /// The program that workers start for parsing and for AI command lines; set before a worker starts.
+    pub(crate) program: PathBuf,
     /// Grade that every site must reach; set before a worker starts.
     pub(crate) min_grade: Option<Grade>,
     folder: TempDir,
@@ -76,6 +78,7 @@ impl World {
             listening: Listening::start(&pool).await.unwrap(),
             store: SiteStore::local(&folder.path().join("sites")).unwrap(),
             stand_ins,
+            program: env!("CARGO_BIN_EXE_docmill").into(),
             min_grade: None,
             database_url,
             pool,
@@ -150,7 +153,7 @@ impl World {
             cache_bytes: 2 << 30,
             keep_generations_days: 30,
             min_grade: self.min_grade,
-            program: env!("CARGO_BIN_EXE_docmill").into(),
+            program: self.program.clone(),
             variables: self.variables(),
         }
     }

@@ -1,15 +1,16 @@
 //! The index of a run's commit: taken from the store, or built from what the last good run knew and kept beside the pinned
 //! commit. Made when it is first asked for, once in a process.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use anyhow::Context;
 use shared::{
-    db,
+    db::{self, generations::Claimed},
     ids::GenerationId,
     names::{CommitSha, ProjectName},
     stage::Stage,
 };
+use tempfile::{NamedTempFile, TempPath};
 use tokio::sync::{OnceCell, Semaphore};
 use tokio_util::sync::CancellationToken;
 
@@ -29,8 +30,8 @@ static BUILDING: Semaphore = Semaphore::const_new(2);
 /// The commit of a run, with its index as soon as somebody asks for it. Shared by the run and the pages it writes here.
 pub(crate) struct Ground {
     generation: GenerationId,
-    /// The variant, when its earlier runs may have left an index.
-    variant: Option<i64>,
+    /// The variant, and the run that this one repeats: where earlier indexes may be. Pages of other hosts do not ask.
+    earlier: Option<(i64, Option<GenerationId>)>,
     name: ProjectName,
     checkout: Checkout,
     filter: PathFilter,
@@ -40,10 +41,10 @@ pub(crate) struct Ground {
 }
 
 impl Ground {
-    /// The ground of a run that coordinates, or of a page that another run asked for (without `variant`).
+    /// The ground of a run that coordinates, or of a page that another run asked for (without `claimed`).
     pub(crate) fn new(
         generation: GenerationId,
-        variant: Option<i64>,
+        claimed: Option<&Claimed>,
         name: &ProjectName,
         checkout: &Checkout,
         filter: &PathFilter,
@@ -51,7 +52,7 @@ impl Ground {
     ) -> Self {
         Self {
             generation,
-            variant,
+            earlier: claimed.map(|claimed| (claimed.variant_id, claimed.retry_of)),
             name: name.clone(),
             checkout: checkout.clone(),
             filter: filter.clone(),
@@ -80,17 +81,13 @@ impl Ground {
             Some(own) => Some(own),
             None => self.fetch_earlier(worker).await?,
         };
-        let keep = self.folder.path().join(index_name(commit));
-        let (index, done) = self.build(worker, known.clone(), keep.clone(), cancel).await?;
+        let keep = self.new_file()?;
+        let (index, done, keep) = self.build(worker, known, keep, cancel).await?;
         if done.is_kept && (!is_kept || done.read > 0) {
             // the next one reads again what this one read
             if let Err(error) = worker.config.store.put_commit(self.generation, &index_name(commit), &keep).await {
                 tracing::warn!(%error, "the index is not kept");
             }
-        }
-        for file in known.iter().chain([&keep]) {
-            // they go with the folder anyway
-            drop(tokio::fs::remove_file(file).await);
         }
         let (files, left_out) = (index.files().len(), done.findings.len());
         tracing::info!(
@@ -110,14 +107,14 @@ impl Ground {
     async fn build(
         &self,
         worker: &Worker,
-        known: Option<PathBuf>,
-        keep: PathBuf,
+        known: Option<TempPath>,
+        keep: TempPath,
         cancel: &CancellationToken,
-    ) -> Result<(Index, Done), StageError> {
+    ) -> Result<(Index, Done, TempPath), StageError> {
         let (checkout, filter, name) = (self.checkout.clone(), self.filter.clone(), self.name.to_string());
         let (program, stop) = (worker.config.program.clone(), cancel.clone());
         let built = tokio::task::spawn_blocking(move || {
-            Index::of_checkout(&Build {
+            let build = Build {
                 checkout: &checkout,
                 filter: &filter,
                 name: &name,
@@ -125,7 +122,9 @@ impl Ground {
                 known: known.as_deref(),
                 keep: Some(&keep),
                 cancel: &stop,
-            })
+            };
+            let (index, done) = Index::of_checkout(&build)?;
+            anyhow::Ok((index, done, keep))
         });
         match built.await {
             _ if cancel.is_cancelled() => Err(StageError::Stopped),
@@ -134,9 +133,22 @@ impl Ground {
         }
     }
 
-    /// What an earlier run of the variant left: the newest that ended well, or that which made the served site.
-    async fn fetch_earlier(&self, worker: &Worker) -> Result<Option<PathBuf>, StageError> {
-        let Some(variant) = self.variant else { return Ok(None) };
+    /// A file of this attempt alone: one that was given up may still write to its own. It goes when it is not needed.
+    fn new_file(&self) -> anyhow::Result<TempPath> {
+        let file =
+            NamedTempFile::with_prefix_in("index-", self.folder.path()).context("cannot make a temporary file")?;
+        Ok(file.into_temp_path())
+    }
+
+    /// What an earlier run left: the one that is repeated, the newest of the variant that ended well, or that which made the
+    /// served site.
+    async fn fetch_earlier(&self, worker: &Worker) -> Result<Option<TempPath>, StageError> {
+        let Some((variant, retry_of)) = self.earlier else { return Ok(None) };
+        if let Some(repeated) = retry_of
+            && let Some(file) = self.fetch(worker, repeated, &self.checkout.commit).await
+        {
+            return Ok(Some(file));
+        }
         let mut conn = worker.config.pool.acquire().await?;
         let mut earlier: Vec<(GenerationId, serde_json::Value)> = Vec::new();
         if let Some(last) = db::generations::find_last_good(&mut conn, variant).await? {
@@ -158,10 +170,9 @@ impl Ground {
     }
 
     /// The index file of a run, on this host. A store that cannot be read costs time, nothing else.
-    async fn fetch(&self, worker: &Worker, generation: GenerationId, commit: &CommitSha) -> Option<PathBuf> {
-        let name = index_name(commit);
-        let file = self.folder.path().join(format!("known-{name}"));
-        match worker.config.store.get_commit(generation, &name, &file).await {
+    async fn fetch(&self, worker: &Worker, generation: GenerationId, commit: &CommitSha) -> Option<TempPath> {
+        let file = self.new_file().inspect_err(|error| tracing::warn!(%error, "a kept index is not fetched")).ok()?;
+        match worker.config.store.get_commit(generation, &index_name(commit), &file).await {
             Ok(is_there) => is_there.then_some(file),
             Err(error) => {
                 tracing::warn!(%error, "a kept index cannot be read, the repository is indexed anew");

@@ -87,9 +87,9 @@ impl Run {
     /// Says what the run's index is about; it is built when somebody asks for it.
     pub(crate) fn stand_on(&self, checkout: &Checkout, steering: &Steering) {
         self.ground.get_or_init(|| {
-            let Claimed { id, variant_id, key, .. } = &self.claimed;
-            let variant = Some(*variant_id);
-            Arc::new(Ground::new(*id, variant, &key.name, checkout, &steering.filter, &self.work_dir))
+            let Claimed { id, key, .. } = &self.claimed;
+            let claimed = Some(&self.claimed);
+            Arc::new(Ground::new(*id, claimed, &key.name, checkout, &steering.filter, &self.work_dir))
         });
     }
 

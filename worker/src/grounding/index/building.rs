@@ -17,7 +17,7 @@ use super::{
     Definition, Index, IndexedFile, Offer, SharedStr,
     entries::{Entry, Key, Parsed},
     kept::{Keeper, Kept, Record},
-    project::{self, Project},
+    project::{self, IndexedPackage, Project},
     texts::{MAX_TEXT_BYTES, Texts},
     words::{Dictionary, hashes},
 };
@@ -366,12 +366,28 @@ impl Assembly {
         }
     }
 
+    /// `pub` in a Rust program is seen by that program alone, unless its package has a library, too.
+    fn hide_parts_of_programs(&mut self, packages: &[IndexedPackage]) {
+        let folders: Vec<(&str, bool)> = packages
+            .iter()
+            .filter_map(|package| Some((package.manifest.strip_suffix("Cargo.toml")?, package.is_library)))
+            .collect();
+        for definition in self.definitions.iter_mut().filter(|found| found.is_public && found.path.ends_with(".rs")) {
+            let path = definition.path.as_str();
+            let around = folders.iter().filter(|(folder, _)| path.starts_with(folder));
+            let package = around.max_by_key(|(folder, _)| folder.len());
+            let is_program = path.ends_with("src/main.rs") || path.contains("src/bin/");
+            definition.is_public = !is_program && package.is_none_or(|(_, is_library)| *is_library);
+        }
+    }
+
     /// The index, and whether it was kept.
     fn finish(mut self, build: &Build<'_>, project: Project) -> (Index, bool) {
         let is_kept = self.keeper.take().is_some_and(|mut keeper| {
             let json = serde_json::to_vec(&project).unwrap_or_default();
             written(keeper.put_project(&json).and_then(|()| keeper.finish())).is_some()
         });
+        self.hide_parts_of_programs(&project.packages);
         let mut index = Index {
             files: self.files,
             definitions: self.definitions,

@@ -154,3 +154,18 @@ fn a_commit_is_indexed() {
     assert_eq!(index.text("README.md").unwrap().lines(3, 3), Some("Has flavour"));
     assert_eq!(index.text("logo.png"), None);
 }
+
+#[test]
+fn what_is_public_in_a_program_is_no_ones_but_its_own() {
+    let fixture = Fixture::new(&[
+        ("Cargo.toml", b"[package]\nname = \"tool\"\nversion = \"1.0.0\"\n"),
+        ("src/main.rs", b"mod a;\nfn main() {}\n"),
+        ("src/a.rs", b"pub fn own() {}\n"),
+        ("lib/Cargo.toml", b"[package]\nname = \"lib\"\nversion = \"1.0.0\"\n"),
+        ("lib/src/lib.rs", b"pub fn offered() {}\n"),
+        ("lib/src/main.rs", b"pub fn main() {}\n"),
+    ]);
+    let (index, _) = fixture.build();
+    let public: Vec<&str> = index.public_definitions().map(|found| &*found.name).collect();
+    assert_eq!(public, ["offered"]);
+}

@@ -97,8 +97,8 @@ fn has_macro_export(source: &Source<'_>, node: Node<'_>) -> bool {
 
 /// Whether one of the two nodes around it is an export.
 fn is_exported(ancestors: &[Node<'_>]) -> bool {
-    let around = ancestors.iter().rev().skip(1).take(2);
-    around.into_iter().any(|node| matches!(node.kind(), "export_statement" | "ambient_declaration"))
+    let mut around = ancestors.iter().rev().skip(1).take(2);
+    around.any(|node| matches!(node.kind(), "export_statement" | "ambient_declaration"))
 }
 
 /// Whether the declaration carries one of these words before its name; for a declarator, its declaration does.
