@@ -3,7 +3,6 @@
 //! (how good the whole is), `anchoring` (where cited lines went in a newer commit), `staleness` (what that means for sections),
 //! `comparing` (the same for two commits and a whole site).
 
-#[expect(dead_code, reason = "issue 5 is being built: checks come to ask it")]
 pub(crate) mod index;
 pub(crate) mod resolving;
 pub(crate) mod checks;
