@@ -19,7 +19,7 @@ use crate::support::{
 fn text_of(number: usize, second: &str) -> String {
     format!(
         "# Page {number}\n\nThis page tells how numbers are added by this project, and with how much care that is done. \
-         [[src/lib.rs:1-1]]\n\n## Adding\n\n`add` takes two numbers and gives their sum. [[src/lib.rs:3-6]]\n\n\
+         [[src/lib.rs:1-1]]\n\n## Adding\n\nOn page {number} `add` takes two numbers and gives their sum. [[src/lib.rs:3-6]]\n\n\
          ## Growing\n\nA `Sum` grows for as long as somebody adds to it. {second}\n"
     )
 }
@@ -178,7 +178,9 @@ async fn what_nobody_should_cite_ends_no_run() {
     let found = evidence(&world, &row).await;
     let growing = section_of(&found, "page-3", 2);
     let states: Vec<_> = growing.citations.iter().map(|citation| (citation.written.as_str(), citation.state)).collect();
-    let expected = citations.map(|citation| (citation, CitationState::Unresolved));
+    let mut expected = citations.map(|citation| (citation, CitationState::Unresolved));
+    // the text names what is meant
+    expected[4].1 = CitationState::Moved;
     assert_eq!(states[..6], expected);
     assert_eq!((growing.citations[6].lines, growing.citations[6].state), (Some((8, 12)), CitationState::Exact));
     let html = world.site_file(&row, "page-3.html").await.unwrap();
@@ -189,29 +191,31 @@ async fn what_nobody_should_cite_ends_no_run() {
 async fn lines_that_moved_are_followed_without_a_call() {
     let (world, repository) = truthful().await;
     repository.write("src/one.rs", "pub const ONE: u8 = 1;\npub const MORE_THAN_ENOUGH_FOR_EVERYBODY: u64 = 1;\n");
+    repository.write("src/three.rs", "pub const THREE: u8 = 3;\n");
     repository.commit("one");
+    world.stand_ins.set_text("page-page-3", &text_of(3, "[[src/three.rs:1]]"));
     let text = text_of(1, "[[src/one.rs:2]]");
     world.stand_ins.set_text("page-page-1", &text);
     let key = variant("adder", Provider::Claude);
     let first = evidence(&world, &world.generate(&repository, &key, false).await).await;
     assert_eq!(section_of(&first, "page-1", 2).citations[0].state, CitationState::Exact);
     let paid = calls(&world).len();
-    // the whole file goes; its lines stand in one that no page names
-    repository.write("src/all.rs", "// all\n\n// of it\npub const MORE_THAN_ENOUGH_FOR_EVERYBODY: u64 = 1;\n");
-    repository.write("src/one.rs", "pub const ONE: u8 = 1;\n");
+    let lower = "// one\n\n// and only\npub const ONE: u8 = 1;\npub const MORE_THAN_ENOUGH_FOR_EVERYBODY: u64 = 1;\n";
+    repository.write("src/one.rs", lower);
+    // another page has to be asked for, so that there is a new site
+    repository.write("src/three.rs", "pub const THREE: u16 = 33;\n");
     repository.commit("moved");
-    world.stand_ins.set_text("edit-page-1", r#"{"edits":[]}"#);
     let row = world.generate(&repository, &key, false).await;
     let second = evidence(&world, &row).await;
     let citation = &section_of(&second, "page-1", 2).citations[0];
     assert_eq!(
         (citation.state, citation.path.as_str(), citation.lines),
-        (CitationState::Moved, "src/all.rs", Some((4, 4)))
+        (CitationState::Moved, "src/one.rs", Some((5, 5)))
     );
     assert_eq!(citation.content_hash, section_of(&first, "page-1", 2).citations[0].content_hash);
     assert_eq!(world.page(&row, "page-1").await.unwrap(), text, "the text stays as it is");
-    // whoever decided about the page was asked for no section
-    assert!(calls(&world)[paid..].iter().all(|call| !call.starts_with("sections")));
+    let asked: Vec<String> = world.stand_ins.calls().split_off(paid);
+    assert!(asked.iter().all(|call| call.ends_with("page-3")), "{asked:?}");
     let page_2 = section_of(&second, "page-2", 1);
     assert_eq!((page_2, page_2.cost_usd.is_some()), (section_of(&first, "page-2", 1), true));
 }

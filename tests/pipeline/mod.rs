@@ -11,6 +11,7 @@ mod slots;
 mod replay;
 mod aborting;
 mod taking_over;
+mod gate;
 mod steering;
 mod steering_hostile;
 mod hostile;

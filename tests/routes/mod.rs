@@ -22,6 +22,7 @@ mod sessions;
 mod hostile;
 mod views;
 mod usage;
+mod quality;
 mod watching;
 mod websocket;
 mod websocket_access;

@@ -196,6 +196,27 @@ async fn make(worker: &Worker, generation: GenerationId, cancel: &CancellationTo
     let folder = Arc::new(folder);
     // what earlier runs left is the coordinator's business, which was here before
     let ground = Ground::new(generation, None, &work.key.name, &checkout, &steering.filter, &folder);
+    let writer: Arc<dyn Writer> = writer.into();
+    learn(worker, &ground, &writer, cancel).await?;
     let ground = Some(Arc::new(ground));
-    Ok(Workplace::measure(work, plan, writer.into(), checkout, update, folder, ground).await)
+    Ok(Workplace::measure(work, plan, writer, checkout, update, folder, ground).await)
+}
+
+/// Tells a writer what there is in the repository. Without it pages are written all the same.
+async fn learn(
+    worker: &Worker,
+    ground: &Ground,
+    writer: &Arc<dyn Writer>,
+    cancel: &CancellationToken,
+) -> Result<(), StageError> {
+    let index = match ground.index(worker, cancel).await {
+        Ok(index) => index,
+        Err(StageError::Stopped) => return Err(StageError::Stopped),
+        Err(error) => {
+            tracing::warn!(error = format!("{:#}", error.into_anyhow()), "the writer works without the index");
+            return Ok(());
+        }
+    };
+    let writer = Arc::clone(writer);
+    Ok(tokio::task::spawn_blocking(move || writer.learn(&index)).await.map_err(anyhow::Error::from)?)
 }

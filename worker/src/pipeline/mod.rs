@@ -22,6 +22,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use shared::{
     db::{WriteError, generations::Claimed},
+    provider::Provider,
     stage::Stage,
 };
 
@@ -40,7 +41,7 @@ pub(crate) use self::{
     sources::find_sources,
     validating::rewrite_sections,
 };
-use crate::{Worker, held::StopSign};
+use crate::{Worker, held::StopSign, writers::Writer};
 
 /// Why a run does not reach its end.
 #[derive(Debug)]
@@ -123,6 +124,7 @@ pub(crate) async fn generate(worker: &Arc<Worker>, claimed: &Claimed, stop: &Sto
         let planned = planning::plan_pages(&run, &checkout, &*writer, &steering, &warnings);
         run.stage(Stage::Planning, planned.boxed()).await?
     };
+    writer_learns(&run, &writer).boxed().await?;
     let old = incremental::find_old_site(&run, &pinned, &checkout, &*writer, &steering).boxed().await?;
     run.bring_workplace(&plan, &writer, checkout.clone(), update.clone()).await;
     let update = update.as_deref();
@@ -132,4 +134,14 @@ pub(crate) async fn generate(worker: &Arc<Worker>, claimed: &Claimed, stop: &Sto
     gate::pass(&run, steering.min_grade).boxed().await?;
     let pages = run.stage(Stage::CrossLinking, cross_linking::link_pages(&run, &plan).boxed()).await?;
     rendering::publish_site(&run, (&pinned, &checkout), plan, pages, None).await
+}
+
+/// Tells the writer what there is in the repository, before it is asked for pages.
+async fn writer_learns(run: &Run, writer: &Arc<dyn Writer>) -> Result<(), StageError> {
+    // the built-in writer reads the repository itself
+    if run.claimed.key.provider == Provider::Builtin {
+        return Ok(());
+    }
+    let (index, writer) = (run.unless_stopped(run.index()).await??, Arc::clone(writer));
+    Ok(tokio::task::spawn_blocking(move || writer.learn(&index)).await.map_err(anyhow::Error::from)?)
 }

@@ -3,10 +3,9 @@
 //! a section that is still wrong stays, marked as unverified. What was found out is kept in rows for readers.
 //!
 //! Links between pages are repaired here, before anything is measured, so that hashes and places are those of the text that is
-//! published. In reading order: `rules` (what a page must be), `examining` (what is found out), `sections` (parts that are
-//! written again), `costs` (what each section cost).
+//! published. In reading order: `examining` (what is found out), `sections` (parts that are written again), `costs` (what each
+//! section cost).
 
-pub(crate) mod rules;
 mod examining;
 mod sections;
 mod costs;
@@ -18,7 +17,7 @@ use shared::{
         self,
         page_jobs::{NewPageJob, PageTask, SectionTask},
     },
-    evidence::{Evidence, Finding, Severity},
+    evidence::{Evidence, Finding},
     names::PageSlug,
     plan::Plan,
     provider::Provider,
@@ -28,7 +27,7 @@ use shared::{
 use self::examining::{Examined, ExaminedPage, Examiner};
 pub(crate) use self::sections::rewrite_sections;
 use super::{StageError, cross_linking::markdown::repair_links, fleet, generating::save_page, run::Run};
-use crate::{steering::Steering, writers::Writer};
+use crate::{grounding::checks::is_fatal, steering::Steering, writers::Writer};
 
 /// Most findings that a writer is told about one section.
 const MAX_TOLD: usize = 20;
@@ -74,15 +73,12 @@ fn jobs_for(examined: &Examined, revised: &HashSet<PageSlug>) -> Vec<NewPageJob>
 }
 
 fn task_for(examined: &Examined, page: &ExaminedPage) -> Option<PageTask> {
-    let errors = || {
-        let findings = examined.evidence.findings.iter();
-        findings.filter(|finding| finding.severity == Severity::Error && finding.page.as_ref() == Some(&page.slug))
-    };
-    let of_page: Vec<String> = errors().filter(|finding| finding.section.is_none()).map(sentence).collect();
-    if !page.structure.is_empty() || !of_page.is_empty() {
-        let structure = page.structure.iter().map(|finding| finding.message.clone());
-        let of_sections = errors().filter(|finding| finding.section.is_some()).map(sentence).take(MAX_TOLD);
-        return Some(PageTask::Revise { findings: structure.chain(of_page).chain(of_sections).collect() });
+    let errors = || examined.errors(&page.slug);
+    if errors().any(|finding| is_fatal(finding) || finding.section.is_none()) {
+        // what makes it no page first
+        let (fatal, others): (Vec<&Finding>, Vec<&Finding>) = errors().partition(|finding| is_fatal(finding));
+        let told = fatal.into_iter().chain(others.into_iter().take(MAX_TOLD));
+        return Some(PageTask::Revise { findings: told.map(sentence).collect() });
     }
     let mut wishes: Vec<SectionTask> = Vec::new();
     for finding in errors() {
@@ -101,10 +97,13 @@ fn task_for(examined: &Examined, page: &ExaminedPage) -> Option<PageTask> {
 
 /// A finding as its writer reads it, on one line.
 fn sentence(finding: &Finding) -> String {
-    let text = match finding.fix.as_str() {
-        "" => format!("{} (`{}`)", finding.message, finding.evidence),
-        fix => format!("{} (`{}`): {fix}", finding.message, finding.evidence),
-    };
+    let mut text = finding.message.clone();
+    if !finding.evidence.is_empty() && !text.contains(&finding.evidence) {
+        text = format!("{text}: `{}`", finding.evidence);
+    }
+    if !finding.fix.is_empty() {
+        text = format!("{text}; {}", finding.fix);
+    }
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
@@ -137,7 +136,7 @@ async fn send_back(run: &Run, writer: &dyn Writer, plan: &Plan, jobs: &[NewPageJ
 /// What is no page is never published. Links that lead nowhere are repaired.
 fn end_if_no_page(examined: &Examined) -> Result<(), StageError> {
     for page in examined.pages.iter().filter(|page| !page.is_settled) {
-        if let Some(finding) = page.structure.iter().find(|finding| !finding.repairable) {
+        if let Some(finding) = examined.errors(&page.slug).find(|finding| is_fatal(finding)) {
             let (slug, message) = (&page.slug, &finding.message);
             return Err(StageError::Fail(format!("page `{slug}` failed its checks twice: {message}")));
         }

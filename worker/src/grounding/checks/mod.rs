@@ -133,10 +133,5 @@ pub(crate) fn is_fatal(finding: &Finding) -> bool {
     finding.rule == Rule::Structure && finding.severity == Severity::Error && structure::is_fatal(&finding.message)
 }
 
-/// Whether cross-linking repairs it: a link that leads nowhere becomes text.
-pub(crate) fn is_repairable(finding: &Finding) -> bool {
-    finding.rule == Rule::Link
-}
-
 #[cfg(test)]
 mod tests;

@@ -48,18 +48,6 @@ fn resolve<'a>(target: &str, plan: &'a Plan) -> Target<'a> {
     Target::Repaired(format!("{}.html{anchor}", page.slug))
 }
 
-/// The targets on a page that look like pages of the site and are none.
-pub(crate) fn broken_links(text: &str, plan: &Plan) -> Vec<String> {
-    let mut broken = Vec::new();
-    for_each_link(text, |link| {
-        let target = &link["target"];
-        if &link["image"] != "!" && matches!(resolve(target, plan), Target::Broken) {
-            broken.push(target.to_owned());
-        }
-    });
-    broken
-}
-
 /// The pages that a page links to.
 pub(crate) fn linked_pages<'a>(text: &str, plan: &'a Plan) -> Vec<&'a PageSlug> {
     let mut linked = Vec::new();
@@ -107,17 +95,6 @@ fn for_each_link(text: &str, mut visit: impl FnMut(&Captures<'_>)) {
     }
 }
 
-/// The text without its code, fenced or in a line.
-pub(crate) fn prose(text: &str) -> String {
-    let pieces = blocks(text).filter(|(_, in_code)| !in_code).map(|(block, _)| {
-        SPAN_OR_LINK.replace_all(block, |found: &Captures<'_>| match found.name("code") {
-            Some(_) => String::new(),
-            None => found[0].to_owned(),
-        })
-    });
-    pieces.collect()
-}
-
 /// The text in alternating pieces of prose and fenced code.
 pub(crate) fn blocks(text: &str) -> impl Iterator<Item = (&str, bool)> {
     let mut start = 0;
@@ -142,6 +119,18 @@ pub(crate) fn blocks(text: &str) -> impl Iterator<Item = (&str, bool)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The targets on a page that look like pages of the site and are none.
+    fn broken_links(text: &str, plan: &Plan) -> Vec<String> {
+        let mut broken = Vec::new();
+        for_each_link(text, |link| {
+            let target = &link["target"];
+            if &link["image"] != "!" && matches!(resolve(target, plan), Target::Broken) {
+                broken.push(target.to_owned());
+            }
+        });
+        broken
+    }
 
     fn plan() -> Plan {
         serde_json::from_str(

@@ -15,10 +15,7 @@ use shared::{
     section,
 };
 
-use super::{
-    super::{StageError, run::Run},
-    rules::{self, check_page},
-};
+use super::super::{StageError, run::Run};
 use crate::{
     grounding::{
         checks::{CheckOptions, PageText, check_site},
@@ -44,6 +41,14 @@ pub(super) struct Examined {
     pub(super) earlier: HashMap<String, EarlierSection>,
 }
 
+impl Examined {
+    /// What is wrong with a page and has to be put right.
+    pub(super) fn errors(&self, slug: &PageSlug) -> impl Iterator<Item = &Finding> {
+        let findings = self.evidence.findings.iter();
+        findings.filter(move |finding| finding.severity == Severity::Error && finding.page.as_ref() == Some(slug))
+    }
+}
+
 /// A page of the run.
 pub(super) struct ExaminedPage {
     pub(super) slug: PageSlug,
@@ -52,8 +57,6 @@ pub(super) struct ExaminedPage {
     pub(super) is_settled: bool,
     /// Sections whose text an earlier run had; they went back to their writer then, if ever.
     pub(super) kept_sections: HashSet<u32>,
-    /// What makes it no page, and what cross-linking repairs.
-    pub(super) structure: Vec<rules::Finding>,
 }
 
 impl Examiner {
@@ -102,7 +105,6 @@ fn examine(
         let kept = found.sections.iter().filter(|section| earlier.contains_key(&section.content_hash));
         pages.push(ExaminedPage {
             kept_sections: kept.map(|section| section.position).collect(),
-            structure: check_page(&markdown, plan, options.by_model),
             slug: row.slug,
             markdown,
             is_settled: row.checked,

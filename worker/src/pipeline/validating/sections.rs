@@ -2,14 +2,19 @@
 
 use shared::{
     db::{self, page_jobs::SectionTask},
+    evidence::SectionEvidence,
     ids::GenerationId,
     plan::{Plan, PlannedPage},
-    section::with_sections,
+    section::{sections, with_sections},
 };
 
-use super::{super::StageError, rules::check_page};
+use super::super::StageError;
 use crate::{
     Worker,
+    grounding::{
+        checks::{CheckOptions, PageText, check_site, is_fatal},
+        index::Index,
+    },
     workplaces::Workplace,
     writers::{CallContext, SectionWish, Writer, WriterError},
 };
@@ -44,6 +49,14 @@ pub(super) async fn ask(
         .collect();
     let texts = writer.rewrite_sections(context, plan, page, previous, &wishes).await?;
     let rewritten = texts.map(|texts| with_sections(previous, &texts));
-    let good = rewritten.filter(|text| check_page(text, plan, true).iter().all(|finding| finding.repairable));
+    let good = rewritten.filter(|text| is_page(text, page));
     Ok(good.unwrap_or_else(|| previous.to_owned()))
+}
+
+/// Whether a text could be published, whatever it says.
+fn is_page(text: &str, page: &PlannedPage) -> bool {
+    let options = CheckOptions { by_model: true, ..CheckOptions::default() };
+    let sections = sections(text).into_iter().map(|_| SectionEvidence::default()).collect();
+    let page = PageText { slug: &page.slug, markdown: text, sections };
+    !check_site(&Index::default(), None, vec![page], &options).findings.iter().any(is_fatal)
 }

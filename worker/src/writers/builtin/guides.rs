@@ -3,6 +3,7 @@
 use shared::plan::PageType;
 
 use super::{
+    citing::{Source, cited},
     documents::{Links, adopt, sections, split_title},
     markdown::{escape, place, shift_headings},
     sources::{Role, role},
@@ -240,7 +241,8 @@ pub(crate) fn adopt_file(text: &str, path: &str, links: &Links<'_>) -> String {
 /// The page of a guide.
 pub(crate) fn page(text: &str, guide: &Guide, links: &Links<'_>) -> String {
     let adopted = adopt_file(text, &guide.path, links);
-    let (_, mut body) = split_title(&adopted);
+    let (_, body) = split_title(&adopted);
+    let mut body = cited(&body, &Source::new(&guide.path, text), 1, None);
     let mut note = String::new();
     if guide.changelog {
         let (kept, left) = newest_versions(&body);

@@ -232,7 +232,12 @@ pub(crate) fn with_changed_places(text: &str, change: &dyn Fn(&str) -> Option<St
     let mut changed = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
         let mut rest = line;
+        let was_open = fences.is_open();
         let is_code = fences.is_code(line);
+        if is_code && !was_open {
+            changed.push_str(&with_changed_source(line, change));
+            continue;
+        }
         while let Some((before, after)) = rest.split_once("[[").filter(|_| !is_code) {
             // no path is longer, and a text may be full of brackets
             let near = &after[..after.floor_char_boundary(1100)];
@@ -246,6 +251,15 @@ pub(crate) fn with_changed_places(text: &str, change: &dyn Fn(&str) -> Option<St
         changed.push_str(rest);
     }
     changed
+}
+
+/// A fence that names its source, with another path.
+fn with_changed_source(line: &str, change: &dyn Fn(&str) -> Option<String>) -> String {
+    let source = line.trim_end().rsplit_once(' ').and_then(|(before, word)| {
+        let (path, lines) = word.rsplit_once(':')?;
+        Some(format!("{before} {}:{lines}\n", change(path)?))
+    });
+    source.unwrap_or_else(|| line.to_owned())
 }
 
 /// Follows fences of code through the lines of a text.
@@ -273,6 +287,11 @@ impl Fences {
             }
             (open, _) => open.is_some(),
         }
+    }
+
+    /// Whether the next line is inside of a block.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.is_some()
     }
 
     /// The fence that would close what is open.

@@ -2,7 +2,7 @@
 //!
 //! In the order of the work: `tree` lists files, `sources` says which count, `manifests` and `parsing` read them
 //! (`languages` runs in the child), `survey` holds what was read, `project`, `guides`, `pages` and `reference` turn it
-//! into Markdown, `site` puts the pages together.
+//! into Markdown, `citing` says behind each part of a text where it stands, `site` puts the pages together.
 
 /// Appends formatted text to a `String`.
 macro_rules! put {
@@ -25,6 +25,7 @@ mod doc_tags;
 mod docstrings;
 mod sphinx;
 mod documents;
+mod citing;
 mod project;
 mod guides;
 mod pages;
@@ -51,7 +52,7 @@ use super::{CallContext, Failure, PlanWish, SectionWish, Writer, WriterError};
 use crate::{git::Checkout, steering::PathFilter};
 
 /// Raised when the same commit would give other words.
-const VERSION: &str = "1";
+const VERSION: &str = "2";
 
 /// What the built-in writer needs to know besides the checkout. The same on every host that works on a run, because
 /// pages are written from it again after a restart.

@@ -8,6 +8,7 @@ use shared::{
 };
 
 use super::{
+    citing::{Source, cited},
     documents::{Links, Section, sections, split_title},
     guides::{self, Guide},
     markdown::{cut_markdown, first_sentence, fragments, with_changed_places},
@@ -119,7 +120,11 @@ pub(crate) fn build(survey: &Survey, project_name: &str, title: Option<&str>, re
     if let Some(title) = title {
         title.clone_into(&mut project.name);
     }
-    let readme = read_readme(adopted.as_deref());
+    let cited_readme = readme_path
+        .as_ref()
+        .zip(adopted.as_ref())
+        .and_then(|(path, adopted)| Some(cited(adopted, &Source::new(path, &survey.text(path)?), 1, None)));
+    let readme = read_readme(cited_readme.as_deref());
     let version = project.package.as_ref().and_then(|package| package.version.clone());
 
     let quick = quick_start::write(survey, &readme.quick, version.as_deref());
@@ -210,7 +215,9 @@ fn section_level(body: &str) -> usize {
 }
 
 fn reference_pages(survey: &Survey, project: &Project, guides: usize) -> Vec<ReferencePage> {
-    paginate(&reference::modules(survey, project), MAX_PAGES - OTHER_PAGES - guides.min(MAX_PAGES / 2))
+    let mut modules = reference::modules(survey, project);
+    reference::cite(&mut modules, survey);
+    paginate(&modules, MAX_PAGES - OTHER_PAGES - guides.min(MAX_PAGES / 2))
 }
 
 fn add_reference(builder: &mut Builder, pages: &[ReferencePage]) {

@@ -20,7 +20,7 @@ pub(crate) fn write(packages: &[Package]) -> Option<String> {
             })
             .collect();
         text.push_str(&table(&["Dependency", "Version", "Used for"], &rows).unwrap_or_default());
-        text.push('\n');
+        put!(text, "\n{}\n\n", place(&package.manifest, None));
     }
     if text.is_empty() {
         return None;

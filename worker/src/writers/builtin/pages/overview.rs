@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::writers::builtin::{
+    guides,
     manifests::Package,
     markdown::{cell, code, escape, place, plain_text, shift_headings, table},
     project::Project,
@@ -19,7 +20,10 @@ pub(crate) fn write(survey: &Survey, project: &Project, readme: &str, links: &[(
     let mut text = format!("# {}\n\n", escape(&project.name));
     let beginning: String = plain_text(&cut(readme, 6_000)).chars().take(1_500).collect();
     if !project.tagline.is_empty() && !beginning.contains(project.tagline.trim_end_matches(['.', '…'])) {
-        put!(text, "{}\n\n", escape(&project.tagline));
+        let manifest = survey.main_package().filter(|package| package.description.is_some());
+        let from = manifest.map(|package| package.manifest.clone()).or_else(|| guides::readme(survey));
+        let from = from.map(|path| place(&path, None)).unwrap_or_default();
+        put!(text, "{} {from}\n\n", escape(&project.tagline));
     }
     text.push_str("## At a glance\n\n");
     text.push_str(&table(&["", ""], &glance(survey, project)).unwrap_or_default());

@@ -72,7 +72,9 @@ pub(crate) fn write(survey: &Survey, sections: &[Section], version: Option<&str>
     if text.trim().is_empty() {
         return None;
     }
-    let version = version.map(|version| format!("These pages describe version {version}.\n\n")).unwrap_or_default();
+    let manifest = survey.main_package().map(|package| place(&package.manifest, None)).unwrap_or_default();
+    let version = version.map(|version| format!("These pages describe version {version}. {manifest}\n\n"));
+    let version = version.unwrap_or_default();
     Some(format!("# Quick start\n\n{version}{text}"))
 }
 
@@ -91,7 +93,7 @@ fn install_lines(packages: &[Package]) -> Option<String> {
             others.entry(language).or_default().push(lines);
             continue;
         }
-        text.push_str(&fenced(language, lines));
+        text.push_str(&fenced(&format!("{language} example"), lines));
         put!(text, "\nName and version from {}.", place(&package.manifest, None));
         if let Some(requires) = &package.requires {
             put!(text, " Needs {}.", escape(requires));
@@ -99,10 +101,11 @@ fn install_lines(packages: &[Package]) -> Option<String> {
         text.push_str("\n\n");
     }
     if !others.is_empty() {
-        text.push_str("The other packages of this repository:\n\n");
+        let manifests: Vec<String> = shown.iter().skip(1).map(|(package, ..)| place(&package.manifest, None)).collect();
+        put!(text, "The other packages of this repository: {}\n\n", manifests.join(" "));
     }
     for (language, lines) in &others {
-        put!(text, "{}\n", fenced(language, &lines.join("\n")));
+        put!(text, "{}\n", fenced(&format!("{language} example"), &lines.join("\n")));
     }
     (!text.is_empty()).then_some(text)
 }

@@ -4,9 +4,11 @@ mod rust;
 mod python;
 mod folders;
 mod paginate;
+mod cite;
 mod render;
 
 pub(crate) use self::{
+    cite::cite,
     paginate::{ReferencePage, paginate},
     render::{page_description, render_page},
 };

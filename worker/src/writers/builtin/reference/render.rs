@@ -16,8 +16,12 @@ pub(crate) fn render_page(page: &ReferencePage) -> String {
     let alone = page.modules.len() == 1;
     let mut left_out = 0;
     if !alone {
-        let rows = page.modules.iter().map(|module| vec![cell(&code(&module.name)), cell(&module_summary(module))]);
-        text.push_str(&table(&["Module", "What it is for"], &rows.collect::<Vec<_>>()).unwrap_or_default());
+        let rows = page
+            .modules
+            .iter()
+            .map(|module| vec![cell(&code(&module.name)), cell(&module_summary(module)), place(&module.path, None)]);
+        let header = ["Module", "What it is for", "Defined in"];
+        text.push_str(&table(&header, &rows.collect::<Vec<_>>()).unwrap_or_default());
         text.push('\n');
     }
     for module in &page.modules {
@@ -90,9 +94,12 @@ fn defined(module: &ModuleDoc) -> &'static str {
 fn write_list(items: &[&DocItem], text: &mut String) {
     let rows: Vec<Vec<String>> = items
         .iter()
-        .map(|item| vec![cell(&code(&item.name)), kind_name(item.kind).clone(), cell(&first_sentence(&item.doc, 120))])
+        .map(|item| {
+            let summary = cell(&first_sentence(&item.doc, 120));
+            vec![cell(&code(&item.name)), kind_name(item.kind), summary, place(&item.path, Some(item.lines))]
+        })
         .collect();
-    text.push_str(&table(&["Name", "Kind", "Summary"], &rows).unwrap_or_default());
+    text.push_str(&table(&["Name", "Kind", "Summary", "Defined in"], &rows).unwrap_or_default());
     text.push('\n');
 }
 
@@ -112,7 +119,7 @@ fn write_passed_on(module: &ModuleDoc, text: &mut String) {
         module.passed_on.iter().take(300).map(|(name, from)| vec![cell(&code(name)), cell(&code(from))]).collect();
     text.push_str("Also available from here:\n\n");
     text.push_str(&table(&["Name", "Comes from"], &rows).unwrap_or_default());
-    text.push('\n');
+    put!(text, "\n{}\n\n", place(&module.path, None));
 }
 
 fn write_item(language: Language, item: &DocItem, level: usize, owner: &str, text: &mut String) {
@@ -139,7 +146,7 @@ fn write_item(language: Language, item: &DocItem, level: usize, owner: &str, tex
     }
     if !item.implements.is_empty() {
         let names: Vec<String> = item.implements.iter().take(40).map(|name| code(name)).collect();
-        put!(text, "Implements {}.\n\n", names.join(", "));
+        put!(text, "Implements {}. {}\n\n", names.join(", "), place(&item.path, None));
     }
     let entries: Vec<&DocItem> = item.members.iter().filter(|member| !member.kind.is_listed()).collect();
     let (told, mute): (Vec<_>, Vec<_>) =

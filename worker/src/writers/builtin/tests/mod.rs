@@ -3,6 +3,7 @@
 
 mod hostile;
 mod languages;
+mod measure;
 
 use std::{
     collections::BTreeMap,
@@ -135,6 +136,7 @@ async fn a_repository_becomes_a_site() {
         for (slug, text) in &pages {
             std::fs::write(out.join(format!("{slug}.md")), text).unwrap();
         }
+        measure::print(&checkout, &plan, &pages);
         return;
     }
     assert_eq!(plan.version.as_deref(), Some("1.2.3"));
