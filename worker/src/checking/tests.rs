@@ -56,7 +56,8 @@ fn rules(report: &DocsReport) -> Vec<(Option<&str>, Rule)> {
     found.map(|finding| (finding.path.as_deref(), finding.finding.rule)).collect()
 }
 
-const BODY: &str = "Sums is a small library that adds numbers, and these pages say how it is used and where things stand in it.";
+const BODY: &str =
+    "Sums is a small library that adds numbers, and these pages say how it is used and where things stand in it.";
 
 #[test]
 fn citations_are_understood_in_every_way_in_which_people_write_them() {
@@ -76,7 +77,9 @@ fn citations_are_understood_in_every_way_in_which_people_write_them() {
 
 #[test]
 fn lies_are_found_in_markdown_and_html() {
-    let markdown = format!("# Sums\n\n{BODY}\n\nCall `take_away()`. [x](https://github.com/acme/sums/blob/main/src/sums.rs#L90-L95) [page](gone.md)\n");
+    let markdown = format!(
+        "# Sums\n\n{BODY}\n\nCall `take_away()`. [x](https://github.com/acme/sums/blob/main/src/sums.rs#L90-L95) [page](gone.md)\n"
+    );
     let html = format!(
         "<html><body><nav><a href='nowhere.html'>menu</a></nav><main><h1>More</h1><p>{BODY}</p><p>Call <code>multiply_all()</code>, \
          <a href='https://github.com/acme/sums/blob/main/src/gone.rs#L1'>source</a>, <a href='index.md#nothing'>top</a>.</p></main></body></html>"
@@ -85,7 +88,14 @@ fn lies_are_found_in_markdown_and_html() {
     let (index, more) = (Some("index.md"), Some("more.html"));
     let mut found = rules(&report);
     found.sort();
-    let mut expected = vec![(index, Rule::Citation), (index, Rule::Name), (index, Rule::Link), (more, Rule::Citation), (more, Rule::Name), (more, Rule::Link)];
+    let mut expected = vec![
+        (index, Rule::Citation),
+        (index, Rule::Name),
+        (index, Rule::Link),
+        (more, Rule::Citation),
+        (more, Rule::Name),
+        (more, Rule::Link),
+    ];
     expected.sort();
     assert_eq!(found, expected, "{:#?}", report.findings);
 }
@@ -93,7 +103,8 @@ fn lies_are_found_in_markdown_and_html() {
 #[test]
 fn what_the_pages_say_is_no_evidence_for_them() {
     let page = format!("# Sums\n\n{BODY}\n\nCall `take_away()`. [[src/sums.rs:3-6]]\n");
-    let report = Project::new(&[("index.md", &page), ("more.md", &format!("# More\n\n{BODY} And `take_away()`.\n"))]).check();
+    let report =
+        Project::new(&[("index.md", &page), ("more.md", &format!("# More\n\n{BODY} And `take_away()`.\n"))]).check();
     assert!(rules(&report).contains(&(Some("index.md"), Rule::Name)), "{:#?}", report.findings);
 }
 

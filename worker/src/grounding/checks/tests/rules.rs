@@ -11,7 +11,8 @@ fn page(markdown: &str) -> Pages {
     vec![("page".parse().unwrap(), markdown.to_owned())]
 }
 
-const BODY: &str = "Lantern is a small server for feature flags, and this page says how one part of it works in a few plain words.\n";
+const BODY: &str =
+    "Lantern is a small server for feature flags, and this page says how one part of it works in a few plain words.\n";
 
 /// What is wrong with a page whose second section holds this text.
 fn findings(text: &str) -> Vec<Finding> {
@@ -23,9 +24,46 @@ fn findings(text: &str) -> Vec<Finding> {
 #[test]
 fn no_text_makes_the_rules_fail() {
     let pieces = [
-        "`", "``", "[[", "]]", "[[a.rs:0]]", "[[src/main.rs:99999999999999999999]]", "|a|b|\n|-|-|\n", "\u{202e}", "é", "`é(`", "1.2.3", "5 é", "§5",
-        "\0", "# ", "## ", "```sh\n$ lantern \\\n", "~~~", "<think>", "<!-- external: ", "](x.html#%ff)", "`::`", "`a::`", "`--`", "`/`", "`GET /`", "5–",
-        "64 KiB", "٣٤", "`\u{200b}`", "- ", "\n\n", "[a](", "%", "`a/../b`", "`./`", "`<T>::x()`", "<a id=\"", "x\u{301}", "port 99999999999999999999999999",
+        "`",
+        "``",
+        "[[",
+        "]]",
+        "[[a.rs:0]]",
+        "[[src/main.rs:99999999999999999999]]",
+        "|a|b|\n|-|-|\n",
+        "\u{202e}",
+        "é",
+        "`é(`",
+        "1.2.3",
+        "5 é",
+        "§5",
+        "\0",
+        "# ",
+        "## ",
+        "```sh\n$ lantern \\\n",
+        "~~~",
+        "<think>",
+        "<!-- external: ",
+        "](x.html#%ff)",
+        "`::`",
+        "`a::`",
+        "`--`",
+        "`/`",
+        "`GET /`",
+        "5–",
+        "64 KiB",
+        "٣٤",
+        "`\u{200b}`",
+        "- ",
+        "\n\n",
+        "[a](",
+        "%",
+        "`a/../b`",
+        "`./`",
+        "`<T>::x()`",
+        "<a id=\"",
+        "x\u{301}",
+        "port 99999999999999999999999999",
     ];
     let mut state = 0x9e37_79b9_u64;
     for _ in 0..400 {
@@ -37,10 +75,14 @@ fn no_text_makes_the_rules_fail() {
                 text.push_str(" [[src/config.rs:8-12]]\n\n");
             }
         }
-        let checked = check(repository(), &page(&text), &CheckOptions { language: Some("en".parse().unwrap()), ..by_model() });
+        let checked =
+            check(repository(), &page(&text), &CheckOptions { language: Some("en".parse().unwrap()), ..by_model() });
         for finding in checked.findings {
             let texts = [&finding.message, &finding.evidence, &finding.fix];
-            assert!(texts.iter().all(|text| text.chars().count() <= 500 && !text.chars().any(char::is_control)), "{finding:?}");
+            assert!(
+                texts.iter().all(|text| text.chars().count() <= 500 && !text.chars().any(char::is_control)),
+                "{finding:?}"
+            );
         }
     }
 }
@@ -108,7 +150,12 @@ fn numbers_are_compared_by_value_and_not_by_spelling() {
 fn quoted_code_may_leave_lines_out_but_not_change_them() {
     let quote = |code: &str| findings(&format!("```rust src/cache.rs:44-49\n{code}\n```"));
     assert_eq!(quote("pub fn forget(&self, project: &str) {\n    // ...\n}"), []);
-    assert_eq!(quote("    pub fn forget(&self, project: &str) {   \n…\n            entries.retain(|(of, _), _| of != project);"), []);
+    assert_eq!(
+        quote(
+            "    pub fn forget(&self, project: &str) {   \n…\n            entries.retain(|(of, _), _| of != project);"
+        ),
+        []
+    );
     let found = quote("pub fn forget(&mut self, project: &str) {");
     assert!(found.len() == 1 && found[0].rule == Rule::Verbatim && found[0].fix.contains("&self"), "{found:?}");
     let order = quote("        entries.retain(|(of, _), _| of != project);\n    pub fn forget(&self, project: &str) {");
@@ -128,7 +175,9 @@ fn an_empty_page_has_no_points_and_one_without_citations_no_good_grade() {
 #[test]
 fn what_no_page_mentions_is_told_and_accuses_nobody() {
     let checked = check(repository(), &page(&format!("# T\n\n{BODY}")), &by_model());
-    let told = |what: &str| checked.findings.iter().any(|finding| finding.rule == Rule::Coverage && finding.message.contains(what));
+    let told = |what: &str| {
+        checked.findings.iter().any(|finding| finding.rule == Rule::Coverage && finding.message.contains(what))
+    };
     assert!(told("`--read-only`") && told("`LANTERN_CACHE_TTL`") && told("/v1/audit"), "{:#?}", checked.findings);
     assert!(accusations(&checked).is_empty());
     assert!(checked.score.coverage_percent.unwrap() < 10.0);
@@ -156,6 +205,12 @@ fn bench_fifty_pages_against_2500_files() {
     for _ in 0..3 {
         let started = std::time::Instant::now();
         let checked = check(&index, &pages, &by_model());
-        println!("{} files, {} pages, {} findings: {:?}", index.files().len(), pages.len(), checked.findings.len(), started.elapsed());
+        println!(
+            "{} files, {} pages, {} findings: {:?}",
+            index.files().len(),
+            pages.len(),
+            checked.findings.len(),
+            started.elapsed()
+        );
     }
 }
