@@ -97,16 +97,24 @@ fn describe(report: &DocsReport) -> String {
 
 fn describe_score(out: &mut String, score: &ScoreCard, report: &DocsReport) {
     let counts = &score.counts;
-    let share = |percent: Option<f64>| percent.map_or_else(|| "nothing to count".to_owned(), |percent| format!("{percent:.1} %"));
+    let share = |percent: Option<f64>| {
+        percent.map_or_else(|| "nothing to count".to_owned(), |percent| format!("{percent:.1} %"))
+    };
     line(out, format_args!("Grade {} ({:.1} of 100 points)", score.grade.as_str(), score.points));
     if let Some(commit) = &report.commit {
         line(out, format_args!("{} pages, {} sections, held against {commit}\n", report.pages.len(), score.sections));
     } else {
-        line(out, format_args!("{} pages, {} sections, held against no repository\n", report.pages.len(), score.sections));
+        line(
+            out,
+            format_args!("{} pages, {} sections, held against no repository\n", report.pages.len(), score.sections),
+        );
     }
     let width = score.median_width.map_or_else(|| "none with lines".to_owned(), |width| format!("{width} lines"));
     let rows = [
-        ("Citations per 1,000 words", format!("{:.1} ({} in {} words)", score.citations_per_1000_words, counts.citations, counts.words)),
+        (
+            "Citations per 1,000 words",
+            format!("{:.1} ({} in {} words)", score.citations_per_1000_words, counts.citations, counts.words),
+        ),
         ("Median width of a citation", width),
         ("Citations that resolve", share(score.valid_percent)),
         ("Names found in cited lines", share(score.support_percent)),

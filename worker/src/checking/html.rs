@@ -93,7 +93,9 @@ impl Writer {
                 self.mark(element);
                 let target = element.value().attr("href").unwrap_or_default();
                 // a mark beside a heading that links to itself is no text
-                if target.is_empty() || element.text().all(|text| text.trim().chars().all(|c| matches!(c, '¶' | '#' | '§' | '🔗'))) {
+                if target.is_empty()
+                    || element.text().all(|text| text.trim().chars().all(|c| matches!(c, '¶' | '#' | '§' | '🔗')))
+                {
                     if target.is_empty() {
                         self.children(element, depth);
                     }
@@ -113,7 +115,8 @@ impl Writer {
                 self.prefix.clear();
             }
             "table" => self.table(element),
-            "p" | "div" | "section" | "ul" | "ol" | "dl" | "dt" | "dd" | "blockquote" | "figure" | "figcaption" | "article" | "main" | "details" | "summary" => {
+            "p" | "div" | "section" | "ul" | "ol" | "dl" | "dt" | "dd" | "blockquote" | "figure" | "figcaption"
+            | "article" | "main" | "details" | "summary" => {
                 self.end_block();
                 self.mark(element);
                 self.children(element, depth);
@@ -128,7 +131,10 @@ impl Writer {
 
     /// A place that can be linked to.
     fn mark(&mut self, element: ElementRef<'_>) {
-        let id = element.value().attr("id").or_else(|| element.value().attr("name").filter(|_| element.value().name() == "a"));
+        let id = element
+            .value()
+            .attr("id")
+            .or_else(|| element.value().attr("name").filter(|_| element.value().name() == "a"));
         if let Some(id) = id.filter(|id| !id.is_empty() && !id.contains(['"', '<', '>', '\n'])) {
             self.line.push_str(&format!("<a id=\"{id}\"></a>"));
         }
@@ -139,10 +145,13 @@ impl Writer {
         let text: String = element.text().collect();
         let inner = Selector::parse("code").ok().and_then(|code| element.select(&code).next());
         let around = element.parent().and_then(ElementRef::wrap);
-        let classes = [Some(element), inner, around, around.and_then(|around| around.parent()).and_then(ElementRef::wrap)];
+        let classes =
+            [Some(element), inner, around, around.and_then(|around| around.parent()).and_then(ElementRef::wrap)];
         let language = classes.into_iter().flatten().find_map(|element| {
             let mut classes = element.value().classes();
-            classes.find_map(|class| ["language-", "lang-", "highlight-"].iter().find_map(|prefix| class.strip_prefix(prefix)))
+            classes.find_map(|class| {
+                ["language-", "lang-", "highlight-"].iter().find_map(|prefix| class.strip_prefix(prefix))
+            })
         });
         let language: String = language.unwrap_or_default().chars().filter(char::is_ascii_alphanumeric).collect();
         let longest = text.lines().map(|line| line.trim_start().chars().take_while(|c| *c == '`').count()).max();

@@ -57,7 +57,9 @@ impl<'a> Rewriter<'a> {
     pub(super) fn remarks(&self) -> Vec<String> {
         let Some(commit) = self.commits.borrow().iter().next().cloned() else { return Vec::new() };
         let count = self.elsewhere.get();
-        vec![format!("{count} links name another commit than the one that was checked, such as `{commit}` (choose it by `--commit`)")]
+        vec![format!(
+            "{count} links name another commit than the one that was checked, such as `{commit}` (choose it by `--commit`)"
+        )]
     }
 
     fn piece(&self, path: &str, found: &Captures<'_>) -> String {
@@ -72,8 +74,10 @@ impl<'a> Rewriter<'a> {
         if let Some(bare) = found.name("bare") {
             let address = bare.as_str().trim_end_matches(['.', ',', ';', ':', '!', '?']);
             return match self.host_link(address) {
-                Some(citation) => whole.replace(address, &format!(" [[{}]]", citation.label())).replace(['<', '>'], ""),
-                None => whole.to_owned(),
+                Some(citation) if citation.lines.is_some() => {
+                    whole.replace(address, &format!(" [[{}]]", citation.label())).replace(['<', '>'], "")
+                }
+                _ => whole.to_owned(),
             };
         }
         if &found["image"] == "!" {
@@ -88,9 +92,14 @@ impl<'a> Rewriter<'a> {
         } else {
             self.relative(path, target)
         };
+        // a link to a whole file is as often a pointer as a source: it cites when it shows the file's path
+        let label = text.trim().trim_matches('`').replace('\\', "");
+        let citation = citation.filter(|citation| citation.lines.is_some() || citation.path.ends_with(&label));
         match citation {
             // the label of a link is often the place itself, which would be read as a name once more
-            Some(citation) if cited_text(text.trim().trim_matches('`')).is_some() => format!("[[{}]]", citation.label()),
+            Some(citation) if cited_text(text.trim().trim_matches('`')).is_some() => {
+                format!("[[{}]]", citation.label())
+            }
             Some(citation) => format!("{text} [[{}]]", citation.label()),
             None => whole.to_owned(),
         }
@@ -150,7 +159,8 @@ impl<'a> Rewriter<'a> {
         let (source, base) = (self.source?, self.base?);
         let (path, fragment) = target.split_once('#').map_or((target, None), |(path, fragment)| (path, Some(fragment)));
         let folder = page.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let mut parts: Vec<String> = base.split('/').chain(folder.split('/')).filter(|part| !part.is_empty()).map(str::to_owned).collect();
+        let mut parts: Vec<String> =
+            base.split('/').chain(folder.split('/')).filter(|part| !part.is_empty()).map(str::to_owned).collect();
         for part in path.split('/') {
             match part {
                 "" | "." => {}
@@ -162,7 +172,8 @@ impl<'a> Rewriter<'a> {
         }
         let path = parts.join("/");
         let ending = path.rsplit_once('.').map_or("", |(_, ending)| ending);
-        let is_page = self.pages.contains(&path) || matches!(ending, "md" | "mdx" | "html" | "htm" | "rst" | "png" | "svg" | "jpg" | "gif");
+        let is_page = self.pages.contains(&path)
+            || matches!(ending, "md" | "mdx" | "html" | "htm" | "rst" | "png" | "svg" | "jpg" | "gif");
         let lines = fragment.and_then(lines_of);
         (!is_page && source.has_file(&path)).then(|| WrittenCitation::new(&path, lines)).flatten()
     }
@@ -177,7 +188,8 @@ fn cited_text(text: &str) -> Option<WrittenCitation> {
     let name = citation.path.rsplit('/').next()?;
     let (stem, ending) = name.rsplit_once('.')?;
     let is_file = !stem.is_empty() && ending.starts_with(|c: char| c.is_ascii_alphabetic()) && ending.len() <= 6;
-    let is_host = matches!(ending, "com" | "org" | "net" | "io" | "dev" | "local" | "internal" | "test") && !citation.path.contains('/');
+    let is_host = matches!(ending, "com" | "org" | "net" | "io" | "dev" | "local" | "internal" | "test")
+        && !citation.path.contains('/');
     (citation.lines.is_some() && is_file && !is_host).then_some(citation)
 }
 

@@ -105,12 +105,16 @@ pub fn check_docs(check: &DocsCheck) -> anyhow::Result<DocsReport> {
         .collect();
     let options = CheckOptions { folder: Some(docs), ..CheckOptions::default() };
     let checked = check_site(&index, None, pages, &options);
-    let paths: BTreeMap<&PageSlug, &str> = slugs.iter().zip(folder.pages.iter().map(|page| page.path.as_str())).collect();
+    let paths: BTreeMap<&PageSlug, &str> =
+        slugs.iter().zip(folder.pages.iter().map(|page| page.path.as_str())).collect();
     let path_of = |slug: &PageSlug| paths.get(slug).map(|path| (*path).to_owned());
     let mut remarks = folder.remarks;
     remarks.extend(rewriter.remarks());
     if source.is_none() {
-        remarks.push("no repository is known: only links, structure and repetition were checked (name one by `--repo`)".to_owned());
+        remarks.push(
+            "no repository is known: only links, structure and repetition were checked (name one by `--repo`)"
+                .to_owned(),
+        );
     }
     Ok(DocsReport {
         commit: source.map(|source| source.checkout.commit.to_string()),

@@ -90,15 +90,23 @@ impl Folder {
 
     /// Of a page that lies there as HTML and as Markdown the latter says more.
     fn leave_out_copies(&mut self) {
-        let stems: BTreeSet<String> =
-            self.pages.iter().filter(|page| !page.is_html).filter_map(|page| Some(page.path.rsplit_once('.')?.0.to_owned())).collect();
+        let stems: BTreeSet<String> = self
+            .pages
+            .iter()
+            .filter(|page| !page.is_html)
+            .filter_map(|page| Some(page.path.rsplit_once('.')?.0.to_owned()))
+            .collect();
         let is_copy = |page: &DocsFile| {
             let name = page.path.rsplit('/').next().unwrap_or_default();
             // the first page of a site of docmill is made of its navigation
-            let is_cover = name == "index.html" && !stems.is_empty() && stems.iter().all(|stem| !stem.contains('/')) && self.others.contains("llms.txt");
+            let is_cover = name == "index.html"
+                && !stems.is_empty()
+                && stems.iter().all(|stem| !stem.contains('/'))
+                && self.others.contains("llms.txt");
             page.is_html && (is_cover || page.path.rsplit_once('.').is_some_and(|(stem, _)| stems.contains(stem)))
         };
-        let (copies, pages): (Vec<DocsFile>, Vec<DocsFile>) = std::mem::take(&mut self.pages).into_iter().partition(is_copy);
+        let (copies, pages): (Vec<DocsFile>, Vec<DocsFile>) =
+            std::mem::take(&mut self.pages).into_iter().partition(is_copy);
         self.pages = pages;
         self.others.extend(copies.into_iter().map(|page| page.path));
     }
@@ -112,13 +120,18 @@ fn list(root: &Path) -> anyhow::Result<Vec<String>> {
     while let Some((folder, depth)) = folders.pop() {
         let entries = match fs::read_dir(root.join(&folder)) {
             Ok(entries) => entries,
-            Err(error) if depth == 0 => return Err(error).with_context(|| format!("`{}` cannot be read", root.display())),
+            Err(error) if depth == 0 => {
+                return Err(error).with_context(|| format!("`{}` cannot be read", root.display()));
+            }
             Err(_) => continue,
         };
         for entry in entries.flatten() {
             seen += 1;
             if seen > MAX_ENTRIES {
-                bail!("`{}` holds more than {MAX_ENTRIES} files: name the folder of the documentation alone", root.display());
+                bail!(
+                    "`{}` holds more than {MAX_ENTRIES} files: name the folder of the documentation alone",
+                    root.display()
+                );
             }
             // what is not UTF-8 can neither be linked to nor named in a report
             let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };

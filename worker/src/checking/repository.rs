@@ -40,7 +40,12 @@ impl Source {
             None => match Repository::discover(&check.docs) {
                 Ok(repository) => repository,
                 Err(_) if check.commit.is_none() => return Ok(None),
-                Err(_) => return Err(anyhow!("`--commit` needs a repository: `{}` lies in none; name one by `--repo`", check.docs.display())),
+                Err(_) => {
+                    return Err(anyhow!(
+                        "`--commit` needs a repository: `{}` lies in none; name one by `--repo`",
+                        check.docs.display()
+                    ));
+                }
             },
         };
         let wanted = check.commit.as_deref().unwrap_or("HEAD");
@@ -54,17 +59,25 @@ impl Source {
             commit_time: DateTime::from_timestamp(commit.time().seconds(), 0).unwrap_or_default(),
             branch,
         };
-        let list = list_files(&checkout, MAX_FILES).map_err(|error| anyhow!("the repository cannot be read: {error}"))?;
+        let list =
+            list_files(&checkout, MAX_FILES).map_err(|error| anyhow!("the repository cannot be read: {error}"))?;
         let files = list.files.into_iter().map(|file| file.path).collect();
         let base = repository.workdir().and_then(|root| base_of(root, &check.docs));
         Ok(Some(Self { names: names_of(&repository), checkout, files, base }))
     }
 
-    /// The pages of the folder as paths of the repository: what they say is no evidence for themselves.
+    /// The pages of the folder, their copies and translations as paths of the repository: what documentation says is no
+    /// evidence for itself.
     pub(super) fn own_pages(&self, folder: &Folder) -> BTreeSet<String> {
         let Some(base) = &self.base else { return BTreeSet::new() };
         let inside = |path: &str| if base.is_empty() { path.to_owned() } else { format!("{base}/{path}") };
-        folder.pages.iter().map(|page| inside(&page.path)).collect()
+        let mut pages: BTreeSet<String> = folder.pages.iter().map(|page| inside(&page.path)).collect();
+        // `docs/en` lies beside `docs/de`
+        let first = base.split('/').next().unwrap_or_default();
+        let is_beside =
+            |path: &str| !first.is_empty() && path.strip_prefix(first).is_some_and(|rest| rest.starts_with('/'));
+        pages.extend(self.files.iter().filter(|path| is_beside(path) && is_prose(path)).cloned());
+        pages
     }
 
     /// Whether there is such a file.
@@ -91,6 +104,14 @@ impl Source {
         };
         Ok(Index::of_checkout(&build)?.0)
     }
+}
+
+/// Whether a file is text for readers, or made of it.
+fn is_prose(path: &str) -> bool {
+    const ENDINGS: [&str; 7] = ["md", "mdx", "markdown", "html", "htm", "rst", "txt"];
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+    ENDINGS.contains(&ending) || name.starts_with("search") && ending == "json"
 }
 
 /// Where the documentation lies below the root of a work tree.

@@ -1,1 +1,162 @@
-//! Checking folders.
+//! Checking folders of documentation as people have them.
+
+use std::{fs, path::Path};
+
+use shared::evidence::{Rule, Severity};
+use tempfile::TempDir;
+
+use super::{DocsCheck, DocsReport, check_docs, html::to_markdown};
+
+/// A folder with a repository of one commit, the documentation in `docs`.
+struct Project {
+    folder: TempDir,
+}
+
+impl Project {
+    fn new(docs: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let repository = git2::Repository::init(folder.path()).unwrap();
+        let source = "//! Sums.\n\n/// Adds.\npub fn add_up(first: u32, second: u32) -> u32 {\n    first + second\n}\n";
+        write(folder.path(), "src/sums.rs", source);
+        write(folder.path(), "Cargo.toml", "[package]\nname = \"sums\"\nversion = \"1.0.0\"\n");
+        for (path, text) in docs {
+            write(folder.path(), &format!("docs/{path}"), text);
+        }
+        let mut index = repository.index().unwrap();
+        index.add_all(["."], git2::IndexAddOption::DEFAULT, None).unwrap();
+        let tree = repository.find_tree(index.write_tree().unwrap()).unwrap();
+        let someone = git2::Signature::now("A", "a@example.org").unwrap();
+        repository.commit(Some("HEAD"), &someone, &someone, "one", &tree, &[]).unwrap();
+        repository.remote("origin", "https://github.com/acme/sums.git").unwrap();
+        Self { folder }
+    }
+
+    fn check(&self) -> DocsReport {
+        check_docs(&self.request()).unwrap()
+    }
+
+    fn request(&self) -> DocsCheck {
+        DocsCheck {
+            docs: self.folder.path().join("docs"),
+            repository: None,
+            commit: None,
+            program: crate::grounding::index::tests::parser(),
+        }
+    }
+}
+
+fn write(root: &Path, path: &str, text: &str) {
+    let path = root.join(path);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+fn rules(report: &DocsReport) -> Vec<(Option<&str>, Rule)> {
+    let found = report.findings.iter().filter(|finding| finding.finding.severity != Severity::Note);
+    found.map(|finding| (finding.path.as_deref(), finding.finding.rule)).collect()
+}
+
+const BODY: &str =
+    "Sums is a small library that adds numbers, and these pages say how it is used and where things stand in it.";
+
+#[test]
+fn citations_are_understood_in_every_way_in_which_people_write_them() {
+    let page = format!(
+        "# Sums\n\n{BODY}\n\n`add_up` adds. [[src/sums.rs:3-6]]\n\n[Source](https://github.com/acme/sums/blob/main/src/sums.rs#L3-L6)\n\n\
+         Sources: [src/sums.rs:3-6]() and `src/sums.rs:4`, [here](../src/sums.rs#L4)\n\n\
+         https://gitlab.example.org/acme/sums/-/blob/main/src/sums.rs#L3-6\n\n\
+         [elsewhere](https://github.com/other/thing/blob/main/src/thing.rs#L9)\n"
+    );
+    let report = Project::new(&[("index.md", &page)]).check();
+    assert_eq!(rules(&report), [], "{:#?}", report.findings);
+    let written: Vec<&str> =
+        report.pages[0].evidence.sections[0].citations.iter().map(|citation| citation.written.as_str()).collect();
+    assert_eq!(written, ["src/sums.rs:3-6", "src/sums.rs:4"]);
+    assert_eq!(report.score.valid_percent, Some(100.0));
+}
+
+#[test]
+fn lies_are_found_in_markdown_and_html() {
+    let markdown = format!(
+        "# Sums\n\n{BODY}\n\nCall `take_away()`. [x](https://github.com/acme/sums/blob/main/src/sums.rs#L90-L95) [page](gone.md)\n"
+    );
+    let html = format!(
+        "<html><body><nav><a href='nowhere.html'>menu</a></nav><main><h1>More</h1><p>{BODY}</p><p>Call <code>multiply_all()</code>, \
+         <a href='https://github.com/acme/sums/blob/main/src/gone.rs#L1'>source</a>, <a href='index.md#nothing'>top</a>.</p></main></body></html>"
+    );
+    let report = Project::new(&[("index.md", &markdown), ("more.html", &html)]).check();
+    let (index, more) = (Some("index.md"), Some("more.html"));
+    let mut found = rules(&report);
+    found.sort();
+    let mut expected = vec![
+        (index, Rule::Citation),
+        (index, Rule::Name),
+        (index, Rule::Link),
+        (more, Rule::Citation),
+        (more, Rule::Name),
+        (more, Rule::Link),
+    ];
+    expected.sort();
+    assert_eq!(found, expected, "{:#?}", report.findings);
+}
+
+#[test]
+fn what_the_pages_say_is_no_evidence_for_them() {
+    let page = format!("# Sums\n\n{BODY}\n\nCall `take_away()`. [[src/sums.rs:3-6]]\n");
+    let report =
+        Project::new(&[("index.md", &page), ("more.md", &format!("# More\n\n{BODY} And `take_away()`.\n"))]).check();
+    assert!(rules(&report).contains(&(Some("index.md"), Rule::Name)), "{:#?}", report.findings);
+}
+
+#[test]
+fn without_a_repository_links_and_structure_are_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "a.md", &format!("# A\n\n{BODY} `invented_name` [[gone.rs:1]] [b](b.md)\n"));
+    let mut check = Project::new(&[]).request();
+    check.docs = folder.path().to_owned();
+    let report = check_docs(&check).unwrap();
+    assert_eq!(rules(&report), [(Some("a.md"), Rule::Link)]);
+    assert!(report.commit.is_none() && report.remarks.iter().any(|remark| remark.contains("--repo")));
+    assert!(report.score.points <= 79.0);
+    check.commit = Some("HEAD".into());
+    assert!(check_docs(&check).unwrap_err().to_string().contains("--repo"));
+}
+
+#[test]
+fn what_cannot_be_checked_is_said_in_a_sentence() {
+    let project = Project::new(&[("index.md", "# T")]);
+    let error = |change: &dyn Fn(&mut DocsCheck)| {
+        let mut check = project.request();
+        change(&mut check);
+        format!("{:#}", check_docs(&check).unwrap_err())
+    };
+    assert!(error(&|check| check.docs = "/nowhere/at/all".into()).contains("cannot be read"));
+    assert!(error(&|check| check.docs = check.docs.join("index.md")).contains("not a folder"));
+    assert!(error(&|check| check.docs = check.docs.join("../src")).contains("nothing to check"));
+    assert!(error(&|check| check.repository = Some("/tmp".into())).contains("not a Git repository"));
+    assert!(error(&|check| check.commit = Some("fffffff".into())).contains("no commit `fffffff`"));
+}
+
+#[test]
+fn symbolic_links_are_not_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let outside = tempfile::tempdir().unwrap();
+    write(outside.path(), "secret.md", "# Secret\n");
+    write(folder.path(), "a.md", &format!("# A\n\n{BODY}\n"));
+    std::os::unix::fs::symlink(outside.path(), folder.path().join("more")).unwrap();
+    std::os::unix::fs::symlink(outside.path().join("secret.md"), folder.path().join("b.md")).unwrap();
+    let mut check = Project::new(&[]).request();
+    check.docs = folder.path().to_owned();
+    let paths: Vec<String> = check_docs(&check).unwrap().pages.into_iter().map(|page| page.path).collect();
+    assert_eq!(paths, ["a.md"]);
+}
+
+#[test]
+fn html_becomes_the_markdown_that_it_was() {
+    let html = "<body><header>x</header><main><h1 id='top'>Title<a href='#top'>¶</a></h1><p>Some <code>a_b</code> &amp; *stars* <a href='b.html#c'>b</a>.</p>\
+                <div class='highlight-sh'><pre><span>ls</span> -l\n</pre></div><ul><li>one</li><li>two</li></ul>\
+                <table><tr><th>A</th><th>B</th></tr><tr><td>1|2</td><td><code>x</code></td></tr></table></main><footer>y</footer></body>";
+    let expected = "<a id=\"top\"></a>\n\n# Title\n\nSome `a_b` & \\*stars\\* [b](<b.html#c>).\n\n```sh\nls -l\n```\n\n- one\n\n- two\n\n\
+                    | A | B |\n|---|---|\n| 1\\|2 | `x` |\n\n";
+    assert_eq!(to_markdown(html), expected);
+}

@@ -30,7 +30,8 @@ pub(crate) fn score(
         sections += 1;
         unverified += u32::from(!section.verified);
         let resolved = section.citations.iter().filter(|citation| citation.state != CitationState::Unresolved);
-        widths.extend(resolved.filter_map(|citation| citation.lines).map(|(first, last)| last.saturating_sub(first) + 1));
+        widths
+            .extend(resolved.filter_map(|citation| citation.lines).map(|(first, last)| last.saturating_sub(first) + 1));
     }
     widths.sort_unstable();
     let warnings = findings.iter().filter(|finding| finding.severity == Severity::Warning).count();

@@ -31,7 +31,8 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Findings) {
                 continue;
             }
             let message = format!("`[[{}]]` is no citation of a file of the repository", short(text));
-            let fix = "cite a path from the root of the repository with its lines, as in `[[src/main.rs:10-24]]`".to_owned();
+            let fix =
+                "cite a path from the root of the repository with its lines, as in `[[src/main.rs:10-24]]`".to_owned();
             let known = document.sections.get(*section as usize).map(|section| &section.citations);
             if !known.is_some_and(|known| known.iter().any(|known| known.written == *text)) {
                 findings.counts(page, *section).citations += 1;
@@ -51,7 +52,10 @@ fn is_meant_as_citation(text: &str) -> bool {
 /// Why a citation leads nowhere, and what to do.
 fn why(index: &Index, written: &str) -> (String, String) {
     let Some(citation) = WrittenCitation::parse(written) else {
-        return ("it names no file inside of the repository".to_owned(), "cite a path from the root of the repository".to_owned());
+        return (
+            "it names no file inside of the repository".to_owned(),
+            "cite a path from the root of the repository".to_owned(),
+        );
     };
     let file = match index.find_path(&citation.path) {
         PathMatch::Exact(file) | PathMatch::Suffix(file) => file,

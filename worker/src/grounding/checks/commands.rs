@@ -41,7 +41,12 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Findings) {
     }
     let found = suspects.search(scene.index);
     for missed in missed.iter().filter(|missed| missed.needle.is_none_or(|needle| !found.contains(&needle))) {
-        let message = format!("{} `{}` of the command `{}` does not exist", missed.what, short(&missed.name), short(&missed.command));
+        let message = format!(
+            "{} `{}` of the command `{}` does not exist",
+            missed.what,
+            short(&missed.name),
+            short(&missed.command)
+        );
         let fix = "use what the program accepts, or leave the command out".to_owned();
         let says = Says { message, evidence: &missed.name, fix };
         findings.add(scene, (missed.page, Some(missed.section)), Rule::Command, Severity::Error, says);
@@ -73,7 +78,9 @@ fn read(scene: &Scene<'_>, place: (usize, u32), line: &str, suspects: &mut Suspe
 fn skip_before_program<'w, 't>(words: &'w [&'t str]) -> &'w [&'t str] {
     let is_before = |word: &&str| {
         matches!(*word, "sudo" | "env" | "exec" | "time" | "nohup" | "command" | "$" | "%" | "#")
-            || word.split_once('=').is_some_and(|(name, _)| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
+            || word.split_once('=').is_some_and(|(name, _)| {
+                !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            })
     };
     let at = words.iter().position(|word| !is_before(word)).unwrap_or(words.len());
     &words[at..]
@@ -83,7 +90,9 @@ fn skip_before_program<'w, 't>(words: &'w [&'t str]) -> &'w [&'t str] {
 fn judge_arguments(scene: &Scene<'_>, arguments: &[&str], miss: &mut impl FnMut(&'static str, &str, Option<String>)) {
     let project = &scene.project;
     let subcommand = arguments.first().filter(|word| {
-        word.len() > 1 && word.starts_with(|c: char| c.is_ascii_lowercase()) && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+        word.len() > 1
+            && word.starts_with(|c: char| c.is_ascii_lowercase())
+            && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
     });
     if let Some(name) = subcommand
         && !project.commands.is_empty()
@@ -100,7 +109,8 @@ fn judge_arguments(scene: &Scene<'_>, arguments: &[&str], miss: &mut impl FnMut(
         let is_known = project.flags.contains(flag)
             || project.flags.contains(&format!("--{positive}"))
             || matches!(name, "help" | "version")
-            || (name.contains('-') || project.flags.is_empty()) && (is_spelled(scene, name) || is_spelled(scene, positive));
+            || (name.contains('-') || project.flags.is_empty())
+                && (is_spelled(scene, name) || is_spelled(scene, positive));
         if !is_known {
             miss("the flag", flag, Some(flag.to_owned()));
         }
@@ -112,31 +122,55 @@ fn is_spelled(scene: &Scene<'_>, name: &str) -> bool {
     spellings(name).iter().any(|other| (other != name || !name.contains('-')) && scene.index.has_word(other))
 }
 
-fn judge_path(scene: &Scene<'_>, program: &str, what: &'static str, miss: &mut impl FnMut(&'static str, &str, Option<String>)) {
+fn judge_path(
+    scene: &Scene<'_>,
+    program: &str,
+    what: &'static str,
+    miss: &mut impl FnMut(&'static str, &str, Option<String>),
+) {
     let path = program.trim_start_matches("./");
     let first = path.split('/').next().unwrap_or_default();
     let is_own = path.contains('/') && scene.index.has_folder(first) || path.ends_with(".sh");
     let is_name = path.chars().all(|c| c.is_alphanumeric() || "._-/".contains(c)) && !path.contains("..");
-    if is_own && is_name && matches!(scene.index.find_path(path), PathMatch::Missing) && !scene.project.is_ignored(path) {
+    if is_own && is_name && matches!(scene.index.find_path(path), PathMatch::Missing) && !scene.project.is_ignored(path)
+    {
         miss(what, program, Some(path.to_owned()));
     }
 }
 
 /// `make`, `npm run`, `cargo run --bin`, `python` and shells, where they run something of the repository.
-fn judge_runner(scene: &Scene<'_>, program: &str, arguments: &[&str], miss: &mut impl FnMut(&'static str, &str, Option<String>)) {
-    let is_plain = |word: &&&str| word.starts_with(|c: char| c.is_ascii_alphabetic()) && word.chars().all(|c| c.is_alphanumeric() || "-_:.".contains(c));
+fn judge_runner(
+    scene: &Scene<'_>,
+    program: &str,
+    arguments: &[&str],
+    miss: &mut impl FnMut(&'static str, &str, Option<String>),
+) {
+    let is_plain = |word: &&&str| {
+        word.starts_with(|c: char| c.is_ascii_alphabetic())
+            && word.chars().all(|c| c.is_alphanumeric() || "-_:.".contains(c))
+    };
     match (program, arguments) {
         ("make", [target, ..]) if Some(target).filter(is_plain).is_some() => {
-            let Some(makefile) = ["Makefile", "makefile", "GNUmakefile"].into_iter().find(|name| scene.index.file(name).is_some()) else { return };
+            let Some(makefile) =
+                ["Makefile", "makefile", "GNUmakefile"].into_iter().find(|name| scene.index.file(name).is_some())
+            else {
+                return;
+            };
             let Some(text) = scene.text(makefile) else { return };
-            let is_target = |line: &str| line.split(':').next().is_some_and(|names| names.split_whitespace().any(|name| name == *target));
+            let is_target = |line: &str| {
+                line.split(':').next().is_some_and(|names| names.split_whitespace().any(|name| name == *target))
+            };
             let is_open = text.text.contains("include ") || text.text.lines().any(|line| line.starts_with('%'));
             if !is_open && !text.text.lines().any(|line| line.contains(':') && is_target(line)) {
                 miss("the target", target, None);
             }
         }
         ("npm" | "pnpm" | "yarn" | "bun", ["run", script, ..]) if Some(script).filter(is_plain).is_some() => {
-            let manifests = scene.index.files().iter().filter(|file| file.path == "package.json" || file.path.ends_with("/package.json"));
+            let manifests = scene
+                .index
+                .files()
+                .iter()
+                .filter(|file| file.path == "package.json" || file.path.ends_with("/package.json"));
             let texts: Vec<_> = manifests.take(50).filter_map(|file| scene.text(&file.path)).collect();
             let key = format!("\"{script}\"");
             if !texts.is_empty() && !texts.iter().any(|text| text.text.contains(&key)) {
@@ -161,7 +195,9 @@ fn judge_runner(scene: &Scene<'_>, program: &str, arguments: &[&str], miss: &mut
                 judge_arguments(scene, &arguments[at + 1..], miss);
             }
         }
-        ("python" | "python3" | "bash" | "sh" | "node" | "ruby", [file, ..]) if file.contains('/') && !file.starts_with(['/', '~', '$', '-']) => {
+        ("python" | "python3" | "bash" | "sh" | "node" | "ruby", [file, ..])
+            if file.contains('/') && !file.starts_with(['/', '~', '$', '-']) =>
+        {
             judge_path(scene, file, "the script", miss);
         }
         _ => {}

@@ -55,18 +55,25 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Findings) -> Option<f64> {
         if said.words.contains(definition.name.as_str()) {
             mentioned += 1;
         } else {
-            silent.entry((7, format!("public symbols of `{}`", short(&definition.path)))).or_default().insert(&definition.name);
+            silent
+                .entry((7, format!("public symbols of `{}`", short(&definition.path))))
+                .or_default()
+                .insert(&definition.name);
         }
     }
     tell(findings, &silent);
-    let share = |part: usize, whole: usize| f64::from(u32::try_from(part).unwrap_or(u32::MAX)) / f64::from(u32::try_from(whole).unwrap_or(u32::MAX));
+    let share = |part: usize, whole: usize| {
+        f64::from(u32::try_from(part).unwrap_or(u32::MAX)) / f64::from(u32::try_from(whole).unwrap_or(u32::MAX))
+    };
     (all > 0).then(|| share(mentioned, all) * 100.0)
 }
 
 fn tell(findings: &mut Findings, silent: &BTreeMap<(u8, String), BTreeSet<&str>>) {
     let mut order: Vec<_> = silent.iter().collect();
     // of symbols the files with most of them
-    order.sort_by_key(|((kind, name), names)| (*kind, if *kind == 7 { usize::MAX - names.len() } else { 0 }, name.as_str()));
+    order.sort_by_key(|((kind, name), names)| {
+        (*kind, if *kind == 7 { usize::MAX - names.len() } else { 0 }, name.as_str())
+    });
     for ((_, what), names) in order.into_iter().take(MAX_FINDINGS) {
         let listed: Vec<String> = names.iter().take(LISTED).map(|name| format!("`{}`", short(name))).collect();
         let rest = names.len().saturating_sub(LISTED);
@@ -138,8 +145,24 @@ fn order_of(kind: OfferKind) -> u8 {
 /// What is no part of the product: tests, examples, what is taken over from others.
 fn is_aside(path: &str) -> bool {
     const ASIDE: [&str; 18] = [
-        "test", "tests", "testing", "testdata", "__tests__", "spec", "specs", "example", "examples", "bench", "benches", "benchmarks", "fixtures", "vendor",
-        "third_party", "node_modules", "docs", "doc",
+        "test",
+        "tests",
+        "testing",
+        "testdata",
+        "__tests__",
+        "spec",
+        "specs",
+        "example",
+        "examples",
+        "bench",
+        "benches",
+        "benchmarks",
+        "fixtures",
+        "vendor",
+        "third_party",
+        "node_modules",
+        "docs",
+        "doc",
     ];
     let name = path.rsplit('/').next().unwrap_or_default();
     path.split('/').any(|part| ASIDE.contains(&part))
@@ -152,7 +175,9 @@ fn modules<'a>(scene: &Scene<'a>) -> BTreeSet<&'a str> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for file in scene.index.files().iter().filter(|file| !is_aside(&file.path)) {
         let mut parts = file.path.split('/');
-        let Some(first) = parts.next().filter(|first| !first.starts_with('.') && first.len() < file.path.len()) else { continue };
+        let Some(first) = parts.next().filter(|first| !first.starts_with('.') && first.len() < file.path.len()) else {
+            continue;
+        };
         let is_shelf = matches!(first, "src" | "lib" | "packages" | "crates" | "apps" | "internal" | "pkg" | "cmd");
         let module = if is_shelf { parts.next().filter(|_| parts.clone().next().is_some()) } else { Some(first) };
         if let Some(module) = module {

@@ -154,8 +154,9 @@ impl Walk<'_> {
         match &node.data().value {
             NodeValue::List(_) | NodeValue::Table(_) => self.group += 1,
             NodeValue::Paragraph => {
-                let in_item =
-                    node.parent().is_some_and(|parent| matches!(parent.data().value, NodeValue::Item(_) | NodeValue::TaskItem(_)));
+                let in_item = node
+                    .parent()
+                    .is_some_and(|parent| matches!(parent.data().value, NodeValue::Item(_) | NodeValue::TaskItem(_)));
                 let kind = if in_item { BlockKind::Item } else { BlockKind::Paragraph };
                 self.block(document, node, section, kind);
             }

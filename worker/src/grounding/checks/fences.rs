@@ -16,7 +16,8 @@ pub(super) struct Fence {
 }
 
 /// Languages of what people type into a shell.
-const SHELLS: [&str; 9] = ["sh", "bash", "shell", "console", "zsh", "shellsession", "shell-session", "terminal", "fish"];
+const SHELLS: [&str; 9] =
+    ["sh", "bash", "shell", "console", "zsh", "shellsession", "shell-session", "terminal", "fish"];
 
 impl Fence {
     /// Reads a code block.
@@ -99,7 +100,8 @@ impl Fence {
             }
             if let Some((_, end)) = typed.split_once("<<") {
                 let end = end.trim_start_matches('-').trim();
-                let end: String = end.trim_matches(['"', '\'']).chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                let end: String =
+                    end.trim_matches(['"', '\'']).chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
                 until = (!end.is_empty()).then_some(end);
             }
             if !typed.is_empty() && !typed.starts_with('#') {

@@ -54,7 +54,8 @@ impl DocsFolder {
     /// Whether the repository around the folder has such a file or folder: documentation is left out of the index.
     pub(super) fn is_of_repository(&self, path: &str) -> bool {
         let below = format!("{path}/");
-        let has_below = |set: &BTreeSet<String>| set.range(below.clone()..).next().is_some_and(|file| file.starts_with(&below));
+        let has_below =
+            |set: &BTreeSet<String>| set.range(below.clone()..).next().is_some_and(|file| file.starts_with(&below));
         let is_page = self.pages.keys().any(|page| page == path || page.ends_with(&format!("/{path}")));
         is_page || self.repository.contains(path) || has_below(&self.repository) || self.files.contains(path)
     }
@@ -70,13 +71,18 @@ impl DocsFolder {
         let link = link.split('?').next().unwrap_or_default();
         let from = self.path(from).unwrap_or_default();
         // a path from the root of a site is one from the folder, or from somewhere that cannot be known
-        let (start, is_from_root) = if link.starts_with('/') { ("", true) } else { (from.rsplit_once('/').map_or("", |(folder, _)| folder), false) };
+        let (start, is_from_root) = if link.starts_with('/') {
+            ("", true)
+        } else {
+            (from.rsplit_once('/').map_or("", |(folder, _)| folder), false)
+        };
         let Some(inside) = join(start, link) else { return self.outside(from, link) };
         if let Some(slug) = self.page(&inside) {
             return FolderTarget::Page(slug.clone());
         }
         let below = format!("{inside}/");
-        let is_folder = self.files.iter().chain(self.pages.keys()).any(|path| inside.is_empty() || path.starts_with(&below));
+        let is_folder =
+            self.files.iter().chain(self.pages.keys()).any(|path| inside.is_empty() || path.starts_with(&below));
         if self.files.contains(&inside) || is_folder {
             return FolderTarget::File;
         }
@@ -93,10 +99,13 @@ impl DocsFolder {
     fn outside(&self, from: &str, link: &str) -> FolderTarget {
         let Some(base) = &self.base else { return FolderTarget::Nothing };
         let folder = from.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let start = [base.as_str(), folder].iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join("/");
+        let start =
+            [base.as_str(), folder].iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join("/");
         let Some(path) = join(&start, link) else { return FolderTarget::File };
         let below = format!("{path}/");
-        let exists = path.is_empty() || self.repository.contains(&path) || self.repository.range(below.clone()..).next().is_some_and(|file| file.starts_with(&below));
+        let exists = path.is_empty()
+            || self.repository.contains(&path)
+            || self.repository.range(below.clone()..).next().is_some_and(|file| file.starts_with(&below));
         if exists { FolderTarget::File } else { FolderTarget::Nothing }
     }
 

@@ -32,7 +32,8 @@ pub(super) fn check(document: &Document<'_>, wanted: &str, report: &mut Report<'
         let Some(found) = whatlang::detect(&prose).filter(whatlang::Info::is_reliable) else { continue };
         if found.lang() != wanted_language && found.confidence() > 0.9 {
             let message = format!("the section is written in {}, not in `{base}`", found.lang().eng_name());
-            let evidence = if section.heading.is_empty() { prose.chars().take(80).collect() } else { section.heading.clone() };
+            let evidence =
+                if section.heading.is_empty() { prose.chars().take(80).collect() } else { section.heading.clone() };
             report(Some(place), Severity::Error, message, &evidence, "write it in the language that was asked for");
         }
     }
@@ -41,10 +42,36 @@ pub(super) fn check(document: &Document<'_>, wanted: &str, report: &mut Report<'
 /// The language of a code of two letters.
 fn language_of(code: &str) -> Option<Lang> {
     const CODES: [(&str, Lang); 30] = [
-        ("en", Lang::Eng), ("de", Lang::Deu), ("fr", Lang::Fra), ("es", Lang::Spa), ("it", Lang::Ita), ("pt", Lang::Por), ("nl", Lang::Nld), ("pl", Lang::Pol),
-        ("ru", Lang::Rus), ("uk", Lang::Ukr), ("cs", Lang::Ces), ("sv", Lang::Swe), ("da", Lang::Dan), ("fi", Lang::Fin), ("hu", Lang::Hun), ("ro", Lang::Ron),
-        ("tr", Lang::Tur), ("el", Lang::Ell), ("he", Lang::Heb), ("ar", Lang::Ara), ("hi", Lang::Hin), ("zh", Lang::Cmn), ("ja", Lang::Jpn), ("ko", Lang::Kor),
-        ("vi", Lang::Vie), ("th", Lang::Tha), ("id", Lang::Ind), ("bg", Lang::Bul), ("hr", Lang::Hrv), ("sk", Lang::Slk),
+        ("en", Lang::Eng),
+        ("de", Lang::Deu),
+        ("fr", Lang::Fra),
+        ("es", Lang::Spa),
+        ("it", Lang::Ita),
+        ("pt", Lang::Por),
+        ("nl", Lang::Nld),
+        ("pl", Lang::Pol),
+        ("ru", Lang::Rus),
+        ("uk", Lang::Ukr),
+        ("cs", Lang::Ces),
+        ("sv", Lang::Swe),
+        ("da", Lang::Dan),
+        ("fi", Lang::Fin),
+        ("hu", Lang::Hun),
+        ("ro", Lang::Ron),
+        ("tr", Lang::Tur),
+        ("el", Lang::Ell),
+        ("he", Lang::Heb),
+        ("ar", Lang::Ara),
+        ("hi", Lang::Hin),
+        ("zh", Lang::Cmn),
+        ("ja", Lang::Jpn),
+        ("ko", Lang::Kor),
+        ("vi", Lang::Vie),
+        ("th", Lang::Tha),
+        ("id", Lang::Ind),
+        ("bg", Lang::Bul),
+        ("hr", Lang::Hrv),
+        ("sk", Lang::Slk),
     ];
     CODES.iter().find(|(known, _)| *known == code).map(|(_, language)| *language)
 }

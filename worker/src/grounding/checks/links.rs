@@ -39,9 +39,13 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Findings) {
                 Target::Page(target, anchor) => {
                     leads[page].insert(target);
                     findings.counts(page, link.section).links += 1;
-                    let Some(anchor) = anchor.filter(|anchor| !has_anchor(&scene.documents[target].anchors, anchor)) else { continue };
+                    let Some(anchor) = anchor.filter(|anchor| !has_anchor(&scene.documents[target].anchors, anchor))
+                    else {
+                        continue;
+                    };
                     findings.counts(page, link.section).broken_links += 1;
-                    let message = format!("the link to `{}` leads to no heading `#{}`", short(&link.target), short(anchor));
+                    let message =
+                        format!("the link to `{}` leads to no heading `#{}`", short(&link.target), short(anchor));
                     let fix = "link to a heading that the page has".to_owned();
                     let says = Says { message, evidence: &link.target, fix };
                     findings.add(scene, place, Rule::Link, Severity::Warning, says);
@@ -63,7 +67,11 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Findings) {
 
 fn has_anchor(anchors: &HashSet<String>, anchor: &str) -> bool {
     let decoded = decode(anchor);
-    decoded.is_empty() || decoded == "top" || decoded.starts_with("_dm-") || anchors.contains(&decoded) || anchors.contains(anchor)
+    decoded.is_empty()
+        || decoded == "top"
+        || decoded.starts_with("_dm-")
+        || anchors.contains(&decoded)
+        || anchors.contains(anchor)
 }
 
 fn resolve<'a>(scene: &Scene<'_>, pages: &HashMap<String, usize>, page: usize, link: &'a Link) -> Target<'a> {
@@ -141,7 +149,9 @@ fn check_reached(scene: &Scene<'_>, findings: &mut Findings, leads: &[BTreeSet<u
         (0..scene.documents.len()).filter(|page| !planned.contains(scene.documents[*page].slug)).collect()
     } else {
         let starts: Vec<usize> = match &scene.options.folder {
-            Some(folder) => (0..scene.documents.len()).filter(|page| folder.is_start(scene.documents[*page].slug)).collect(),
+            Some(folder) => {
+                (0..scene.documents.len()).filter(|page| folder.is_start(scene.documents[*page].slug)).collect()
+            }
             None => Vec::new(),
         };
         // without a first page, or one that links nowhere, the navigation stands in a file that is not known here

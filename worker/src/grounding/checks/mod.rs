@@ -30,14 +30,14 @@ use shared::{
     plan::Plan,
 };
 
+use self::{
+    document::Document,
+    scene::{Findings, Scene},
+};
 pub(crate) use self::{
     folder::{DocsFolder, FolderTarget},
     links::decode,
     structure::is_thin,
-};
-use self::{
-    document::Document,
-    scene::{Findings, Scene},
 };
 use super::{index::Index, scoring};
 

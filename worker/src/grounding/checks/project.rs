@@ -68,7 +68,8 @@ impl Project {
             if name == ".gitignore"
                 && let Some(text) = index.text(&file.path)
             {
-                let lines = text.text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with(['#', '!']));
+                let lines =
+                    text.text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with(['#', '!']));
                 self.ignored.extend(lines.take(1_000).map(|line| line.trim_matches('/').to_owned()));
             }
         }
@@ -111,14 +112,27 @@ impl Project {
                 *counts.entry(&name[..=at]).or_default() += 1;
             }
         }
-        self.prefixes = counts.iter().filter(|(_, count)| **count >= 3).map(|(prefix, _)| (*prefix).to_owned()).collect();
+        self.prefixes =
+            counts.iter().filter(|(_, count)| **count >= 3).map(|(prefix, _)| (*prefix).to_owned()).collect();
     }
 
     /// Whether files of this path are made and not kept.
     pub(super) fn is_ignored(&self, path: &str) -> bool {
         const MADE: [&str; 14] = [
-            "target", "dist", "build", "out", "node_modules", "vendor", ".venv", "venv", "__pycache__", "coverage", "tmp",
-            ".git", "generated", "bin",
+            "target",
+            "dist",
+            "build",
+            "out",
+            "node_modules",
+            "vendor",
+            ".venv",
+            "venv",
+            "__pycache__",
+            "coverage",
+            "tmp",
+            ".git",
+            "generated",
+            "bin",
         ];
         let parts: Vec<&str> = path.split('/').collect();
         let is_made = |part: &&str| MADE.contains(part) && !self.folders.contains(*part);
@@ -126,7 +140,9 @@ impl Project {
             || self.ignored.iter().any(|pattern| {
                 let (start, end) = pattern.split_once('*').unwrap_or((pattern, ""));
                 if pattern.contains('*') {
-                    let fits = |text: &str| text.len() >= start.len() + end.len() && text.starts_with(start) && text.ends_with(end);
+                    let fits = |text: &str| {
+                        text.len() >= start.len() + end.len() && text.starts_with(start) && text.ends_with(end)
+                    };
                     fits(path) || parts.iter().any(|part| fits(part))
                 } else {
                     path == pattern || path.starts_with(&format!("{pattern}/")) || parts.contains(&pattern.as_str())
@@ -172,7 +188,8 @@ pub(super) fn split_route(text: &str) -> (&str, &str) {
 /// The parts of a route; what stands for any value is `*`.
 pub(super) fn route_parts(path: &str) -> Vec<String> {
     let path = path.split(['?', '#']).next().unwrap_or_default();
-    let is_any = |part: &str| part.starts_with([':', '{', '<', '*', '[', '$']) || part.chars().all(|c| c.is_ascii_digit());
+    let is_any =
+        |part: &str| part.starts_with([':', '{', '<', '*', '[', '$']) || part.chars().all(|c| c.is_ascii_digit());
     path.split('/')
         .filter(|part| !part.is_empty())
         .map(|part| if is_any(part) { "*".to_owned() } else { part.to_owned() })

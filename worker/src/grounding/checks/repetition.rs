@@ -31,9 +31,11 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Findings) {
     // what the source says twice, an extractor repeats
     let severity = if scene.options.by_model { Severity::Warning } else { Severity::Note };
     for (page, document) in scene.documents.iter().enumerate() {
-        for block in document.blocks.iter().filter(|block| matches!(block.kind, BlockKind::Paragraph | BlockKind::Item)) {
+        for block in document.blocks.iter().filter(|block| matches!(block.kind, BlockKind::Paragraph | BlockKind::Item))
+        {
             let Some(signature) = signature(&block.text) else { continue };
-            let keys: Vec<(usize, u64)> = signature.chunks(ROWS).enumerate().map(|(band, rows)| (band, hash_of(&rows))).collect();
+            let keys: Vec<(usize, u64)> =
+                signature.chunks(ROWS).enumerate().map(|(band, rows)| (band, hash_of(&rows))).collect();
             let twin = keys.iter().flat_map(|key| bands.get(key).into_iter().flatten()).copied().find(|at| {
                 let (other, theirs) = &known[*at];
                 let equal = signature.iter().zip(theirs).filter(|(a, b)| a == b).count();
@@ -44,7 +46,13 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Findings) {
                 let begin: String = block.text.chars().take(80).collect();
                 let message = format!("the paragraph `{}` stands on the page `{other}`, too", short(&begin));
                 let fix = format!("say it on one page and link to it, as in `[…]({other}.html)`");
-                findings.add(scene, (page, Some(block.section)), Rule::Repetition, severity, Says { message, evidence: &begin, fix });
+                findings.add(
+                    scene,
+                    (page, Some(block.section)),
+                    Rule::Repetition,
+                    severity,
+                    Says { message, evidence: &begin, fix },
+                );
             }
             let at = known.len();
             known.push((page, signature));

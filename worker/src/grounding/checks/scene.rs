@@ -16,6 +16,10 @@ use crate::grounding::index::{FileText, Index};
 
 /// Most findings of one rule on one page; a page that needs more is to be written anew anyway.
 const MAX_FINDINGS_PER_RULE: usize = 40;
+/// Most lines above cited ones that are read as their comment.
+const MAX_COMMENT_LINES: u32 = 60;
+/// How lines of comments and attributes begin.
+const COMMENTS: [&str; 7] = ["//", "#", "*", "/*", "--", ";", "@"];
 /// Longest text of a finding, in characters.
 const MAX_CHARS: usize = 500;
 
@@ -75,6 +79,20 @@ impl Cited {
     pub(super) fn text(&self) -> &str {
         self.file.lines(self.lines.0, self.lines.1).unwrap_or_default()
     }
+
+    /// The same with the comments and attributes right above: whoever cites a definition means them, too.
+    pub(super) fn text_with_comments(&self) -> &str {
+        let is_above = |line: u32| {
+            let text = self.file.lines(line, line).unwrap_or_default().trim_start();
+            COMMENTS.iter().any(|mark| text.starts_with(mark))
+        };
+        let (mut first, last) = self.lines;
+        let lowest = first.saturating_sub(MAX_COMMENT_LINES).max(1);
+        while first > lowest && is_above(first - 1) {
+            first -= 1;
+        }
+        self.file.lines(first, last).unwrap_or_default()
+    }
 }
 
 /// What the rules found.
@@ -133,9 +151,8 @@ impl Findings {
     pub(super) fn finish(mut self, scene: &Scene<'_>) -> (Vec<Finding>, BTreeMap<(usize, u32), Counts>) {
         let places: HashMap<_, _> = scene.documents.iter().enumerate().map(|(at, page)| (page.slug, at)).collect();
         let place = |finding: &Finding| finding.page.as_ref().map_or(usize::MAX, |slug| places[slug]);
-        self.list.sort_by(|a, b| {
-            (place(a), a.section, a.severity, a.rule).cmp(&(place(b), b.section, b.severity, b.rule))
-        });
+        self.list
+            .sort_by(|a, b| (place(a), a.section, a.severity, a.rule).cmp(&(place(b), b.section, b.severity, b.rule)));
         (self.list, self.counts)
     }
 }
@@ -143,7 +160,8 @@ impl Findings {
 /// Text of users as a finding may hold it: one line, no control characters, cut.
 fn plain(text: &str) -> String {
     let is_hidden = |c: char| {
-        c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
     };
     let mut cut: String = text.chars().take(MAX_CHARS).map(|c| if is_hidden(c) { ' ' } else { c }).collect();
     if text.chars().nth(MAX_CHARS).is_some() {

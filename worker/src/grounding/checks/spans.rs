@@ -36,9 +36,10 @@ const MAX_BYTES: usize = 200;
 const METHODS: [&str; 9] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "WS", "ANY"];
 /// Endings of files of code and of what stands beside it; what has another ending is as likely a field or a domain.
 const ENDINGS: [&str; 52] = [
-    "rs", "py", "js", "jsx", "ts", "tsx", "mjs", "cjs", "go", "java", "kt", "kts", "swift", "c", "h", "cc", "cpp", "hpp", "cs", "rb",
-    "php", "sh", "bash", "sql", "toml", "yaml", "yml", "json", "md", "rst", "txt", "html", "css", "scss", "xml", "ini", "cfg",
-    "conf", "lock", "proto", "gradle", "vue", "svelte", "lua", "ex", "exs", "erl", "hs", "ml", "scala", "pl", "ipynb",
+    "rs", "py", "js", "jsx", "ts", "tsx", "mjs", "cjs", "go", "java", "kt", "kts", "swift", "c", "h", "cc", "cpp",
+    "hpp", "cs", "rb", "php", "sh", "bash", "sql", "toml", "yaml", "yml", "json", "md", "rst", "txt", "html", "css",
+    "scss", "xml", "ini", "cfg", "conf", "lock", "proto", "gradle", "vue", "svelte", "lua", "ex", "exs", "erl", "hs",
+    "ml", "scala", "pl", "ipynb",
 ];
 /// Ends of names on the web.
 const DOMAINS: [&str; 14] =
@@ -47,7 +48,11 @@ const DOMAINS: [&str; 14] =
 /// Reads a code span.
 pub(super) fn classify(text: &str) -> Named<'_> {
     let text = text.trim();
-    if text.is_empty() || text.len() > MAX_BYTES || text.contains(['\n', '\0', '\\', '…', '"', '\'']) || text.contains("://") {
+    if text.is_empty()
+        || text.len() > MAX_BYTES
+        || text.contains(['\n', '\0', '\\', '…', '"', '\''])
+        || text.contains("://")
+    {
         return Named::Other;
     }
     if let Some((first, rest)) = text.split_once(char::is_whitespace) {
@@ -66,7 +71,9 @@ pub(super) fn classify(text: &str) -> Named<'_> {
     if text.starts_with('/') {
         return Named::Route("", text);
     }
-    if text.starts_with(['@', '.', '#', '$', '~', '<', '{', '[', '(', '%', '*', ':']) || text.contains(['<', '{', '[', '*', '$', '|', '@', ',', ';', '=', '+', '!', '^', '&', '#', '%']) {
+    if text.starts_with(['@', '.', '#', '$', '~', '<', '{', '[', '(', '%', '*', ':'])
+        || text.contains(['<', '{', '[', '*', '$', '|', '@', ',', ';', '=', '+', '!', '^', '&', '#', '%'])
+    {
         return Named::Other;
     }
     if text.contains('/') {
@@ -104,7 +111,9 @@ fn is_program(word: &str) -> bool {
 }
 
 fn is_path(text: &str) -> bool {
-    let is_part = |part: &str| !part.is_empty() && part != ".." && part.chars().all(|c| c.is_alphanumeric() || "._-+~".contains(c));
+    let is_part = |part: &str| {
+        !part.is_empty() && part != ".." && part.chars().all(|c| c.is_alphanumeric() || "._-+~".contains(c))
+    };
     text.trim_end_matches('/').split('/').all(is_part)
 }
 
@@ -132,7 +141,8 @@ fn read_identifier(text: &str) -> Option<Identifier<'_>> {
     };
     let path = path.trim_end_matches('?').trim_end_matches(':');
     let has_colons = path.contains("::");
-    let parts: Vec<&str> = path.split("::").flat_map(|part| part.split("->")).flat_map(|part| part.split('.')).collect();
+    let parts: Vec<&str> =
+        path.split("::").flat_map(|part| part.split("->")).flat_map(|part| part.split('.')).collect();
     let is_word = |part: &&str| {
         part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
             && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
@@ -140,7 +150,8 @@ fn read_identifier(text: &str) -> Option<Identifier<'_>> {
     if parts.is_empty() || !parts.iter().all(is_word) {
         return None;
     }
-    let is_domain = parts.len() > 1 && parts.last().is_some_and(|last| DOMAINS.contains(last)) && !is_call && !has_colons;
+    let is_domain =
+        parts.len() > 1 && parts.last().is_some_and(|last| DOMAINS.contains(last)) && !is_call && !has_colons;
     let is_shaped = is_call || has_colons || parts.len() > 1 || has_code_shape(parts[0]);
     (is_shaped && !is_domain && parts.last().is_some_and(|last| last.len() > 2))
         .then_some(Identifier { parts, is_surely_code: is_call || has_colons })
@@ -168,10 +179,14 @@ mod tests {
         assert_eq!(classify("MAX_PAGES"), Named::Variable("MAX_PAGES"));
         assert_eq!(classify("GET /api/status"), Named::Route("GET", "/api/status"));
         assert_eq!(classify("tally serve --port 1"), Named::Command("tally serve --port 1"));
-        for (text, last) in [("Queue::take()", "take"), ("max_pages", "max_pages"), ("PageText", "PageText"), ("a.bcd", "bcd")] {
+        for (text, last) in
+            [("Queue::take()", "take"), ("max_pages", "max_pages"), ("PageText", "PageText"), ("a.bcd", "bcd")]
+        {
             assert_eq!(identifier(text), Some(last), "{text}");
         }
-        for other in ["true", "info", "example.com", "Node.js", "-v", "{id}", "x=1", "UTF-8", "1.2.3", "*.rs", "", "`", "…"] {
+        for other in
+            ["true", "info", "example.com", "Node.js", "-v", "{id}", "x=1", "UTF-8", "1.2.3", "*.rs", "", "`", "…"]
+        {
             assert_eq!(classify(other), Named::Other, "{other}");
         }
     }

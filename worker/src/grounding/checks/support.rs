@@ -28,8 +28,12 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Findings) {
             if cited.is_empty() {
                 continue;
             }
-            let named: BTreeSet<&str> =
-                document.blocks.iter().filter(|block| block.section == place).flat_map(|block| named(scene, block)).collect();
+            let named: BTreeSet<&str> = document
+                .blocks
+                .iter()
+                .filter(|block| block.section == place)
+                .flat_map(|block| named(scene, block))
+                .collect();
             let evidence = Evidence::of(scene, &cited);
             let found = named.iter().filter(|name| evidence.has(scene, name)).count();
             let counts = findings.counts(page, place);
@@ -43,8 +47,10 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Findings) {
                 let says = Says { message, evidence: &some.join(" "), fix };
                 findings.add(scene, (page, Some(place)), Rule::Support, Severity::Error, says);
             } else if named.len() >= MANY && found * 100 < named.len() * SMALL_PERCENT {
-                let message =
-                    format!("the cited lines hold {found} of {} names that the section speaks of; not {listed}", named.len());
+                let message = format!(
+                    "the cited lines hold {found} of {} names that the section speaks of; not {listed}",
+                    named.len()
+                );
                 let says = Says { message, evidence: &some.join(" "), fix };
                 findings.add(scene, (page, Some(place)), Rule::Support, Severity::Warning, says);
             } else {
@@ -87,7 +93,12 @@ fn count(number: usize) -> u32 {
 fn fix_for(scene: &Scene<'_>, names: &[&str]) -> String {
     let defined = names.iter().find_map(|name| scene.index.definitions(name).first());
     match defined {
-        Some(at) => format!("`{}` is defined in `{}:{}`; cite the lines that the text is about", short(&at.name), short(&at.path), at.lines.0),
+        Some(at) => format!(
+            "`{}` is defined in `{}:{}`; cite the lines that the text is about",
+            short(&at.name),
+            short(&at.path),
+            at.lines.0
+        ),
         None => "cite the lines that the text is about".to_owned(),
     }
 }
@@ -108,7 +119,7 @@ impl Evidence {
     fn of(_scene: &Scene<'_>, cited: &[Cited]) -> Self {
         let mut all = BTreeSet::new();
         for lines in cited {
-            all.extend(words(lines.text()).map(str::to_owned));
+            all.extend(words(lines.text_with_comments()).map(str::to_owned));
             all.extend(words(&lines.path).map(str::to_owned));
         }
         let places = cited.iter().map(|lines| (lines.path.clone(), lines.lines)).collect();
@@ -125,6 +136,7 @@ impl Evidence {
                 };
                 self.places.iter().any(is_around)
             })
-            || scene.index.definitions(name).is_empty() && super::project::spellings(name).iter().any(|other| self.words.contains(other))
+            || scene.index.definitions(name).is_empty()
+                && super::project::spellings(name).iter().any(|other| self.words.contains(other))
     }
 }

@@ -50,14 +50,24 @@ fn check_fence(
     let place = (page, Some(fence.section));
     if first_wrong(&written, &whole).is_none() {
         let at = whole.iter().position(|line| line.trim() == wrong.line.trim()).map_or(1, |at| at + 1);
-        let message = format!("the code block shows more than `{}`: `{}` stands in line {at}", short(&label), short(wrong.line.trim()));
+        let message = format!(
+            "the code block shows more than `{}`: `{}` stands in line {at}",
+            short(&label),
+            short(wrong.line.trim())
+        );
         let fix = "name all lines that are shown".to_owned();
         findings.add(scene, place, Rule::Verbatim, Severity::Warning, Says { message, evidence: wrong.line, fix });
         return;
     }
-    let message = format!("the code block is not what stands in `{}`: `{}` is not there", short(&label), short(wrong.line.trim()));
+    let message = format!(
+        "the code block is not what stands in `{}`: `{}` is not there",
+        short(&label),
+        short(wrong.line.trim())
+    );
     let fix = match nearest(wrong.line, &whole) {
-        Some(line) => format!("the source has `{}`; quote it letter by letter or mark the block `example`", short(line.trim())),
+        Some(line) => {
+            format!("the source has `{}`; quote it letter by letter or mark the block `example`", short(line.trim()))
+        }
         None => "quote the source letter by letter, leave lines out with `…`, or mark the block `example`".to_owned(),
     };
     findings.add(scene, place, Rule::Verbatim, Severity::Error, Says { message, evidence: wrong.line, fix });
@@ -88,7 +98,8 @@ fn first_wrong<'t>(written: &[&'t str], there: &[&str]) -> Option<Wrong<'t>> {
     let moved = moved.filter(|moved| *moved > 0).unwrap_or(0);
     let equal = |line: &str, known: &str| {
         line.trim() == known.trim()
-            && (line == known || i64::try_from(indent(line)).unwrap_or(0) + moved == i64::try_from(indent(known)).unwrap_or(0))
+            && (line == known
+                || i64::try_from(indent(line)).unwrap_or(0) + moved == i64::try_from(indent(known)).unwrap_or(0))
     };
     let mut at = 0;
     let mut verbatim = 0;
@@ -107,7 +118,8 @@ fn first_wrong<'t>(written: &[&'t str], there: &[&str]) -> Option<Wrong<'t>> {
 
 /// The line of the source that shares most words with a wrong one.
 fn nearest<'t>(line: &str, there: &[&'t str]) -> Option<&'t str> {
-    let words: Vec<&str> = line.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| word.len() > 1).collect();
+    let words: Vec<&str> =
+        line.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| word.len() > 1).collect();
     let shared = |known: &str| words.iter().filter(|word| known.contains(**word)).count();
     let best = there.iter().take(20_000).max_by_key(|known| shared(known))?;
     (!words.is_empty() && shared(best) * 2 >= words.len()).then_some(*best)

@@ -106,7 +106,7 @@ fn patient() -> ParserLimits {
 }
 
 /// The binary of this crate that runs nothing but the parsing child; cargo builds it for the tests in `worker/tests`.
-fn parser() -> PathBuf {
+pub(crate) fn parser() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let path = test.parent().unwrap().parent().unwrap().join("parse-source");
     assert!(path.exists(), "run `cargo build -p worker --bin parse-source` first: {}", path.display());

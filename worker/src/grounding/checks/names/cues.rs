@@ -9,34 +9,139 @@ use crate::grounding::checks::{
 
 /// Anywhere in the sentence: it says itself that the thing is not there.
 const ABSENT: [&str; 25] = [
-    "removed", "remove ", "no longer", "used to be", "used to ", "deprecated", "there is no ", "there are no ", "there's no ", "does not exist",
-    "do not exist", "doesn't exist", "not exist", "does not have", "has no ", "have no ", "without ", "instead of ", "unlike ",
-    "renamed", "not yet", "not provided", "planned", "hypothetical", "imagine ",
+    "removed",
+    "remove ",
+    "no longer",
+    "used to be",
+    "used to ",
+    "deprecated",
+    "there is no ",
+    "there are no ",
+    "there's no ",
+    "does not exist",
+    "do not exist",
+    "doesn't exist",
+    "not exist",
+    "does not have",
+    "has no ",
+    "have no ",
+    "without ",
+    "instead of ",
+    "unlike ",
+    "renamed",
+    "not yet",
+    "not provided",
+    "planned",
+    "hypothetical",
+    "imagine ",
 ];
 
 /// Right before the name: it is to be made by the reader, or is an example.
 const MADE_UP: [&str; 25] = [
-    "your own", "your ", "you write", "for example", "for instance", "e.g.", "such as", "example", "create ", "creating ", "new file",
-    "new module", "save ", "saved as", "write ", "call it ", "called ", "named ", "similar to ", "compared ", "like ", "custom ",
-    "suppose", "replace ", "placeholder",
+    "your own",
+    "your ",
+    "you write",
+    "for example",
+    "for instance",
+    "e.g.",
+    "such as",
+    "example",
+    "create ",
+    "creating ",
+    "new file",
+    "new module",
+    "save ",
+    "saved as",
+    "write ",
+    "call it ",
+    "called ",
+    "named ",
+    "similar to ",
+    "compared ",
+    "like ",
+    "custom ",
+    "suppose",
+    "replace ",
+    "placeholder",
 ];
 
 /// Right before a path: a file that the reader is to make.
-const TO_MAKE: [&str; 9] = ["create ", "creating ", "new file", "new module", "make a ", "save ", "write a ", "your ", "add a "];
+const TO_MAKE: [&str; 9] =
+    ["create ", "creating ", "new file", "new module", "make a ", "save ", "write a ", "your ", "add a "];
 
 /// How far before the name the words of [`MADE_UP`] may stand, in characters.
 const NEAR_CHARS: usize = 40;
 
 /// How names of examples begin or end.
-const EXAMPLES: [&str; 12] = ["my_", "your_", "my-", "your-", "foo", "bar", "example", "sample", "custom", "some_", "xxx", "dummy"];
+const EXAMPLES: [&str; 12] =
+    ["my_", "your_", "my-", "your-", "foo", "bar", "example", "sample", "custom", "some_", "xxx", "dummy"];
 
 /// Tools that pages speak of beside a project; a name beside them may be theirs.
 const OTHERS: [&str; 64] = [
-    "docker", "podman", "kubernetes", "kubectl", "helm", "git", "github", "gitlab", "npm", "pnpm", "yarn", "cargo", "rustup", "pip", "uv", "poetry",
-    "pytest", "tox", "ruff", "mypy", "eslint", "prettier", "webpack", "vite", "nginx", "caddy", "apache", "systemd", "systemctl", "journalctl", "ssh",
-    "curl", "wget", "jq", "make", "cmake", "bazel", "gradle", "maven", "terraform", "ansible", "postgres", "postgresql", "psql", "mysql", "sqlite",
-    "redis", "kafka", "rabbitmq", "prometheus", "grafana", "linux", "macos", "windows", "bash", "node", "python", "java", "go", "aws", "gcp",
-    "azure", "openssl", "browser",
+    "docker",
+    "podman",
+    "kubernetes",
+    "kubectl",
+    "helm",
+    "git",
+    "github",
+    "gitlab",
+    "npm",
+    "pnpm",
+    "yarn",
+    "cargo",
+    "rustup",
+    "pip",
+    "uv",
+    "poetry",
+    "pytest",
+    "tox",
+    "ruff",
+    "mypy",
+    "eslint",
+    "prettier",
+    "webpack",
+    "vite",
+    "nginx",
+    "caddy",
+    "apache",
+    "systemd",
+    "systemctl",
+    "journalctl",
+    "ssh",
+    "curl",
+    "wget",
+    "jq",
+    "make",
+    "cmake",
+    "bazel",
+    "gradle",
+    "maven",
+    "terraform",
+    "ansible",
+    "postgres",
+    "postgresql",
+    "psql",
+    "mysql",
+    "sqlite",
+    "redis",
+    "kafka",
+    "rabbitmq",
+    "prometheus",
+    "grafana",
+    "linux",
+    "macos",
+    "windows",
+    "bash",
+    "node",
+    "python",
+    "java",
+    "go",
+    "aws",
+    "gcp",
+    "azure",
+    "openssl",
+    "browser",
 ];
 
 /// Whether the sentence around the name does not claim that it exists. Of a name that is of this project for sure only the
@@ -61,7 +166,8 @@ pub(super) fn is_no_claim(block: &Block, name: &str, looks_own: bool) -> bool {
 }
 
 /// Languages of files that other programs read.
-const OTHER_FILES: [&str; 9] = ["ini", "nginx", "cron", "crontab", "dockerfile", "systemd", "apache", "hcl", "caddyfile"];
+const OTHER_FILES: [&str; 9] =
+    ["ini", "nginx", "cron", "crontab", "dockerfile", "systemd", "apache", "hcl", "caddyfile"];
 
 /// Whether the block, or the heading above it, names a tool that is none of this project, or the page shows a file of such a
 /// tool with the name in it.
@@ -69,6 +175,19 @@ pub(super) fn names_another(scene: &Scene<'_>, document: &Document<'_>, block: &
     let heading = document.sections.get(block.section as usize).map_or("", |section| section.heading.as_str());
     let is_shown = |fence: &Fence| OTHER_FILES.contains(&fence.language.as_str()) && fence.code.contains(name);
     names_tool(scene, &block.text) || names_tool(scene, heading) || document.fences.iter().any(is_shown)
+}
+
+/// Whether an example of the page, code that names no source, has the name: tutorials speak of what they make.
+pub(super) fn is_of_example(document: &Document<'_>, name: &str) -> bool {
+    let word = name.split(['(', '<']).next().unwrap_or_default();
+    let word = word.rsplit([':', '.', '/']).next().unwrap_or_default();
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let stands_in = |code: &str| {
+        code.match_indices(word)
+            .any(|(at, _)| !code[..at].ends_with(is_word) && !code[at + word.len()..].starts_with(is_word))
+    };
+    let examples = document.fences.iter().filter(|fence| fence.source.is_none());
+    word.len() > 1 && examples.into_iter().any(|fence| stands_in(&fence.code))
 }
 
 fn names_tool(scene: &Scene<'_>, text: &str) -> bool {

@@ -62,7 +62,8 @@ impl<'s, 'a> Lookup<'s, 'a> {
 
     fn path(&self, path: &str) -> Verdict {
         let index = self.scene.index;
-        let exists = !matches!(index.find_path(path), PathMatch::Missing) || index.has_folder(path) || self.ends_folder(path);
+        let exists =
+            !matches!(index.find_path(path), PathMatch::Missing) || index.has_folder(path) || self.ends_folder(path);
         if exists || self.is_documentation(path) {
             return Verdict::Known;
         }
@@ -103,11 +104,35 @@ impl<'s, 'a> Lookup<'s, 'a> {
         }
         let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
         // data and settings are made by those who run it
-        let is_code = matches!(ending, "rs" | "py" | "js" | "jsx" | "ts" | "tsx" | "go" | "java" | "kt" | "swift" | "c" | "cc" | "cpp" | "h" | "hpp" | "cs" | "rb" | "php");
+        let is_code = matches!(
+            ending,
+            "rs" | "py"
+                | "js"
+                | "jsx"
+                | "ts"
+                | "tsx"
+                | "go"
+                | "java"
+                | "kt"
+                | "swift"
+                | "c"
+                | "cc"
+                | "cpp"
+                | "h"
+                | "hpp"
+                | "cs"
+                | "rb"
+                | "php"
+        );
         if !is_code || !self.scene.project.endings.contains(ending) || self.scene.project.is_ignored(name) {
             return Verdict::NotJudged;
         }
-        Verdict::Missing(Missed { what: "the file", fix: LEAVE_OUT.to_owned(), looks_own: false, needle: Some(name.to_owned()) })
+        Verdict::Missing(Missed {
+            what: "the file",
+            fix: LEAVE_OUT.to_owned(),
+            looks_own: false,
+            needle: Some(name.to_owned()),
+        })
     }
 
     fn flag(&self, name: &str, block: &Block) -> Verdict {
@@ -133,9 +158,15 @@ impl<'s, 'a> Lookup<'s, 'a> {
             Named::Command(text) => text.split_whitespace().next().is_some_and(|word| project.programs.contains(word)),
             _ => project.programs.contains(&span.text),
         });
-        let is_listed = block.kind == BlockKind::Row && block.header.iter().any(|cell| cell.contains("flag") || cell.contains("option"));
+        let is_listed = block.kind == BlockKind::Row
+            && block.header.iter().any(|cell| cell.contains("flag") || cell.contains("option"));
         let looks_own = speaks_of_own || is_listed && !project.flags.is_empty();
-        Verdict::Missing(Missed { what: "the flag", fix: LEAVE_OUT.to_owned(), looks_own, needle: Some(name.to_owned()) })
+        Verdict::Missing(Missed {
+            what: "the flag",
+            fix: LEAVE_OUT.to_owned(),
+            looks_own,
+            needle: Some(name.to_owned()),
+        })
     }
 
     fn variable(&self, name: &str) -> Verdict {
@@ -151,14 +182,21 @@ impl<'s, 'a> Lookup<'s, 'a> {
             has_prefix && spellings(&rest).iter().any(|other| index.has_word(other))
         });
         let as_setting = spellings(name).iter().any(|other| index.has_word(other));
-        if is_composed || as_setting {
+        // several are meant at once: `MAX_COST` of `MAX_COST_PER_MONTH`
+        let begins = project.variables.range(format!("{name}_")..).next().is_some_and(|other| other.starts_with(name));
+        if is_composed || as_setting || begins {
             return Verdict::Known;
         }
         if is_well_known(parts.first().copied().unwrap_or_default()) {
             return Verdict::NotJudged;
         }
         let looks_own = project.prefixes.iter().any(|prefix| name.starts_with(prefix.as_str()));
-        Verdict::Missing(Missed { what: "the variable", fix: LEAVE_OUT.to_owned(), looks_own, needle: Some(name.to_owned()) })
+        Verdict::Missing(Missed {
+            what: "the variable",
+            fix: LEAVE_OUT.to_owned(),
+            looks_own,
+            needle: Some(name.to_owned()),
+        })
     }
 
     fn route(&self, method: &str, path: &str) -> Verdict {
@@ -171,13 +209,18 @@ impl<'s, 'a> Lookup<'s, 'a> {
         }
         let fits = |known: &[String]| fits_route(known, &parts);
         if project.routes.iter().any(|(known_method, known)| {
-            let same = known_method.is_empty() || method.is_empty() || known_method.eq_ignore_ascii_case(method) || known_method == "ANY";
+            let same = known_method.is_empty()
+                || method.is_empty()
+                || known_method.eq_ignore_ascii_case(method)
+                || known_method == "ANY";
             same && fits(known)
         }) {
             return Verdict::Known;
         }
         // without a method it may be the beginning of routes
-        if method.is_empty() && project.routes.iter().any(|(_, known)| known.len() > parts.len() && fits(&known[..parts.len()])) {
+        if method.is_empty()
+            && project.routes.iter().any(|(_, known)| known.len() > parts.len() && fits(&known[..parts.len()]))
+        {
             return Verdict::Known;
         }
         // routers are put together of pieces: only a part that stands nowhere shows that a route is invented
@@ -203,7 +246,16 @@ impl<'s, 'a> Lookup<'s, 'a> {
                 what: "the route",
                 fix: LEAVE_OUT.to_owned(),
                 looks_own: true,
-                needle: Some(parts.iter().rev().take_while(|part| *part != "*").collect::<Vec<_>>().iter().rev().fold(String::new(), |all, part| all + "/" + part)),
+                needle: Some(
+                    parts
+                        .iter()
+                        .rev()
+                        .take_while(|part| *part != "*")
+                        .collect::<Vec<_>>()
+                        .iter()
+                        .rev()
+                        .fold(String::new(), |all, part| all + "/" + part),
+                ),
             }),
             (None, None) => Verdict::NotJudged,
         }
@@ -214,10 +266,13 @@ impl<'s, 'a> Lookup<'s, 'a> {
         let Some(last) = identifier.parts.last() else { return Verdict::NotJudged };
         let is_foreign = |part: &str| is_well_known(part) || project.dependencies.contains(&one_spelling(part));
         let root = identifier.parts[0];
-        if identifier.parts.len() > 1 && is_foreign(root) && !self.is_own(root) || is_well_known(last) && identifier.parts.len() == 1 {
+        if identifier.parts.len() > 1 && is_foreign(root) && !self.is_own(root)
+            || is_well_known(last) && identifier.parts.len() == 1
+        {
             return Verdict::NotJudged;
         }
-        let unknown: Vec<&&str> = identifier.parts.iter().filter(|part| part.len() > 1 && !index.has_word(part)).collect();
+        let unknown: Vec<&&str> =
+            identifier.parts.iter().filter(|part| part.len() > 1 && !index.has_word(part)).collect();
         let Some(first_unknown) = unknown.first() else {
             return self.member(identifier);
         };
@@ -225,10 +280,13 @@ impl<'s, 'a> Lookup<'s, 'a> {
             return Verdict::NotJudged;
         }
         // a setting is written with dots here and in another spelling there
-        if !identifier.is_surely_code && unknown.iter().all(|part| spellings(part).iter().any(|other| index.has_word(other))) {
+        if !identifier.is_surely_code
+            && unknown.iter().all(|part| spellings(part).iter().any(|other| index.has_word(other)))
+        {
             return Verdict::Known;
         }
-        let owner_is_own = identifier.parts.len() > 1 && identifier.parts[..identifier.parts.len() - 1].iter().any(|part| self.is_own(part));
+        let owner_is_own = identifier.parts.len() > 1
+            && identifier.parts[..identifier.parts.len() - 1].iter().any(|part| self.is_own(part));
         Verdict::Missing(Missed { what: "the name", fix: self.near(last), looks_own: owner_is_own, needle: None })
     }
 
@@ -239,13 +297,16 @@ impl<'s, 'a> Lookup<'s, 'a> {
         let definitions = index.definitions(last);
         let is_type = owner.starts_with(|c: char| c.is_ascii_uppercase()) && !index.definitions(owner).is_empty();
         let is_judged = identifier.is_surely_code && is_type && !definitions.is_empty();
-        if !is_judged || definitions.iter().any(|definition| definition.owner.is_empty() || definition.owner.contains(*owner)) {
+        if !is_judged
+            || definitions.iter().any(|definition| definition.owner.is_empty() || definition.owner.contains(*owner))
+        {
             return Verdict::Known;
         }
         // inherited, derived or written by a macro: the file of the type would name it
-        let stands_beside = index.definitions(owner).iter().any(|definition| {
-            self.scene.text(&definition.path).is_none_or(|text| text.text.contains(*last))
-        });
+        let stands_beside = index
+            .definitions(owner)
+            .iter()
+            .any(|definition| self.scene.text(&definition.path).is_none_or(|text| text.text.contains(*last)));
         if stands_beside {
             return Verdict::Known;
         }
@@ -272,5 +333,6 @@ impl<'s, 'a> Lookup<'s, 'a> {
 fn fits_route(known: &[String], written: &[String]) -> bool {
     let ends_open = |parts: &[String]| parts.last().is_some_and(|last| last == "*");
     let same = |pair: (&String, &String)| pair.0 == pair.1 || pair.0 == "*" || pair.1 == "*";
-    (known.len() == written.len() || ends_open(known) && written.len() > known.len()) && known.iter().zip(written).all(same)
+    (known.len() == written.len() || ends_open(known) && written.len() > known.len())
+        && known.iter().zip(written).all(same)
 }

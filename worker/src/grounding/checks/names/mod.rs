@@ -70,10 +70,13 @@ fn is_external(document: &Document<'_>, text: &str) -> bool {
         || document.external.iter().any(|name| name.trim_end_matches("()") == text.trim_end_matches("()"))
 }
 
-/// A name without a sign that it is one of this project, beside the name of something else.
+/// A name without a sign that it is one of this project, beside the name of something else, or in an example.
 fn is_from_elsewhere(scene: &Scene<'_>, page: usize, missed: &lookup::Missed, block: &Block, name: &str) -> bool {
     let document = scene.documents.get(page);
-    !missed.looks_own && document.is_some_and(|document| cues::names_another(scene, document, block, name))
+    !missed.looks_own
+        && document.is_some_and(|document| {
+            cues::names_another(scene, document, block, name) || cues::is_of_example(document, name)
+        })
 }
 
 /// An error when the name looks like one of this project for sure, or when its section says where it is from.
@@ -82,8 +85,7 @@ fn severity_of(scene: &Scene<'_>, page: usize, block: &Block, missed: &lookup::M
         return Severity::Error;
     }
     let section = scene.documents.get(page).and_then(|document| document.sections.get(block.section as usize));
-    let is_cited = section.is_some_and(|section| {
-        section.citations.iter().any(|citation| citation.state != CitationState::Unresolved)
-    });
+    let is_cited = section
+        .is_some_and(|section| section.citations.iter().any(|citation| citation.state != CitationState::Unresolved));
     if is_cited { Severity::Error } else { Severity::Warning }
 }

@@ -26,7 +26,8 @@ impl Suspects {
 
     /// The numbers of those that stand in a file. What is too much to search for counts as found.
     pub(crate) fn search(&self, index: &Index) -> BTreeSet<usize> {
-        let mut needles: Vec<(&String, usize)> = self.needles.iter().map(|(needle, number)| (needle, *number)).collect();
+        let mut needles: Vec<(&String, usize)> =
+            self.needles.iter().map(|(needle, number)| (needle, *number)).collect();
         needles.sort_by_key(|(_, number)| *number);
         let mut found: BTreeSet<usize> = (MAX_NEEDLES..needles.len()).collect();
         needles.truncate(MAX_NEEDLES);

@@ -28,19 +28,89 @@ pub(super) enum Unit {
 
 /// Words before a number that make it a claim, within [`BEFORE_CHARS`].
 const BEFORE: [&str; 26] = [
-    "port", "default", "limit", "at most", "up to", "maximum", "max ", "minimum", "min ", "at least", "every", "after", "timeout", "exceed",
-    "more than", "larger than", "longer than", "fewer than", "less than", "capped at", "cap of", "set to", "batches of", "size of", "interval", "only ",
+    "port",
+    "default",
+    "limit",
+    "at most",
+    "up to",
+    "maximum",
+    "max ",
+    "minimum",
+    "min ",
+    "at least",
+    "every",
+    "after",
+    "timeout",
+    "exceed",
+    "more than",
+    "larger than",
+    "longer than",
+    "fewer than",
+    "less than",
+    "capped at",
+    "cap of",
+    "set to",
+    "batches of",
+    "size of",
+    "interval",
+    "only ",
 ];
 /// Words that say that a number is not exact, or made up.
 const LOOSE: [&str; 15] = [
-    "about", "around", "roughly", "approximately", "~", "for example", "for instance", "e.g.", "say,", "such as", "suppose", "example", "nearly",
-    "almost", "typically",
+    "about",
+    "around",
+    "roughly",
+    "approximately",
+    "~",
+    "for example",
+    "for instance",
+    "e.g.",
+    "say,",
+    "such as",
+    "suppose",
+    "example",
+    "nearly",
+    "almost",
+    "typically",
 ];
 /// Things that are counted.
 const COUNTED: [&str; 36] = [
-    "retries", "retry", "attempts", "tries", "times", "workers", "threads", "connections", "characters", "chars", "lines", "items", "entries", "requests",
-    "files", "pages", "rows", "jobs", "tasks", "events", "messages", "records", "results", "levels", "bytes", "columns", "digits", "slots", "processes",
-    "keys", "elements", "users", "words", "tokens", "failures", "errors",
+    "retries",
+    "retry",
+    "attempts",
+    "tries",
+    "times",
+    "workers",
+    "threads",
+    "connections",
+    "characters",
+    "chars",
+    "lines",
+    "items",
+    "entries",
+    "requests",
+    "files",
+    "pages",
+    "rows",
+    "jobs",
+    "tasks",
+    "events",
+    "messages",
+    "records",
+    "results",
+    "levels",
+    "bytes",
+    "columns",
+    "digits",
+    "slots",
+    "processes",
+    "keys",
+    "elements",
+    "users",
+    "words",
+    "tokens",
+    "failures",
+    "errors",
 ];
 /// Columns of numbers that are claims.
 const COLUMNS: [&str; 9] = ["default", "port", "limit", "value", "max", "min", "timeout", "size", "interval"];
@@ -79,7 +149,9 @@ pub(super) fn claims(block: &Block) -> Vec<Claim> {
             }
             at += 1;
         }
-        let is_inside = text[..start].chars().next_back().is_some_and(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '#' | '.' | '/' | '+' | '^' | '$' | '=' | 'v'));
+        let is_inside = text[..start].chars().next_back().is_some_and(|c| {
+            c.is_alphanumeric() || matches!(c, '_' | '-' | '#' | '.' | '/' | '+' | '^' | '$' | '=' | 'v')
+        });
         if is_version || is_inside && !is_range(text, start) {
             continue;
         }
@@ -117,7 +189,10 @@ fn read(block: &Block, start: usize, end: usize) -> Option<Claim> {
     if LOOSE.iter().any(|word| before.contains(word)) || is_ordinal(before) {
         return None;
     }
-    let is_port = has_words(before, "port") || before.ends_with("localhost:") || before.ends_with("0.0.0.0:") || before.ends_with("127.0.0.1:");
+    let is_port = has_words(before, "port")
+        || before.ends_with("localhost:")
+        || before.ends_with("0.0.0.0:")
+        || before.ends_with("127.0.0.1:");
     let column = span.map_or_else(|| text[..start].matches(" | ").count(), |span| span.cell);
     let in_column = block.kind == BlockKind::Row
         && block.header.get(column).is_some_and(|cell| COLUMNS.iter().any(|name| cell.contains(name)));
@@ -147,17 +222,45 @@ fn has_words(text: &str, words: &str) -> bool {
 /// `step 3`, `rule 4`, `section 2`, `version 3`, `RFC 9110`.
 fn is_ordinal(before: &str) -> bool {
     const WORDS: [&str; 26] = [
-        "step", "rule", "section", "version", "rfc", "chapter", "figure", "table", "level", "phase", "part", "issue", "python", "node", "java", "rust",
-        "edition", "line", "lines", "exit code", "code", "status", "http", "pep", "go", "item",
+        "step",
+        "rule",
+        "section",
+        "version",
+        "rfc",
+        "chapter",
+        "figure",
+        "table",
+        "level",
+        "phase",
+        "part",
+        "issue",
+        "python",
+        "node",
+        "java",
+        "rust",
+        "edition",
+        "line",
+        "lines",
+        "exit code",
+        "code",
+        "status",
+        "http",
+        "pep",
+        "go",
+        "item",
     ];
     let before = before.trim_end();
-    WORDS.iter().any(|word| before.strip_suffix(word).is_some_and(|rest| !rest.ends_with(|c: char| c.is_alphanumeric())))
+    WORDS
+        .iter()
+        .any(|word| before.strip_suffix(word).is_some_and(|rest| !rest.ends_with(|c: char| c.is_alphanumeric())))
 }
 
 /// Codes of HTTP stand in code by their names.
 fn is_status(text: &str, value: f64, unit: Unit, is_port: bool) -> bool {
     let lower = text.to_lowercase();
-    let speaks = ["http", "status", "respon", "answer", "return", "reject", "error", "refus", "redirect"].iter().any(|word| lower.contains(word));
+    let speaks = ["http", "status", "respon", "answer", "return", "reject", "error", "refus", "redirect"]
+        .iter()
+        .any(|word| lower.contains(word));
     (100.0..600.0).contains(&value) && value.fract() == 0.0 && unit == Unit::Plain && !is_port && speaks
 }
 

@@ -44,7 +44,7 @@ fn check_block(
     if own.is_empty() {
         return;
     }
-    let beside = Values::of(own.iter().map(Cited::text));
+    let beside = Values::of(own.iter().map(Cited::text_with_comments));
     let missing: Vec<&Claim> = claims.iter().filter(|claim| !beside.hold(claim)).collect();
     if missing.is_empty() {
         return;
@@ -52,7 +52,7 @@ fn check_block(
     let section = document.sections.get(block.section as usize);
     let cited = section.map_or(&[][..], |section| &section.citations).iter();
     let all: Vec<Cited> = cited.filter_map(|citation| scene.cited(citation)).collect();
-    let mut texts: Vec<String> = all.iter().map(|cited| cited.text().to_owned()).collect();
+    let mut texts: Vec<String> = all.iter().map(|cited| cited.text_with_comments().to_owned()).collect();
     texts.extend(texts_of_names(scene, &own));
     let around = Values::of(texts.iter().map(String::as_str));
     let missing: Vec<&&Claim> = missing.iter().filter(|claim| !around.hold(claim)).collect();
@@ -62,7 +62,8 @@ fn check_block(
     let files = Values::of(own.iter().map(|cited| cited.file.text.as_str()));
     for claim in missing {
         let place = (page, Some(block.section));
-        let label = own.first().map(|cited| format!("{}:{}-{}", cited.path, cited.lines.0, cited.lines.1)).unwrap_or_default();
+        let label =
+            own.first().map(|cited| format!("{}:{}-{}", cited.path, cited.lines.0, cited.lines.1)).unwrap_or_default();
         let message = format!("`{}` does not occur in the cited lines (`{}`)", short(&claim.written), short(&label));
         let (severity, fix) = if files.hold(claim) {
             (Severity::Warning, "it stands elsewhere in the cited file: cite those lines, or correct the number")

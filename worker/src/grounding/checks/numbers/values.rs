@@ -6,6 +6,8 @@ use super::claims::{Claim, Unit};
 #[derive(Default)]
 pub(super) struct Values {
     all: Vec<f64>,
+    /// Each with the units of time that its line names, in seconds; none when it names none.
+    timed: Vec<(f64, Vec<f64>)>,
     /// Those one beside a bound that is not included: `< 100`, `0..100`.
     near_bounds: Vec<f64>,
     /// The digits as they stand there.
@@ -21,7 +23,12 @@ impl Values {
     pub(super) fn of<'t>(texts: impl Iterator<Item = &'t str>) -> Self {
         let mut values = Self::default();
         for text in texts {
-            values.read(text);
+            for line in text.lines() {
+                let before = values.all.len();
+                values.read(line);
+                let units = units_of(line);
+                values.timed.extend(values.all[before..].iter().map(|value| (*value, units.clone())));
+            }
             values.raw.push_str(text);
             values.raw.push('\n');
         }
@@ -34,10 +41,17 @@ impl Values {
         let plain = is(claim.value);
         match claim.unit {
             Unit::Port => plain,
-            Unit::Plain => plain || self.near_bounds.iter().any(|value| same(*value, claim.value)) || self.is_word(claim.value),
+            Unit::Plain => {
+                plain || self.near_bounds.iter().any(|value| same(*value, claim.value)) || self.is_word(claim.value)
+            }
             Unit::Percent => plain || is(claim.value / 100.0) || is(1.0 - claim.value / 100.0),
             Unit::Time(seconds) => {
-                plain || TIMES.iter().any(|unit| is(claim.value * seconds / unit)) || self.is_single(claim.value, seconds)
+                // where the line names a unit the number is one of that unit
+                let fits = |(value, units): &(f64, Vec<f64>)| {
+                    let units = if units.is_empty() { &TIMES[..] } else { units };
+                    units.iter().any(|unit| same(value * unit, claim.value * seconds))
+                };
+                self.timed.iter().any(fits) || self.is_single(claim.value, seconds)
             }
             Unit::Size(decimal, binary) => {
                 plain || SIZES.iter().any(|unit| is(claim.value * decimal / unit) || is(claim.value * binary / unit))
@@ -49,7 +63,8 @@ impl Values {
     fn is_word(&self, value: f64) -> bool {
         const WORDS: [&str; 13] =
             ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"];
-        let word = WORDS.iter().enumerate().find(|(number, _)| same(f64::from(u32::try_from(*number).unwrap_or(99)), value));
+        let word =
+            WORDS.iter().enumerate().find(|(number, _)| same(f64::from(u32::try_from(*number).unwrap_or(99)), value));
         word.is_some_and(|(_, word)| self.raw.to_lowercase().contains(word))
     }
 
@@ -77,7 +92,10 @@ impl Values {
                 continue;
             }
             let start = at;
-            while at < bytes.len() && (bytes[at].is_ascii_digit() || matches!(bytes[at], b'_' | b',' | b'.') && bytes.get(at + 1).is_some_and(u8::is_ascii_digit)) {
+            while at < bytes.len()
+                && (bytes[at].is_ascii_digit()
+                    || matches!(bytes[at], b'_' | b',' | b'.') && bytes.get(at + 1).is_some_and(u8::is_ascii_digit))
+            {
                 at += 1;
             }
             let written = &text[start..at];
@@ -90,7 +108,9 @@ impl Values {
             };
             self.all.extend(product);
             let before = text[..start].trim_end();
-            let is_bound = before.ends_with(['<', '>']) || before.ends_with("..") || text[at..].trim_start().starts_with(['<', '>']);
+            let is_bound = before.ends_with(['<', '>'])
+                || before.ends_with("..")
+                || text[at..].trim_start().starts_with(['<', '>']);
             if is_bound {
                 self.near_bounds.extend([value - 1.0, value + 1.0]);
             }
@@ -115,6 +135,36 @@ impl Values {
         self.all.extend(value);
         value
     }
+}
+
+/// The units of time that a line names: `from_secs`, `timeout_ms`, `15s`, `# days`.
+fn units_of(line: &str) -> Vec<f64> {
+    let mut units = Vec::new();
+    for word in line.split(|c: char| !c.is_alphanumeric() && c != '_') {
+        let lower = word.to_lowercase();
+        let ends_number =
+            |unit: &str| word.strip_suffix(unit).is_some_and(|rest| rest.ends_with(|c: char| c.is_ascii_digit()));
+        let part = |name: &str| lower.split('_').any(|part| part == name);
+        let has = [
+            (1e-9, lower.contains("nano")),
+            (1e-6, lower.contains("micro")),
+            (0.001, lower.contains("milli") || part("ms") || word.ends_with("Ms") || ends_number("ms")),
+            (
+                1.0,
+                lower.contains("second") && !lower.contains("milli")
+                    || part("secs")
+                    || part("sec")
+                    || word.ends_with("Secs")
+                    || ends_number("s"),
+            ),
+            (60.0, lower.contains("minute") || part("mins") || part("min") && lower.contains('_') || ends_number("m")),
+            (3_600.0, lower.contains("hour") || ends_number("h")),
+            (86_400.0, part("days") || part("day") || lower.contains("days") || lower == "daily" || ends_number("d")),
+            (604_800.0, lower.contains("week")),
+        ];
+        units.extend(has.iter().filter(|(_, has)| *has).map(|(unit, _)| *unit));
+    }
+    units
 }
 
 fn same(a: f64, b: f64) -> bool {
