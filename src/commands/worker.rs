@@ -52,7 +52,7 @@ pub(crate) struct WorkSettings {
           value_name = "DAYS")]
     pub(crate) keep_generations_days: u16,
     /// Grade that every site must reach to be published, A to F; requests and repositories can only ask for more
-    /// [default: none]
+    /// [default: no grade is asked for]
     #[arg(long, env = "MIN_GRADE", value_name = "GRADE")]
     pub(crate) min_grade: Option<Grade>,
 }

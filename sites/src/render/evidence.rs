@@ -1,7 +1,7 @@
 //! What is known about the words of a site when it is rendered: the findings of the validating stage, and the lines that
 //! citations show, kept in the site so that readers need no repository.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use shared::{
     citation::WrittenCitation,
@@ -118,14 +118,19 @@ pub(crate) fn counts_of(page: &PageEvidence) -> Counts {
 }
 
 /// What is known about a page, found by line and by what is written there.
-#[derive(Clone)]
 pub(crate) struct Rows<'a> {
     page: &'a PageEvidence,
     /// The line, from 1, on which each section of the text begins.
     starts: Vec<usize>,
     /// The line on which the page has its title; 0 when it has none.
     title_line: usize,
+    /// The rows with their sections: by the letters, by what these mean, and by the file's name and the lines they lead to.
+    by_letters: HashMap<&'a str, Vec<Row<'a>>>,
+    by_meaning: HashMap<WrittenCitation, Vec<Row<'a>>>,
+    by_place: HashMap<(&'a str, Option<(u32, u32)>), Vec<Row<'a>>>,
 }
+
+type Row<'a> = (u32, &'a Citation);
 
 impl<'a> Rows<'a> {
     pub(crate) fn new(page: &'a PageEvidence, markdown: &str) -> Self {
@@ -138,7 +143,25 @@ impl<'a> Rows<'a> {
         let starts = starts.collect();
         let title = markdown.lines().position(|line| !line.trim().is_empty());
         let title_line = title.filter(|at| markdown.lines().nth(*at).is_some_and(|line| line.starts_with("# ")));
-        Self { page, starts, title_line: title_line.map_or(0, |at| at + 1) }
+        let mut rows = Self {
+            page,
+            starts,
+            title_line: title_line.map_or(0, |at| at + 1),
+            by_letters: HashMap::new(),
+            by_meaning: HashMap::new(),
+            by_place: HashMap::new(),
+        };
+        for section in &page.sections {
+            for citation in &section.citations {
+                let row = (section.position, citation);
+                rows.by_letters.entry(citation.written.trim()).or_default().push(row);
+                rows.by_place.entry((file_name(&citation.path), citation.lines)).or_default().push(row);
+                if let Some(meaning) = WrittenCitation::parse(&citation.written) {
+                    rows.by_meaning.entry(meaning).or_default().push(row);
+                }
+            }
+        }
+        rows
     }
 
     /// The position of the section that a line belongs to.
@@ -164,23 +187,26 @@ impl<'a> Rows<'a> {
     /// the page.
     pub(crate) fn find(&self, line: usize, raw: &str, parsed: Option<&WrittenCitation>) -> Option<&'a Citation> {
         let position = self.section_at(line);
-        let here = self.page.sections.iter().find(|section| section.position == position);
-        let here = here.map_or(&[][..], |section| &section.citations);
-        let everywhere = || self.page.sections.iter().flat_map(|section| &section.citations);
-        here.iter()
-            .find(|row| row.written.trim() == raw.trim())
-            .or_else(|| here.iter().find(|row| means(row, parsed)))
-            .or_else(|| everywhere().find(|row| row.written.trim() == raw.trim()))
-            .or_else(|| everywhere().find(|row| means(row, parsed)))
+        let by_letters = self.by_letters.get(raw.trim());
+        let by_meaning = parsed.and_then(|parsed| self.by_meaning.get(parsed));
+        let by_place = parsed.and_then(|parsed| self.by_place.get(&(file_name(&parsed.path), parsed.lines)));
+        let leads_there = |row: &&Row<'a>| parsed.is_some_and(|parsed| ends_with_path(&row.1.path, &parsed.path));
+        let found = || {
+            let written = by_letters.into_iter().chain(by_meaning).flatten();
+            written.chain(by_place.into_iter().flatten().filter(leads_there))
+        };
+        let here = found().find(|(section, _)| *section == position);
+        here.or_else(|| found().next()).map(|(_, row)| *row)
     }
 }
 
-/// Whether a row is about the place that is written.
-fn means(row: &Citation, parsed: Option<&WrittenCitation>) -> bool {
-    let Some(parsed) = parsed else { return false };
-    let same_place = row.lines == parsed.lines
-        && row.path.strip_suffix(parsed.path.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('/'));
-    same_place || WrittenCitation::parse(&row.written).as_ref() == Some(parsed)
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// Whether `end` is the path or its last parts.
+fn ends_with_path(path: &str, end: &str) -> bool {
+    path.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
 }
 
 #[cfg(test)]

@@ -33,13 +33,13 @@ struct Doubt {
 impl Unverified {
     pub(crate) fn of(site: &Site<'_>, slug: &str, rows: &Rows<'_>) -> Self {
         let findings = site.evidence.map_or(&[][..], |evidence| &evidence.found.findings);
+        let of_page = |finding: &&Finding| finding.page.as_ref().is_some_and(|page| page.as_str() == slug);
+        let findings: Vec<&Finding> =
+            findings.iter().filter(|finding| finding.severity == Severity::Error).filter(of_page).collect();
         let doubted = rows.sections().iter().filter(|section| !section.verified);
         let doubts = doubted.filter_map(|section| {
-            let reasons: Vec<&Finding> = findings
-                .iter()
-                .filter(|finding| finding.page.as_ref().is_some_and(|page| page.as_str() == slug))
-                .filter(|finding| finding.section == Some(section.position) && finding.severity == Severity::Error)
-                .collect();
+            let of_section = |finding: &&&Finding| finding.section == Some(section.position);
+            let reasons: Vec<&Finding> = findings.iter().filter(of_section).copied().collect();
             let start = rows.start_of(section.position)?;
             let line = if section.position == 0 { 0 } else { start };
             let noted_after = if section.position == 0 { rows.title_line() } else { start };

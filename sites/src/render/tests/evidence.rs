@@ -220,6 +220,24 @@ fn a_site_that_nobody_checked_claims_nothing() {
 }
 
 #[test]
+fn a_page_may_cite_thousands_of_places() {
+    let citations: Vec<Citation> =
+        (1..=4000).map(|at| row(&format!("a.rs:{at}"), "src/a.rs", Some((at, at)), CitationState::Adjusted)).collect();
+    let paragraphs: Vec<String> = (1..=4000).rev().map(|at| format!("Words. [[a.rs#L{at}]]")).collect();
+    let pages =
+        vec![PageEvidence { slug: "parsers".parse().unwrap(), sections: vec![section(0, "", true, citations)] }];
+    let found = Evidence { pages, findings: Vec::new(), score: Some(score(Counts::default())) };
+    let plan = plan(&[("Guides", &[planned("parsers", "Parsers", "")])]);
+    let evidence = SiteEvidence { found, excerpts: Excerpts::default() };
+    let pages = [page("parsers", &format!("# Parsers\n\n{}", paragraphs.join("\n\n")), &[])];
+    let site = super::super::render_site(&plan, &pages, &info(true), Some(&evidence));
+    assert_sound(&site);
+    let html = text(&site, "parsers.html");
+    assert_eq!((html.matches("id=\"_dm-source-").count(), html.matches("not checked").count()), (4000, 0));
+    assert!(html.find("src/a.rs#L4000\"").unwrap() < html.find("src/a.rs#L1\"").unwrap());
+}
+
+#[test]
 fn what_a_page_shows_of_its_sources_has_an_end() {
     let citations: Vec<Citation> = (1..=200)
         .map(|at| row(&format!("a.rs:{at}-{}", at + 50), "a.rs", Some((at, at + 50)), CitationState::Exact))
@@ -243,4 +261,41 @@ fn what_a_page_shows_of_its_sources_has_an_end() {
     let html = text(&site, "parsers.html");
     assert_eq!(html.matches("id=\"_dm-source-").count(), 200);
     assert!(html.matches("class=\"code excerpt\"").count() < 100 && html.len() < 600_000, "{}", html.len());
+}
+
+#[test]
+fn no_markdown_breaks_a_checked_page() {
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut next = |limit: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % limit as u64).unwrap()
+    };
+    let more = [
+        "## y\n",
+        "[[a.rs:1]] ",
+        "[[gone.rs:7]]\n\n",
+        "[x [[a.rs:1]]](b.md)",
+        "[[/etc/passwd]]",
+        "```js a.rs:1\nx\n```\n",
+    ];
+    let pieces: Vec<&str> = super::PIECES.iter().chain(&more).copied().collect();
+    let mut evidence = evidence("parsers");
+    let place = row("a.rs:1", "src/lib.rs", Some((1, 2)), CitationState::Moved);
+    evidence.found.pages[0].sections[0].citations.push(place);
+    let plan = plan(&[("Guides", &[planned("parsers", "Parsers", "")])]);
+    for _ in 0..200 {
+        let markdown: String = (0..next(40)).map(|_| pieces[next(pieces.len())]).collect();
+        let site = super::super::render_site(&plan, &[page("parsers", &markdown, &[])], &info(true), Some(&evidence));
+        let html = text(&site, "parsers.html");
+        let mut ids = BTreeSet::new();
+        for (_, attributes) in tags(html) {
+            assert!(attributes.get("id").is_none_or(|id| ids.insert(id.clone())), "{attributes:?} of {markdown:?}");
+        }
+        for tag in ["details", "summary", "sup", "section", "li", "div", "a", "pre"] {
+            let count = |name: &str| tags(html).iter().filter(|(found, _)| found == name).count();
+            assert_eq!(count(tag), count(&format!("/{tag}")), "<{tag}> of {markdown:?} in {html}");
+        }
+    }
 }
