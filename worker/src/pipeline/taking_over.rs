@@ -82,8 +82,6 @@ async fn copy(run: &Run, found: &Takeover) -> Result<Option<(TakenOver, Plan)>, 
         tracing::debug!(generation.id = %found.generation, "its pages cannot be taken over");
         return Ok(None);
     };
-    // the same words at the same commit
-    db::sections::copy(&mut transaction, id, found.generation).await?;
     // who took them over from somebody else did not write them
     let kept = db::generations::find_checkpoint(&mut transaction, found.generation, Stage::UpToDate).await?;
     let written: Option<TakenOver> = kept.and_then(|kept| serde_json::from_value(kept).ok());

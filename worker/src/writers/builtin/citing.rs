@@ -9,6 +9,8 @@ use super::markdown::{Fences, heading, place};
 const ENDS: usize = 6;
 /// How much of a block has to stand in the lines that are cited for it.
 const LEAST_FOUND_PERCENT: usize = 70;
+/// Most places that are looked at for one text.
+const MAX_STEPS: usize = 20_000_000;
 /// Longest block whose lines are looked for word by word, in bytes.
 const MAX_BLOCK_BYTES: usize = 20_000;
 
@@ -45,9 +47,14 @@ impl Source {
 }
 
 /// Cites `text` from `source`; looks for its beginning from this line on. What is not found is cited as `otherwise`: these lines,
-/// or the whole file.
+/// behind which nothing is looked for, or the whole file.
 pub(crate) fn cited(text: &str, source: &Source, from: u32, otherwise: Option<(u32, u32)>) -> String {
-    let mut citing = Citing { source, at: source.word_of_line(from), otherwise, written: String::new() };
+    let at = source.word_of_line(from);
+    let (first, end) = match otherwise {
+        Some((_, last)) => (at, source.word_of_line(last.saturating_add(1))),
+        None => (0, source.words.len()),
+    };
+    let mut citing = Citing { source, at, first, end, steps: MAX_STEPS, otherwise, written: String::new() };
     let mut fences = Fences::default();
     let mut block: Vec<&str> = Vec::new();
     let mut code: Option<(&str, Vec<&str>)> = None;
@@ -107,6 +114,11 @@ struct Citing<'a> {
     source: &'a Source,
     /// The word behind the last block that was found.
     at: usize,
+    /// Where words are looked for: from the first one to the one before the end.
+    first: usize,
+    end: usize,
+    /// How many more places are looked at.
+    steps: usize,
     otherwise: Option<(u32, u32)>,
     written: String,
 }
@@ -145,9 +157,9 @@ impl Citing<'_> {
         }
         let looked_for: Vec<String> = words(&without_targets(&text)).collect();
         let start = self.find_words(&looked_for[..looked_for.len().min(ENDS)], self.at);
-        let start = start.or_else(|| self.find_words(&looked_for[..looked_for.len().min(ENDS)], 0))?;
+        let start = start.or_else(|| self.find_words(&looked_for[..looked_for.len().min(ENDS)], self.first))?;
         let end_words = &looked_for[looked_for.len().saturating_sub(ENDS)..];
-        let near = (start + 2 * looked_for.len() + 60).min(self.source.words.len());
+        let near = (start + 2 * looked_for.len() + 60).min(self.end);
         let end = (start..near).filter(|at| self.stands_at(end_words, *at)).map(|at| at + end_words.len() - 1);
         let likely = start + looked_for.len() - 1;
         let end = end.min_by_key(|end| end.abs_diff(likely)).unwrap_or(likely).min(self.source.words.len() - 1);
@@ -160,13 +172,17 @@ impl Citing<'_> {
         Some((self.source.words[start].1, self.source.words[end].1))
     }
 
-    fn find_words(&self, looked_for: &[String], from: usize) -> Option<usize> {
-        let least = looked_for.len().min(2);
+    fn find_words(&mut self, looked_for: &[String], from: usize) -> Option<usize> {
         // a link or a sign of another markup may stand between the words: fewer of them are as good, as long as they are some
-        [looked_for.len(), 3, least]
-            .into_iter()
-            .filter(|count| *count <= looked_for.len() && *count > 0)
-            .find_map(|count| (from..self.source.words.len()).find(|at| self.stands_at(&looked_for[..count], *at)))
+        for count in [looked_for.len(), 3, 2].into_iter().filter(|count| (1..=looked_for.len()).contains(count)) {
+            let most = from.saturating_add(self.steps).min(self.end);
+            let found = (from..most).find(|at| self.stands_at(&looked_for[..count], *at));
+            self.steps -= (found.unwrap_or(most).max(from) - from).min(self.steps);
+            if found.is_some() {
+                return found;
+            }
+        }
+        None
     }
 
     fn stands_at(&self, looked_for: &[String], at: usize) -> bool {
