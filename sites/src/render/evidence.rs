@@ -127,10 +127,11 @@ pub(crate) struct Rows<'a> {
     /// The rows with their sections: by the letters, by what these mean, and by the file's name and the lines they lead to.
     by_letters: HashMap<&'a str, Vec<Row<'a>>>,
     by_meaning: HashMap<WrittenCitation, Vec<Row<'a>>>,
-    by_place: HashMap<(&'a str, Option<(u32, u32)>), Vec<Row<'a>>>,
+    by_place: HashMap<NameAndLines<'a>, Vec<Row<'a>>>,
 }
 
 type Row<'a> = (u32, &'a Citation);
+type NameAndLines<'a> = (&'a str, Option<(u32, u32)>);
 
 impl<'a> Rows<'a> {
     pub(crate) fn new(page: &'a PageEvidence, markdown: &str) -> Self {
