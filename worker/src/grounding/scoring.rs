@@ -4,7 +4,9 @@ use shared::evidence::{CitationState, Counts, Finding, Grade, PageEvidence, Scor
 
 /// Most points that pages can have whose repository is not known: nothing of them was traced.
 const MOST_WITHOUT_REPOSITORY: f64 = 79.0;
-/// Most points without a citation that resolves.
+/// Citations that resolve per 1,000 words below which pages count as having none.
+const NEXT_TO_NO_CITATIONS: f64 = 1.0;
+/// Most points without citations that resolve.
 const MOST_WITHOUT_CITATIONS: f64 = 59.0;
 /// Citations per 1,000 words that are enough.
 const ENOUGH_CITATIONS: f64 = 10.0;
@@ -85,10 +87,11 @@ fn points(card: &ScoreCard, warnings: u32, has_repository: bool) -> f64 {
     let counted = parts.filter_map(|(weight, reached)| reached.map(|reached| (weight, reached.clamp(0.0, 1.0))));
     let (reached, all) = counted.fold((0.0, 0.0), |(sum, all), (weight, share)| (sum + weight * share, all + weight));
     let penalty = 5.0 * (f64::from(warnings) / sections).min(1.0);
-    let most = match (has_repository, counts.resolved) {
+    let is_untraced = per_1000(counts.resolved, counts.words) < NEXT_TO_NO_CITATIONS;
+    let most = match (has_repository, is_untraced) {
         (false, _) => MOST_WITHOUT_REPOSITORY,
-        (true, 0) => MOST_WITHOUT_CITATIONS,
-        (true, _) => 100.0,
+        (true, true) => MOST_WITHOUT_CITATIONS,
+        (true, false) => 100.0,
     };
     (100.0 * reached / all - penalty).clamp(0.0, most)
 }

@@ -42,17 +42,20 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Findings) {
             let some: Vec<&str> = named.iter().filter(|name| !evidence.has(scene, name)).copied().take(5).collect();
             let listed = some.iter().map(|name| format!("`{}`", short(name))).collect::<Vec<_>>().join(", ");
             let fix = fix_for(scene, &some);
+            // a whole file is cited as a pointer as often as a source
+            let names_lines = section.citations.iter().any(|citation| citation.lines.is_some());
+            let weight = |severity| if names_lines { severity } else { Severity::Note };
             if named.len() >= LEAST && found == 0 {
                 let message = format!("the cited lines hold none of the names that the section speaks of: {listed}");
                 let says = Says { message, evidence: &some.join(" "), fix };
-                findings.add(scene, (page, Some(place)), Rule::Support, Severity::Error, says);
+                findings.add(scene, (page, Some(place)), Rule::Support, weight(Severity::Error), says);
             } else if named.len() >= MANY && found * 100 < named.len() * SMALL_PERCENT {
                 let message = format!(
                     "the cited lines hold {found} of {} names that the section speaks of; not {listed}",
                     named.len()
                 );
                 let says = Says { message, evidence: &some.join(" "), fix };
-                findings.add(scene, (page, Some(place)), Rule::Support, Severity::Warning, says);
+                findings.add(scene, (page, Some(place)), Rule::Support, weight(Severity::Warning), says);
             } else {
                 check_blocks(scene, findings, (page, document), place, &evidence);
             }

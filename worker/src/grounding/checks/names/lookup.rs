@@ -207,7 +207,7 @@ impl<'s, 'a> Lookup<'s, 'a> {
         if project.routes.is_empty() || !is_own && method.is_empty() {
             return Verdict::NotJudged;
         }
-        let fits = |known: &[String]| fits_route(known, &parts);
+        let fits = |known: &[String]| fits_route(known, &parts) || ends_route(known, &parts);
         if project.routes.iter().any(|(known_method, known)| {
             let same = known_method.is_empty()
                 || method.is_empty()
@@ -228,7 +228,8 @@ impl<'s, 'a> Lookup<'s, 'a> {
             let word: Vec<&str> = part.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
             word.iter().any(|word| word.len() > 1 && !self.scene.index.has_word(word))
         });
-        let other_method = project.routes.iter().find(|(_, known)| fits(known)).map(|(known, _)| known.clone());
+        let other_method =
+            project.routes.iter().find(|(_, known)| is_same_route(known, &parts)).map(|(known, _)| known.clone());
         match (unknown, other_method) {
             (Some(_), _) => Verdict::Missing(Missed {
                 what: "the route",
@@ -327,6 +328,17 @@ impl<'s, 'a> Lookup<'s, 'a> {
             None => LEAVE_OUT.to_owned(),
         }
     }
+}
+
+/// Whether a written route ends in a known one: routers are mounted below a prefix that stands elsewhere.
+fn ends_route(known: &[String], written: &[String]) -> bool {
+    let tail = written.len().checked_sub(known.len()).and_then(|start| written.get(start..));
+    known.iter().any(|part| part != "*") && tail.is_some_and(|tail| fits_route(known, tail))
+}
+
+/// Whether two routes have the same parts; one that answers everything is the same as none.
+fn is_same_route(known: &[String], written: &[String]) -> bool {
+    known == written && known.iter().any(|part| part != "*")
 }
 
 /// Whether a written route is a known one; what stands for any value fits everything.
