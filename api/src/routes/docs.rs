@@ -113,7 +113,8 @@ async fn get_page(
         PathRefused::Invalid => ApiError::not_found("File not found"),
     })?;
     // a line is put into a page as it was rendered
-    let behind = site.behind.as_deref().filter(|_| file.as_str().ends_with(".html"));
+    let behind =
+        site.behind.as_deref().filter(|_| file.as_str().rsplit_once('.').is_some_and(|(_, ending)| ending == "html"));
     let accepted = file_answer::accepted_encodings(&headers).filter(|_| behind.is_none());
     let found = state.reader().open(&site.builds, &file, accepted).await?;
     let mut found = found.ok_or_else(|| ApiError::not_found("File not found"))?;

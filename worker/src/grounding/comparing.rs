@@ -60,14 +60,14 @@ fn find_words(
     changes: &[Change],
     limits: Limits,
 ) -> Result<BTreeSet<String>, GitError> {
-    let changed: BTreeSet<&str> = changes.iter().map(|change| change.path.as_str()).collect();
+    let touched: BTreeSet<&str> = changes.iter().map(|change| change.path.as_str()).collect();
     let repository = git::open_bare(&checkout.git_dir)?;
     let mut found = BTreeSet::new();
     for file in git::list_files(checkout, limits.max_files)?.files {
         if found.len() == wanted.len() {
             break;
         }
-        if changed.contains(file.path.as_str()) {
+        if touched.contains(file.path.as_str()) {
             continue;
         }
         let content = git::read_blob(&repository, file.blob, limits.max_file_bytes);

@@ -34,7 +34,7 @@ pub(crate) async fn load_pages(conn: &mut PgConnection, generation: GenerationId
 
 /// A page with what was found out about it. A section of which nothing is kept cites the lines that are written in its text.
 pub(crate) fn read_page(slug: PageSlug, markdown: &str, evidence: Option<PageEvidence>) -> OldPage {
-    let mut sections: Vec<OldSection> = section::sections(markdown).into_iter().map(read_section).collect();
+    let mut sections: Vec<OldSection> = section::sections(markdown).iter().map(read_section).collect();
     let known: HashMap<u32, SectionEvidence> =
         evidence.into_iter().flat_map(|page| page.sections).map(|section| (section.position, section)).collect();
     for section in &mut sections {
@@ -47,7 +47,7 @@ pub(crate) fn read_page(slug: PageSlug, markdown: &str, evidence: Option<PageEvi
     OldPage { slug, sections }
 }
 
-fn read_section(section: Section<'_>) -> OldSection {
+fn read_section(section: &Section<'_>) -> OldSection {
     let citations = written_in(section.text).map(|(written, citation)| Citation {
         written,
         path: citation.path,
