@@ -1,8 +1,12 @@
 //! HTML as Markdown, as far as the rules look: headings, paragraphs, lists, tables, code, links and their targets. Menus,
 //! headers and footers are left out.
 
+use std::fmt::Write as _;
+
 use scraper::{ElementRef, Html, Node, Selector};
 
+/// Writing to a text in memory.
+const INFALLIBLE: &str = "writing to a String cannot fail";
 /// Deepest nesting that is followed; what is deeper has no text for readers.
 const MAX_DEPTH: usize = 200;
 /// Where the text of a page stands, the first that is there.
@@ -86,7 +90,7 @@ impl Writer {
                 let code = element.text().collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ");
                 if !code.is_empty() {
                     let ticks = if code.contains('`') { "``" } else { "`" };
-                    self.line.push_str(&format!("{ticks}{code}{ticks}"));
+                    write!(self.line, "{ticks}{code}{ticks}").expect(INFALLIBLE);
                 }
             }
             "a" => {
@@ -104,12 +108,12 @@ impl Writer {
                 self.line.push('[');
                 self.children(element, depth);
                 let target: String = target.chars().filter(|c| !c.is_control()).collect();
-                self.line.push_str(&format!("](<{}>)", target.replace(['<', '>', ' '], "")));
+                write!(self.line, "](<{}>)", target.replace(['<', '>', ' '], "")).expect(INFALLIBLE);
             }
             "br" => self.line.push(' '),
             "li" => {
                 self.end_block();
-                self.prefix = "- ".to_owned();
+                "- ".clone_into(&mut self.prefix);
                 self.children(element, depth);
                 self.end_block();
                 self.prefix.clear();
@@ -136,7 +140,7 @@ impl Writer {
             .attr("id")
             .or_else(|| element.value().attr("name").filter(|_| element.value().name() == "a"));
         if let Some(id) = id.filter(|id| !id.is_empty() && !id.contains(['"', '<', '>', '\n'])) {
-            self.line.push_str(&format!("<a id=\"{id}\"></a>"));
+            write!(self.line, "<a id=\"{id}\"></a>").expect(INFALLIBLE);
         }
     }
 
@@ -156,7 +160,7 @@ impl Writer {
         let language: String = language.unwrap_or_default().chars().filter(char::is_ascii_alphanumeric).collect();
         let longest = text.lines().map(|line| line.trim_start().chars().take_while(|c| *c == '`').count()).max();
         let fence = "`".repeat(longest.unwrap_or_default().max(2) + 1);
-        self.out.push_str(&format!("{fence}{language}\n{}\n{fence}\n\n", text.trim_matches('\n')));
+        write!(self.out, "{fence}{language}\n{}\n{fence}\n\n", text.trim_matches('\n')).expect(INFALLIBLE);
     }
 
     fn table(&mut self, table: ElementRef<'_>) {
@@ -170,12 +174,12 @@ impl Writer {
                 inner.children(cell, 0);
                 inner.end_block();
                 let text = inner.out.split_whitespace().collect::<Vec<_>>().join(" ");
-                self.out.push_str(&format!(" {} |", text.replace('|', "\\|")));
+                write!(self.out, " {} |", text.replace('|', "\\|")).expect(INFALLIBLE);
                 count += 1;
             }
             self.out.push('\n');
             if at == 0 {
-                self.out.push_str(&format!("|{}\n", "---|".repeat(count.max(1))));
+                writeln!(self.out, "|{}", "---|".repeat(count.max(1))).expect(INFALLIBLE);
             }
         }
         self.out.push('\n');

@@ -69,12 +69,11 @@ impl Folder {
                 bytes += text.len() as u64;
                 bytes <= MAX_BYTES && folder.pages.len() < MAX_PAGES
             });
-            match text {
-                Some(text) => folder.pages.push(DocsFile { path, text, is_html }),
-                None => {
-                    skipped += 1;
-                    folder.others.insert(path);
-                }
+            if let Some(text) = text {
+                folder.pages.push(DocsFile { path, text, is_html });
+            } else {
+                skipped += 1;
+                folder.others.insert(path);
             }
         }
         folder.leave_out_copies();

@@ -23,7 +23,7 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Findings) {
                 let (reason, fix) = why(scene.index, &citation.written);
                 let message = format!("the citation `{}` leads nowhere: {reason}", short(&citation.written));
                 let says = Says { message, evidence: &citation.written, fix };
-                findings.add(scene, (page, Some(place)), Rule::Citation, Severity::Error, says);
+                findings.add(scene, (page, Some(place)), Rule::Citation, Severity::Error, &says);
             }
         }
         for (section, text) in &document.not_citations {
@@ -38,7 +38,7 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Findings) {
                 findings.counts(page, *section).citations += 1;
             }
             let says = Says { message, evidence: text, fix };
-            findings.add(scene, (page, Some(*section)), Rule::Citation, Severity::Error, says);
+            findings.add(scene, (page, Some(*section)), Rule::Citation, Severity::Error, &says);
         }
     }
 }

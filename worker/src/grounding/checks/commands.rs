@@ -49,7 +49,7 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Findings) {
         );
         let fix = "use what the program accepts, or leave the command out".to_owned();
         let says = Says { message, evidence: &missed.name, fix };
-        findings.add(scene, (missed.page, Some(missed.section)), Rule::Command, Severity::Error, says);
+        findings.add(scene, (missed.page, Some(missed.section)), Rule::Command, Severity::Error, &says);
     }
 }
 
@@ -130,7 +130,8 @@ fn judge_path(
 ) {
     let path = program.trim_start_matches("./");
     let first = path.split('/').next().unwrap_or_default();
-    let is_own = path.contains('/') && scene.index.has_folder(first) || path.ends_with(".sh");
+    let is_own = path.contains('/') && scene.index.has_folder(first)
+        || path.rsplit_once('.').is_some_and(|(_, ending)| ending == "sh");
     let is_name = path.chars().all(|c| c.is_alphanumeric() || "._-/".contains(c)) && !path.contains("..");
     if is_own && is_name && matches!(scene.index.find_path(path), PathMatch::Missing) && !scene.project.is_ignored(path)
     {
@@ -145,12 +146,12 @@ fn judge_runner(
     arguments: &[&str],
     miss: &mut impl FnMut(&'static str, &str, Option<String>),
 ) {
-    let is_plain = |word: &&&str| {
+    let is_plain = |word: &str| {
         word.starts_with(|c: char| c.is_ascii_alphabetic())
             && word.chars().all(|c| c.is_alphanumeric() || "-_:.".contains(c))
     };
     match (program, arguments) {
-        ("make", [target, ..]) if Some(target).filter(is_plain).is_some() => {
+        ("make", [target, ..]) if is_plain(target) => {
             let Some(makefile) =
                 ["Makefile", "makefile", "GNUmakefile"].into_iter().find(|name| scene.index.file(name).is_some())
             else {
@@ -165,7 +166,7 @@ fn judge_runner(
                 miss("the target", target, None);
             }
         }
-        ("npm" | "pnpm" | "yarn" | "bun", ["run", script, ..]) if Some(script).filter(is_plain).is_some() => {
+        ("npm" | "pnpm" | "yarn" | "bun", ["run", script, ..]) if is_plain(script) => {
             let manifests = scene
                 .index
                 .files()

@@ -81,7 +81,7 @@ fn tell(findings: &mut Findings, silent: &BTreeMap<(u8, String), BTreeSet<&str>>
         let message = format!("no page mentions these {what}: {}{more}", listed.join(", "));
         let evidence = names.iter().take(LISTED).copied().collect::<Vec<_>>().join(" ");
         let fix = "mention them where a reader looks for them, if they are meant for readers".to_owned();
-        findings.add_site(Rule::Coverage, Severity::Note, Says { message, evidence: &evidence, fix });
+        findings.add_site(Rule::Coverage, Severity::Note, &Says { message, evidence: &evidence, fix });
     }
 }
 

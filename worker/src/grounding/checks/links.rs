@@ -48,7 +48,7 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Findings) {
                         format!("the link to `{}` leads to no heading `#{}`", short(&link.target), short(anchor));
                     let fix = "link to a heading that the page has".to_owned();
                     let says = Says { message, evidence: &link.target, fix };
-                    findings.add(scene, place, Rule::Link, Severity::Warning, says);
+                    findings.add(scene, place, Rule::Link, Severity::Warning, &says);
                 }
                 Target::Broken => {
                     let counts = findings.counts(page, link.section);
@@ -57,7 +57,7 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Findings) {
                     let message = format!("the link to `{}` leads to no page of this site", short(&link.target));
                     let fix = "link to one of the site's pages, or leave the link out".to_owned();
                     let says = Says { message, evidence: &link.target, fix };
-                    findings.add(scene, place, Rule::Link, Severity::Error, says);
+                    findings.add(scene, place, Rule::Link, Severity::Error, &says);
                 }
             }
         }
@@ -128,15 +128,12 @@ pub(crate) fn decode(text: &str) -> String {
     let mut rest = text.as_bytes();
     while let Some((first, behind)) = rest.split_first() {
         let hex = (*first == b'%').then(|| behind.get(..2)).flatten().and_then(|hex| std::str::from_utf8(hex).ok());
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &behind[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = behind;
-            }
+        if let Some(byte) = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            bytes.push(byte);
+            rest = &behind[2..];
+        } else {
+            bytes.push(*first);
+            rest = behind;
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
@@ -171,6 +168,6 @@ fn check_reached(scene: &Scene<'_>, findings: &mut Findings, leads: &[BTreeSet<u
         let slug = scene.documents[page].slug.as_str();
         let message = format!("no way leads to the page `{slug}` from the navigation or the first page");
         let says = Says { message, evidence: slug, fix: "link to it from a page that readers reach".to_owned() };
-        findings.add(scene, (page, None), Rule::Link, severity, says);
+        findings.add(scene, (page, None), Rule::Link, severity, &says);
     }
 }

@@ -1,5 +1,5 @@
 //! Rule (g), second half: two pages do not say the same. Reason: a paragraph that stands on several pages is read twice and
-//! corrected once. Paragraphs are compared by MinHash over runs of words, so that a changed word does not hide it.
+//! corrected once. Paragraphs are compared by `MinHash` over runs of words, so that a changed word does not hide it.
 
 use std::{
     collections::HashMap,
@@ -51,7 +51,7 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Findings) {
                     (page, Some(block.section)),
                     Rule::Repetition,
                     severity,
-                    Says { message, evidence: &begin, fix },
+                    &Says { message, evidence: &begin, fix },
                 );
             }
             let at = known.len();

@@ -120,7 +120,7 @@ impl Findings {
         (page, section): (usize, Option<u32>),
         rule: Rule,
         severity: Severity,
-        says: Says<'_>,
+        says: &Says<'_>,
     ) {
         let evidence = plain(says.evidence);
         if !self.seen.insert((page, section, rule, evidence.clone())) {
@@ -137,7 +137,7 @@ impl Findings {
     }
 
     /// Adds what is wrong with the whole site.
-    pub(super) fn add_site(&mut self, rule: Rule, severity: Severity, says: Says<'_>) {
+    pub(super) fn add_site(&mut self, rule: Rule, severity: Severity, says: &Says<'_>) {
         let (message, fix, evidence) = (plain(&says.message), plain(&says.fix), plain(says.evidence));
         self.list.push(Finding { page: None, section: None, rule, severity, message, evidence, fix });
     }
@@ -151,8 +151,7 @@ impl Findings {
     pub(super) fn finish(mut self, scene: &Scene<'_>) -> (Vec<Finding>, BTreeMap<(usize, u32), Counts>) {
         let places: HashMap<_, _> = scene.documents.iter().enumerate().map(|(at, page)| (page.slug, at)).collect();
         let place = |finding: &Finding| finding.page.as_ref().map_or(usize::MAX, |slug| places[slug]);
-        self.list
-            .sort_by(|a, b| (place(a), a.section, a.severity, a.rule).cmp(&(place(b), b.section, b.severity, b.rule)));
+        self.list.sort_by_key(|finding| (place(finding), finding.section, finding.severity, finding.rule));
         (self.list, self.counts)
     }
 }

@@ -86,7 +86,7 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Findings) {
     for (page, document) in scene.documents.iter().enumerate() {
         let mut report = |section: Option<u32>, severity: Severity, message: String, evidence: &str, fix: &str| {
             let says = Says { message, evidence, fix: fix.to_owned() };
-            findings.add(scene, (page, section), Rule::Structure, severity, says);
+            findings.add(scene, (page, section), Rule::Structure, severity, &says);
         };
         // a README may begin with a banner
         check_page(document, scene.options.folder.is_none(), &mut report);

@@ -48,14 +48,14 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Findings) {
             if named.len() >= LEAST && found == 0 {
                 let message = format!("the cited lines hold none of the names that the section speaks of: {listed}");
                 let says = Says { message, evidence: &some.join(" "), fix };
-                findings.add(scene, (page, Some(place)), Rule::Support, weight(Severity::Error), says);
+                findings.add(scene, (page, Some(place)), Rule::Support, weight(Severity::Error), &says);
             } else if named.len() >= MANY && found * 100 < named.len() * SMALL_PERCENT {
                 let message = format!(
                     "the cited lines hold {found} of {} names that the section speaks of; not {listed}",
                     named.len()
                 );
                 let says = Says { message, evidence: &some.join(" "), fix };
-                findings.add(scene, (page, Some(place)), Rule::Support, weight(Severity::Warning), says);
+                findings.add(scene, (page, Some(place)), Rule::Support, weight(Severity::Warning), &says);
             } else {
                 check_blocks(scene, findings, (page, document), place, &evidence);
             }
@@ -84,7 +84,7 @@ fn check_blocks(
         let listed = some.iter().map(|name| format!("`{}`", short(name))).collect::<Vec<_>>().join(", ");
         let message = format!("the cited lines hold none of the names that stand beside them: {listed}");
         let says = Says { message, evidence: &some.join(" "), fix: fix_for(scene, &some) };
-        findings.add(scene, (page, Some(place)), Rule::Support, Severity::Warning, says);
+        findings.add(scene, (page, Some(place)), Rule::Support, Severity::Warning, &says);
     }
 }
 

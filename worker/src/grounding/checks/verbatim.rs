@@ -56,7 +56,7 @@ fn check_fence(
             short(wrong.line.trim())
         );
         let fix = "name all lines that are shown".to_owned();
-        findings.add(scene, place, Rule::Verbatim, Severity::Warning, Says { message, evidence: wrong.line, fix });
+        findings.add(scene, place, Rule::Verbatim, Severity::Warning, &Says { message, evidence: wrong.line, fix });
         return;
     }
     let message = format!(
@@ -70,7 +70,7 @@ fn check_fence(
         }
         None => "quote the source letter by letter, leave lines out with `…`, or mark the block `example`".to_owned(),
     };
-    findings.add(scene, place, Rule::Verbatim, Severity::Error, Says { message, evidence: wrong.line, fix });
+    findings.add(scene, place, Rule::Verbatim, Severity::Error, &Says { message, evidence: wrong.line, fix });
 }
 
 /// A line that stands for lines that were left out: `…`, `// ...`, `# …`, `/* ... */`.

@@ -60,7 +60,7 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Findings) {
         let severity = severity_of(scene, page, block, &missed);
         let message = format!("{} `{}` does not exist in the repository", missed.what, short(text));
         let says = Says { message, evidence: text, fix: missed.fix };
-        findings.add(scene, (page, Some(block.section)), Rule::Name, severity, says);
+        findings.add(scene, (page, Some(block.section)), Rule::Name, severity, &says);
     }
 }
 

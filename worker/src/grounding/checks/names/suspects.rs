@@ -67,5 +67,6 @@ fn stands_alone(text: &str, start: usize, end: usize, needle: &str) -> bool {
     let before = start.checked_sub(1).and_then(|at| bytes.get(at));
     let begins_as_word = needle.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
     let ends_in_dash = bytes.get(end) == Some(&b'-') && needle.starts_with("--");
-    !(begins_as_word && is_part(before)) && !is_part(bytes.get(end)) && !ends_in_dash
+    let is_longer = begins_as_word && is_part(before) || is_part(bytes.get(end)) || ends_in_dash;
+    !is_longer
 }

@@ -71,7 +71,7 @@ fn check_block(
             (Severity::Error, "correct the number, or cite the lines that set it")
         };
         let says = Says { message, evidence: &claim.written, fix: fix.to_owned() };
-        findings.add(scene, place, Rule::Number, severity, says);
+        findings.add(scene, place, Rule::Number, severity, &says);
     }
 }
 

@@ -9,7 +9,7 @@ use super::{Pages, by_model, check, repository, truth};
 struct Lie {
     page: &'static str,
     truth: &'static str,
-    lie: &'static str,
+    told: &'static str,
     rule: Rule,
     section: u32,
     /// What the finding's evidence or message must hold.
@@ -24,7 +24,7 @@ const fn lie(
     section: u32,
     shows: &'static str,
 ) -> Lie {
-    Lie { page, truth, lie, rule, section, shows }
+    Lie { page, truth, told: lie, rule, section, shows }
 }
 
 const LIES: [Lie; 49] = [
@@ -183,7 +183,7 @@ fn told(lie: &Lie) -> Pages {
     let page =
         pages.iter_mut().find(|(slug, _)| slug.as_str() == lie.page).unwrap_or_else(|| panic!("no page {}", lie.page));
     assert!(page.1.contains(lie.truth), "`{}` does not stand on {}", lie.truth, lie.page);
-    page.1 = page.1.replacen(lie.truth, lie.lie, 1);
+    page.1 = page.1.replacen(lie.truth, lie.told, 1);
     pages
 }
 
@@ -211,11 +211,11 @@ fn every_lie_is_found_where_it_stands_and_nothing_else_is_accused() {
                         || finding.message.contains(lie.shows))
             });
         if right.is_empty() {
-            wrong.push(format!("not found: {} `{}`; found: {others:#?}", lie.page, lie.lie));
+            wrong.push(format!("not found: {} `{}`; found: {others:#?}", lie.page, lie.told));
         } else if others.iter().any(|finding| {
             finding.page.as_ref().is_none_or(|page| page.as_str() != lie.page) || finding.section != Some(lie.section)
         }) {
-            wrong.push(format!("accused beside {} `{}`: {others:#?}", lie.page, lie.lie));
+            wrong.push(format!("accused beside {} `{}`: {others:#?}", lie.page, lie.told));
         }
     }
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), LIES.len(), wrong.join("\n"));

@@ -71,7 +71,7 @@ fn no_text_makes_the_rules_fail() {
         for _ in 0..24 {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             text.push_str(pieces[usize::try_from(state >> 33).unwrap() % pieces.len()]);
-            if state % 5 == 0 {
+            if state.is_multiple_of(5) {
                 text.push_str(" [[src/config.rs:8-12]]\n\n");
             }
         }
