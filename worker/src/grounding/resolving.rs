@@ -206,6 +206,14 @@ impl<'a> Resolver<'a> {
         if context.found.is_fence {
             return place;
         }
+        let is_whole = |name: &String| {
+            let definitions = self.index.definitions(name).iter();
+            definitions.filter(|found| *found.path == *place.path).any(|found| found.lines == (first, last))
+        };
+        // a long definition is cited whole for what is said of the whole
+        if names_in(context.text).iter().any(is_whole) {
+            return place;
+        }
         for names in [names_in(context.near()), names_in(context.text)] {
             let inside = names.iter().flat_map(|name| self.index.definitions(name)).filter(|definition| {
                 definition.path == place.path && definition.lines.0 >= first && definition.lines.1 <= last

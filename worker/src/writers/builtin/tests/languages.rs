@@ -179,7 +179,7 @@ async fn c_and_cpp_show_what_headers_declare() {
         &pages,
         &[
             "### `demo_open`",
-            "Opens it.\n\n- `name`: the name",
+            "Opens it. [[include/demo.h:6]]\n\n- `name`: the name [[include/demo.h:7]]",
             "#define DEMO_MAX 10",
             "Largest size.",
             "- `a`: the a",

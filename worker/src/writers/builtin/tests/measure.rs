@@ -82,14 +82,22 @@ fn blocks_of(text: &str) -> Vec<(&'static str, bool)> {
     let mut is_new = true;
     for line in section::lines(text) {
         let words = line.text.trim();
-        let item = words.starts_with("- ") || words.starts_with("* ") || words.split_once(". ").is_some_and(|(n, _)| n.parse::<u32>().is_ok());
+        let item = words.starts_with("- ")
+            || words.starts_with("* ")
+            || words.split_once(". ").is_some_and(|(n, _)| n.parse::<u32>().is_ok());
         if line.opens_code {
             blocks.push(("fence", words.to_owned()));
         } else if line.in_code || words.is_empty() || words.starts_with('#') {
             is_new = true;
             continue;
         } else if is_new || item || (words.starts_with('|') && blocks.last().is_none_or(|(kind, _)| *kind != "table")) {
-            let kind = if words.starts_with('|') { "table" } else if item { "item" } else { "paragraph" };
+            let kind = if words.starts_with('|') {
+                "table"
+            } else if item {
+                "item"
+            } else {
+                "paragraph"
+            };
             blocks.push((kind, words.to_owned()));
         } else if let Some((_, block)) = blocks.last_mut() {
             block.push('\n');
