@@ -116,7 +116,7 @@ async fn pages_whose_plan_cannot_be_read_are_left_to_a_newer_worker() {
     let id = world.request(&repository, &key, false).await.unwrap();
     // the only slot is taken: the other pages wait
     world.stand_ins.wait_until_blocked("page-page-1");
-    let newer = r#"UPDATE checkpoints SET result = jsonb_build_object('tomorrow', result) WHERE stage = 'planning'"#;
+    let newer = r"UPDATE checkpoints SET result = jsonb_build_object('tomorrow', result) WHERE stage = 'planning'";
     execute(&world, newer).await;
     world.start_worker();
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_mins(1);

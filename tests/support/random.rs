@@ -34,15 +34,15 @@ pub(crate) fn edit(random: &mut Random, text: &str) -> String {
             let to = random.below(lines.len() + 1);
             lines.splice(to..to, moved);
         }
-        3 if !lines.is_empty() => lines[at].push_str(&format!(" // {}", random.below(1_000))),
+        3 if !lines.is_empty() => lines[at].extend([" // ".to_owned(), random.below(1_000).to_string()]),
         4 if !lines.is_empty() => {
             let end = (at + 1 + random.below(6)).min(lines.len());
             let twice = lines[at..end].to_vec();
             let to = random.below(lines.len() + 1);
             lines.splice(to..to, twice);
         }
-        5 => return lines.iter().map(|line| format!("{}\r\n", line.trim_end())).collect(),
+        5 => return lines.iter().flat_map(|line| [line.trim_end(), "\r\n"]).collect(),
         _ => lines.insert(0, new),
     }
-    lines.iter().map(|line| format!("{line}\n")).collect()
+    lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect()
 }

@@ -43,6 +43,9 @@ pub(crate) enum Anchor {
 /// Reads a file of one of the two commits; nothing for what is not there or no text.
 pub(crate) type ReadText<'a> = dyn Fn(&str) -> Option<Arc<FileText>> + 'a;
 
+/// Whether it is of the new commit, and the path.
+type FileOf = (bool, String);
+
 /// Two commits, and what differs between them.
 pub(crate) struct Anchoring<'a> {
     /// Changes by the path that the file had.
@@ -51,8 +54,8 @@ pub(crate) struct Anchoring<'a> {
     touched: Vec<&'a str>,
     old: &'a ReadText<'a>,
     new: &'a ReadText<'a>,
-    /// What was read: (whether of the new commit, path).
-    read: RefCell<HashMap<(bool, String), Option<Rc<Lines>>>>,
+    /// What was read.
+    read: RefCell<HashMap<FileOf, Option<Rc<Lines>>>>,
 }
 
 impl<'a> Anchoring<'a> {

@@ -93,7 +93,7 @@ fn expected(
     let wanted = &lines(&old[path])[*first as usize - 1..*last as usize];
     let places = |path: &str| -> Vec<u32> {
         let all = new.get(path).map(|text| lines(text)).unwrap_or_default();
-        (0..all.len()).filter(|at| all[*at..].starts_with(wanted)).map(|at| at as u32 + 1).collect()
+        (0..all.len()).filter(|at| all[*at..].starts_with(wanted)).map(|at| u32::try_from(at).unwrap() + 1).collect()
     };
     for here in [Some(path), renames.get(path)].into_iter().flatten() {
         if old.get(here) == new.get(here) && here == path {
@@ -149,7 +149,7 @@ fn random_edits_list_exactly_what_changed() {
                     drop(new.insert(
                         format!("added{}.rs", random.below(3)),
                         old[&format!("f{}.rs", random.below(4))].clone(),
-                    ))
+                    ));
                 }
                 _ => {
                     let text = edit(&mut random, &new[&path]);

@@ -53,17 +53,17 @@ fn text(numbers: &mut Numbers, kind: &str, bytes: u64) -> String {
     }
     while (text.len() as u64) < bytes {
         let (f, a, b, c) = (numbers.name(), numbers.name(), numbers.name(), numbers.name());
-        let n = numbers.below(1000);
+        let number = numbers.below(1000);
         match kind {
-            "rs" => writeln!(text, "/// Says what {a} is for.\npub fn {f}({a}: u32, {b}: &str) -> Option<u32> {{\n    let {c} = {a}.checked_add({n})?;\n    if {b}.is_empty() {{\n        return None;\n    }}\n    Some({c} * 2)\n}}\n"),
-            "py" => writeln!(text, "def {f}({a}, {b}=None):\n    \"\"\"Says what {a} is for.\"\"\"\n    {c} = {a} + {n}\n    if not {b}:\n        return None\n    return {c} * 2\n\n"),
-            "ts" | "js" => writeln!(text, "/** Says what {a} is for. */\nexport function {f}({a}, {b}) {{\n  const {c} = {a}.add({n});\n  if (!{b}) {{\n    return null;\n  }}\n  return {c} * 2;\n}}\n"),
-            "go" => writeln!(text, "// {f} says what it is for.\nfunc {f}({a} int, {b} string) (int, error) {{\n\t{c} := {a} + {n}\n\tif {b} == \"\" {{\n\t\treturn 0, nil\n\t}}\n\treturn {c} * 2, nil\n}}\n"),
-            "java" => writeln!(text, "  /** Says what {a} is for. */\n  public int {f}(int {a}, String {b}) {{\n    int {c} = {a} + {n};\n    if ({b}.isEmpty()) {{\n      return 0;\n    }}\n    return {c} * 2;\n  }}\n"),
-            "c" => writeln!(text, "/* Says what {a} is for. */\nint {f}(int {a}, const char *{b}) {{\n  int {c} = {a} + {n};\n  if (!*{b}) {{\n    return 0;\n  }}\n  return {c} * 2;\n}}\n"),
-            "md" => writeln!(text, "## {f}\n\nThe value of `{a}` is {n} unless `{b}` says something else, see {c}.\n"),
-            "json" => writeln!(text, "{{\"{f}\": {{\"{a}\": {n}, \"{b}\": \"{c}\"}}}}"),
-            _ => writeln!(text, "{f}:\n  {a}: {n}\n  {b}: {c}"),
+            "rs" => writeln!(text, "/// Says what {a} is for.\npub fn {f}({a}: u32, {b}: &str) -> Option<u32> {{\n    let {c} = {a}.checked_add({number})?;\n    if {b}.is_empty() {{\n        return None;\n    }}\n    Some({c} * 2)\n}}\n"),
+            "py" => writeln!(text, "def {f}({a}, {b}=None):\n    \"\"\"Says what {a} is for.\"\"\"\n    {c} = {a} + {number}\n    if not {b}:\n        return None\n    return {c} * 2\n\n"),
+            "ts" | "js" => writeln!(text, "/** Says what {a} is for. */\nexport function {f}({a}, {b}) {{\n  const {c} = {a}.add({number});\n  if (!{b}) {{\n    return null;\n  }}\n  return {c} * 2;\n}}\n"),
+            "go" => writeln!(text, "// {f} says what it is for.\nfunc {f}({a} int, {b} string) (int, error) {{\n\t{c} := {a} + {number}\n\tif {b} == \"\" {{\n\t\treturn 0, nil\n\t}}\n\treturn {c} * 2, nil\n}}\n"),
+            "java" => writeln!(text, "  /** Says what {a} is for. */\n  public int {f}(int {a}, String {b}) {{\n    int {c} = {a} + {number};\n    if ({b}.isEmpty()) {{\n      return 0;\n    }}\n    return {c} * 2;\n  }}\n"),
+            "c" => writeln!(text, "/* Says what {a} is for. */\nint {f}(int {a}, const char *{b}) {{\n  int {c} = {a} + {number};\n  if (!*{b}) {{\n    return 0;\n  }}\n  return {c} * 2;\n}}\n"),
+            "md" => writeln!(text, "## {f}\n\nThe value of `{a}` is {number} unless `{b}` says something else, see {c}.\n"),
+            "json" => writeln!(text, "{{\"{f}\": {{\"{a}\": {number}, \"{b}\": \"{c}\"}}}}"),
+            _ => writeln!(text, "{f}:\n  {a}: {number}\n  {b}: {c}"),
         }
         .unwrap();
     }
@@ -151,7 +151,7 @@ fn measure(what: &str, build: &Build<'_>) -> Index {
     let (started, before) = (Instant::now(), processor_time());
     let (index, done) = Index::of_checkout(build).unwrap();
     let took = started.elapsed();
-    let worked = processor_time() - before;
+    let worked = processor_time().checked_sub(before).unwrap();
     stop.cancel();
     println!(
         "{what}: {took:.2?} ({worked:.2?} of processor time), {} files, {} definitions, {} blobs read ({} parsed, {} known), {} left out; all processes {} MB, \

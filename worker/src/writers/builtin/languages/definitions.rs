@@ -233,7 +233,7 @@ pub(super) fn rules(language: Language, grammar: &tree_sitter::Language) -> Vec<
 }
 
 /// The node that holds the name.
-pub(super) fn name_node<'t>(node: Node<'t>, naming: Naming) -> Option<Node<'t>> {
+pub(super) fn name_node(node: Node<'_>, naming: Naming) -> Option<Node<'_>> {
     match naming {
         Naming::Field(field) => node.child_by_field_name(field),
         Naming::Child(kind) => {
