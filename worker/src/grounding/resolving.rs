@@ -79,7 +79,7 @@ impl<'a> Resolver<'a> {
                 heading: section.heading.unwrap_or_default().to_owned(),
                 bytes: (small(section.bytes.start), small(section.bytes.end)),
                 content_hash: hash(section.text),
-                identifiers: self.identifiers(section.text),
+                identifiers: Self::identifiers(section.text),
                 citations,
                 verified: true,
                 ..SectionEvidence::default()
@@ -89,7 +89,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// The names that a section speaks of. What is a file is none.
-    fn identifiers(&self, text: &str) -> Vec<String> {
+    fn identifiers(text: &str) -> Vec<String> {
         let names: BTreeSet<String> = names_in(text).into_iter().collect();
         names.into_iter().take(MAX_IDENTIFIERS).collect()
     }

@@ -44,17 +44,17 @@ pub(crate) async fn check_pages(
     let examiner = Examiner::open(run, plan, steering, anchored).await?;
     // in an earlier life of the run, too
     let revised = list_revised(run).await?;
-    let mut examined = examiner.examine(run).await?;
-    let jobs = jobs_for(&examined, &revised);
+    let mut pages = examiner.examine(run).await?;
+    let jobs = jobs_for(&pages, &revised);
     if !jobs.is_empty() {
         send_back(run, writer, plan, &jobs).await?;
-        examined = examiner.examine(run).await?;
+        pages = examiner.examine(run).await?;
     }
-    end_if_no_page(&examined)?;
-    if repair_pages(run, plan, &examined).await? {
-        examined = examiner.examine(run).await?;
+    end_if_no_page(&pages)?;
+    if repair_pages(run, plan, &pages).await? {
+        pages = examiner.examine(run).await?;
     }
-    keep(run, examined).await
+    keep(run, pages).await
 }
 
 /// The pages that were written once more, whole or in part.

@@ -38,7 +38,7 @@ fn a_citation_leads_to_its_lines_with_their_hash() {
     let found = resolve(&index(), "# T\n\n[[src/lib.rs:5-7]] [[src/lib.rs:5-7]]\n\n## A\n\n[[src/lib.rs]]\n");
     assert_eq!(found.len(), 2, "each text once");
     assert_eq!((found[0].lines, found[0].state), (Some((5, 7)), CitationState::Exact));
-    let lines: String = LIB.lines().skip(4).take(3).map(|line| format!("{line}\n")).collect();
+    let lines: String = LIB.split_inclusive('\n').skip(4).take(3).collect();
     assert_eq!(found[0].content_hash, hash(&lines));
     assert_eq!((found[1].lines, &found[1].content_hash), (None, &hash(LIB)));
 }
@@ -139,6 +139,7 @@ fn earlier(index: &Index, text: &str) -> HashMap<String, EarlierSection> {
 
 #[test]
 fn lines_that_moved_are_found_by_their_hash() {
+    use CitationState::{Exact, Moved};
     let text = "The work begins. [[src/lib.rs:5-7]]";
     let known = earlier(&index(), text);
     let found = |files: &[(&str, &[u8])]| {
@@ -146,7 +147,6 @@ fn lines_that_moved_are_found_by_their_hash() {
         (found.state, found.path, found.lines)
     };
     let lower = format!("// new\n// lines\n{LIB}");
-    use CitationState::{Exact, Moved};
     assert_eq!(found(&[("src/lib.rs", LIB.as_bytes())]), (Exact, "src/lib.rs".into(), Some((5, 7))));
     assert_eq!(found(&[("src/lib.rs", lower.as_bytes())]), (Moved, "src/lib.rs".into(), Some((7, 9))));
     // the file was renamed, or its text went into another one
@@ -201,7 +201,8 @@ fn a_section_of_other_words_is_not_followed() {
 
 #[test]
 fn searching_for_lines_is_bounded() {
-    let lines: String = (0..100_000).map(|number| format!("line {number} of a file that is generated\n")).collect();
+    let lines: Vec<String> = (0..100_000).map(|number| format!("line {number} of a file that is generated")).collect();
+    let lines = lines.join("\n");
     let index = index_of(&[("big.txt", lines.as_bytes()), ("bigger.txt", lines.as_bytes())]);
     let mut budget = HashBudget::default();
     let nowhere = hash("nowhere");

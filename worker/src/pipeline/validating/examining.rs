@@ -85,9 +85,10 @@ impl Examiner {
         let hashes = rows.iter().flat_map(|row| section::sections(row.markdown.as_deref().unwrap_or_default()));
         let hashes: HashSet<String> = hashes.map(|section| hash(section.text)).collect();
         // what is extracted is written anew from this very commit, but for what only moved
-        let mut earlier = match self.by_model {
-            true => db::sections::list_earlier(&mut connection, id, hashes.into_iter().collect()).await?,
-            false => HashMap::new(),
+        let mut earlier = if self.by_model {
+            db::sections::list_earlier(&mut connection, id, hashes.into_iter().collect()).await?
+        } else {
+            HashMap::new()
         };
         drop(connection);
         self.anchored.apply(&mut earlier);
@@ -107,7 +108,7 @@ fn examine(
 ) -> Result<Examined, StageError> {
     let mut resolver = Resolver::new(index, &earlier);
     let mut pages = Vec::with_capacity(rows.len());
-    let mut resolved = Vec::with_capacity(rows.len());
+    let mut found_in = Vec::with_capacity(rows.len());
     let mut cut = Vec::new();
     for row in rows {
         let markdown = row.markdown.ok_or(StageError::internal("a page was not written"))?;
@@ -120,9 +121,9 @@ fn examine(
             markdown,
             is_settled: row.checked,
         });
-        resolved.push(found.sections);
+        found_in.push(found.sections);
     }
-    let texts = pages.iter().zip(resolved);
+    let texts = pages.iter().zip(found_in);
     let texts = texts.map(|(page, sections)| PageText { slug: &page.slug, markdown: &page.markdown, sections });
     let checked = check_site(index, Some(plan), texts.collect(), options);
     let findings = checked.findings.into_iter().chain(cut).collect();

@@ -117,14 +117,14 @@ pub(super) async fn rewrite_sections(
     let told = pretty(&told);
     let changes: BTreeMap<&str, &Change> =
         wishes.iter().flat_map(|wish| &wish.changes).map(|change| (change.path.as_str(), *change)).collect();
-    let changed = format!("{}\n{}", list_of(changes.values().copied()), differences_of(changes.values().copied()));
+    let told_changes = format!("{}\n{}", list_of(changes.values().copied()), differences_of(changes.values().copied()));
     let text = previous.to_owned();
     let answer = writer
         .ask(context, Purpose::Sections, move |folder| {
             let paths = data.write(folder)?;
             let previous = folder.add_data("previous.md", &text)?;
             let sections = folder.add_data("sections.json", &told)?;
-            let changes = folder.add_data("changes.diff", &changed)?;
+            let changes = folder.add_data("changes.diff", &told_changes)?;
             let [previous, sections, changes] = [previous, sections, changes].map(|path| shown(&path));
             Ok(prompts::sections(&data.slug, &paths, [&previous, &sections, &changes]))
         })
