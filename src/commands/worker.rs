@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use clap::Args;
 use shared::{
-    evidence::Grade,
     events::Listening,
+    evidence::Grade,
     provider::{BUILTIN_MODEL, Provider},
     settings::{
         CloneLimits, DataSettings, DatabaseSettings, GitSettings, RecordingSettings, TimingSettings, WriterSettings,

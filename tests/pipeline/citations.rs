@@ -46,7 +46,8 @@ async fn evidence(world: &World, row: &VariantRow) -> Evidence {
         let sections = section::sections(&text);
         assert_eq!(sections.len(), page.sections.len());
         for (section, known) in sections.iter().zip(&page.sections) {
-            assert_eq!((section.bytes.start as u32, section.bytes.end as u32), known.bytes);
+            let bytes = (known.bytes.0 as usize)..(known.bytes.1 as usize);
+            assert_eq!(section.bytes, bytes);
             assert_eq!(section.heading.unwrap_or_default(), known.heading);
         }
     }

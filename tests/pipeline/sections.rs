@@ -2,6 +2,8 @@
 //! repository. Random edits, through the front door; the same on pure functions with many more repetitions stands in
 //! `worker/src/grounding/staleness/tests.rs`.
 
+use std::fmt::Write;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -26,7 +28,8 @@ const FILES: [&str; 4] = ["src/one.rs", "src/two.rs", "src/three.rs", "docs/four
 const ROUNDS: usize = 4;
 
 fn first_text(file: &str) -> String {
-    (1..=24).map(|line| format!("line {line} of {file} says {}\n", line * 37 % 100)).collect()
+    let lines = (1..=24).map(|line| format!("line {line} of {file} says {}", line * 37 % 100));
+    lines.collect::<Vec<_>>().join("\n") + "\n"
 }
 
 /// A page of four sections that cite three ranges of two files, and of one that cites nothing.
@@ -34,11 +37,11 @@ fn page_text(number: usize, random: &mut Random) -> String {
     let mut text = format!("# Page {number}\n\nThis page is about parts of the project, and about how they are read. ");
     for section in 0..4 {
         if section > 0 {
-            text.push_str(&format!("## Part {section}\n\nThis part of the page says what stands in some lines. "));
+            write!(text, "## Part {section}\n\nThis part of the page says what stands in some lines. ").unwrap();
         }
         let file = FILES[(number + section) % FILES.len()];
         let first = 1 + random.below(18);
-        text.push_str(&format!("[[{file}:{first}-{}]]\n\n", first + random.below(6)));
+        write!(text, "[[{file}:{first}-{}]]\n\n", first + random.below(6)).unwrap();
     }
     text + "## By itself\n\nNothing of this is about any file, and nothing of it is ever written again.\n"
 }
@@ -113,7 +116,11 @@ impl Site {
 /// The listed sections of a page, as they are written again: the heading stays.
 fn rewritten(page: &str, listed: &Value, round: usize) -> Vec<(usize, String)> {
     let old = sections(page);
-    let positions = listed.as_array().unwrap().iter().map(|section| section["position"].as_u64().unwrap() as usize);
+    let positions = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|section| usize::try_from(section["position"].as_u64().unwrap()).unwrap());
     let text = |position: usize| {
         let heading = old[position].text.lines().next().unwrap();
         let text = format!("{heading}\n\nWritten again in round {round}, because what it stood on has changed.");
@@ -161,7 +168,7 @@ async fn a_run_of_a_model_writes_exactly_the_sections_that_the_dry_run_lists() {
 async fn a_run_of_the_built_in_writer_writes_exactly_the_sections_that_the_dry_run_lists() {
     let mut site = Site::start(Provider::Builtin, 7).await;
     let module = |names: &[&str]| -> String {
-        names.iter().map(|name| format!("/// Says {name}.\npub fn {name}() -> u8 {{\n    1\n}}\n\n")).collect()
+        names.iter().flat_map(|name| ["/// Says ", name, ".\npub fn ", name, "() -> u8 {\n    1\n}\n\n"]).collect()
     };
     site.repository.write("src/lib.rs", &format!("//! A library.\n\n{}pub mod one;\n", module(&["alpha", "beta"])));
     site.repository.write("src/one.rs", &format!("//! One.\n\n{}", module(&["gamma", "delta"])));

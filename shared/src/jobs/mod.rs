@@ -16,8 +16,8 @@ mod page;
 mod inspect;
 
 pub use abort::{AbortJob, request_abort};
-pub use inspect::{InspectJob, ask as ask_inspection};
 pub use generate::{GenerateJob, Started, is_same_repository, start_generation};
+pub use inspect::{InspectJob, ask as ask_inspection};
 pub use page::{PageJob, admit_pages, pause, resume, take_back_pages};
 pub use retry::{RETRY_STAGES, Retried, RetriedRun, retry_generation};
 

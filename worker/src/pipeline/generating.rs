@@ -20,9 +20,7 @@ use shared::{
 
 use sqlx::{Connection, PgConnection};
 
-use super::{
-    OldSite, StageError, Update, cloning::Pinned, cross_linking::markdown::repair_links, fleet, run::Run,
-};
+use super::{OldSite, StageError, Update, cloning::Pinned, cross_linking::markdown::repair_links, fleet, run::Run};
 use crate::writers::Writer;
 
 /// Has the pages written that neither an earlier life of this run nor an earlier run at the same inputs has written, and that

@@ -30,15 +30,15 @@ use self::run::Run;
 pub(crate) use self::{
     cloning::{Pinned, restore_checkout},
     cross_linking::markdown::repair_links,
-    planning::extracted_plan,
-    steering::read_steering,
     incremental::{
-        Anchored, Assessment, Base, Compared, Decision, Draft, OldSite, Update, compare_all, conclude, draft, find_base, is_tree_of_last_good,
-        load_pages, update_page,
+        Anchored, Assessment, Base, Compared, Decision, Draft, OldSite, Update, compare_all, conclude, draft,
+        find_base, is_tree_of_last_good, load_pages, update_page,
     },
     indexing::Ground,
+    planning::extracted_plan,
     run::{may_pass, persist},
     sources::find_sources,
+    steering::read_steering,
     validating::rewrite_sections,
 };
 use crate::{Worker, held::StopSign, writers::Writer};

@@ -65,7 +65,12 @@ impl PathFilter {
         exclude: Vec<PathGlob>,
     ) -> Result<Self, GitError> {
         let subdirectory = subdirectory.map(|folder| folder.as_str().to_owned()).filter(|folder| !folder.is_empty());
-        Ok(Self { subdirectory, include: GlobList::new(include)?, exclude: GlobList::new(exclude)?, left_out: BTreeSet::new() })
+        Ok(Self {
+            subdirectory,
+            include: GlobList::new(include)?,
+            exclude: GlobList::new(exclude)?,
+            left_out: BTreeSet::new(),
+        })
     }
 
     /// Lets everything through but these paths.

@@ -15,7 +15,9 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::PlanWish;
 
-pub(crate) use self::{edits::apply_edits, json::last_object, page_text::clean_page, revision::read_revision, sections::read_sections};
+pub(crate) use self::{
+    edits::apply_edits, json::last_object, page_text::clean_page, revision::read_revision, sections::read_sections,
+};
 
 /// Most characters of titles and names, of descriptions and the tagline, and of a version.
 const MAX_TITLE_CHARS: usize = 200;

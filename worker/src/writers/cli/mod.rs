@@ -133,7 +133,17 @@ pub(crate) fn open(
     let [folder, work_dir] = [tree.folder, work_dir].map(|path| path.canonicalize().unwrap_or(path));
     let (model, settings) = (model.clone(), settings.clone());
     let (tree, tree_content) = (folder, tree.content);
-    CliWriter { provider, model, settings, tree, tree_content, work_dir, wishes: None, steering_digest: None, index_files: OnceLock::new() }
+    CliWriter {
+        provider,
+        model,
+        settings,
+        tree,
+        tree_content,
+        work_dir,
+        wishes: None,
+        steering_digest: None,
+        index_files: OnceLock::new(),
+    }
 }
 
 #[async_trait]
@@ -183,7 +193,8 @@ impl Writer for CliWriter {
 
     async fn write_page(&self, context: &CallContext, plan: &Plan, page: &PlannedPage) -> Result<String, WriterError> {
         let data = PageData::new(self, plan, page);
-        self.ask_for_page(context, Purpose::Page, move |folder| Ok(prompts::page(&data.slug, &data.write(folder)?))).await
+        self.ask_for_page(context, Purpose::Page, move |folder| Ok(prompts::page(&data.slug, &data.write(folder)?)))
+            .await
     }
 
     async fn revise_page(
