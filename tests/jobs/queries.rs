@@ -20,3 +20,20 @@ async fn every_cached_query_fits_the_schema() {
     }
     assert!(count > 40, "only {count} queries in the cache");
 }
+
+#[tokio::test]
+async fn nobody_gets_a_connection_that_is_in_a_transaction_of_somebody_else() {
+    let pool = shared::db::connect(&fresh_database().await, 1).await.unwrap();
+    let mut connection = pool.acquire().await.unwrap();
+    // as a `begin` leaves it that is dropped while it waits: sqlx does not count it
+    connection.execute("BEGIN").await.unwrap();
+    let first: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut *connection).await.unwrap();
+    drop(connection);
+    let mut connection = pool.acquire().await.unwrap();
+    let second: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut *connection).await.unwrap();
+    assert_ne!(first, second, "somebody else's transaction is still open in it");
+    drop(connection);
+    let mut connection = pool.acquire().await.unwrap();
+    let third: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut *connection).await.unwrap();
+    assert_eq!(second, third, "a connection that is in order is used again");
+}

@@ -27,7 +27,8 @@ fn the_child_ends_in_peace_when_its_input_ends() {
 #[test]
 fn one_file_gives_one_line_of_json() {
     let (path, text) = (b"a.rs", b"/// A.\npub fn a() {}\n");
-    let mut request = vec![0];
+    // wish 0, language 0
+    let mut request = vec![0, 0];
     request.extend(4_u32.to_le_bytes());
     request.extend(path);
     request.extend(u32::try_from(text.len()).unwrap().to_le_bytes());

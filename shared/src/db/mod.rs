@@ -11,7 +11,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use sqlx::{
-    Connection, PgPool,
+    Connection, PgPool, Row,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -92,8 +92,17 @@ async fn open_pool(url: &str, max_connections: u32, limits: &[(&str, &str)]) -> 
                 Ok(true)
             })
         })
+        .after_release(|conn, _| Box::pin(async move { Ok(!is_in_transaction(conn).await?) }))
         .connect_with(options)
         .await
+}
+
+/// Whether a connection that nobody uses is in a transaction all the same: a `begin` that is dropped while it waits leaves one
+/// that sqlx does not know of (sqlx-postgres 0.9.0, transaction.rs: what it has not counted it does not roll back). Whoever
+/// got the connection next would write into it, and nobody would commit that.
+async fn is_in_transaction(conn: &mut sqlx::PgConnection) -> sqlx::Result<bool> {
+    // `now()` is the beginning of the transaction. Not prepared: preparing would begin one before the statement
+    sqlx::raw_sql("SELECT now() <> statement_timestamp()").fetch_one(conn).await?.try_get(0)
 }
 
 /// Our own schema changes; apalis brings its own.
