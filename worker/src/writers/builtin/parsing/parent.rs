@@ -21,6 +21,8 @@ use crate::writers::builtin::{languages::Language, tree::FileReader};
 
 /// Children that parse side by side.
 const CHILDREN: usize = 2;
+/// So many files are parsed by one child.
+const FEW_FILES: usize = 16;
 /// How soon a cancelled run is noticed.
 const CANCEL_POLL: Duration = Duration::from_millis(100);
 /// Address space of one child, in bytes.
@@ -73,7 +75,9 @@ pub(crate) fn parse_files<T: Extract>(
     cancel: &CancellationToken,
 ) -> anyhow::Result<Vec<String>> {
     let count = sources.count();
-    let shares: Vec<Vec<usize>> = (0..CHILDREN).map(|child| (child..count).step_by(CHILDREN).collect()).collect();
+    // starting a child costs more than parsing a few files
+    let children = if count > FEW_FILES { CHILDREN } else { 1 };
+    let shares: Vec<Vec<usize>> = (0..children).map(|child| (child..count).step_by(children).collect()).collect();
     let work = Work { program, limits, deadline: Instant::now() + limits.total_time, git_dir, sources, keep, cancel };
     let unparsed = thread::scope(|scope| {
         let workers: Vec<_> = shares.iter().map(|share| scope.spawn(|| parse_share(&work, share))).collect();
@@ -182,6 +186,7 @@ fn spawn(program: &Path) -> anyhow::Result<Child> {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     os::limit(&mut command, vec![(Resource::AddressSpaceBytes, CHILD_MEMORY_BYTES)]);
     os::die_with_parent(&mut command, SIGKILL);
+    os::lower_priority(&mut command);
     command.spawn().with_context(|| format!("the parser `{}` cannot be started", program.display()))
 }
 
