@@ -25,7 +25,7 @@ pub fn seal(pepper: &Pepper, admin_key: &Secret) -> SealedSecret {
     let ciphertext = cipher(pepper)
         .encrypt(&XNonce::from(nonce), admin_key.expose().as_bytes())
         .expect("sealing fails only for texts of more than 256 GiB");
-    let fingerprint = super::pepper::hex(&pepper.mac(&format!("docsfy admin key {}", admin_key.expose()))[..16]);
+    let fingerprint = hex::encode(&pepper.mac(&format!("docsfy admin key {}", admin_key.expose()))[..16]);
     SealedSecret { fingerprint, sealed: [nonce.as_slice(), &ciphertext].concat() }
 }
 
@@ -67,6 +67,6 @@ mod tests {
     fn a_key_hashes_as_docsfy_hashes_it() {
         // printf docsfy_test | openssl dgst -sha256 -hmac sixteen-chars-ok
         let expected = "624b4cb3fa1fed66678e2c128c06ff5ce58dd66b0d694b22684461916b48e5f8";
-        assert_eq!(super::super::pepper::hex(&hash(&Secret::new("sixteen-chars-ok"), "docsfy_test")), expected);
+        assert_eq!(hex::encode(hash(&Secret::new("sixteen-chars-ok"), "docsfy_test")), expected);
     }
 }

@@ -1,6 +1,6 @@
 //! The key pepper: a secret file under which keys are hashed, the same in every process of an installation.
 
-use std::{fmt::Write as _, fs, io, path::Path};
+use std::{fs, io, path::Path};
 
 use anyhow::{Context, bail};
 use sha2::{Digest, Sha256};
@@ -29,7 +29,7 @@ impl Pepper {
     /// Identifies the pepper without telling it.
     fn fingerprint(&self) -> String {
         let digest = Sha256::digest([b"docmill key pepper ".as_slice(), &self.0].concat());
-        hex(&digest[..16])
+        hex::encode(&digest[..16])
     }
 }
 
@@ -77,7 +77,7 @@ fn create(file: &Path) -> io::Result<Pepper> {
     let write = || {
         let mut target =
             fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
-        target.write_all(format!("{}\n", hex(&pepper.0)).as_bytes())?;
+        target.write_all(format!("{}\n", hex::encode(pepper.0)).as_bytes())?;
         target.sync_all()?;
         fs::hard_link(&unfinished, file)
     };
@@ -97,13 +97,6 @@ fn parse(text: &str) -> Option<Pepper> {
         *byte = u8::try_from(high * 16 + low).ok()?;
     }
     Some(Pepper(bytes))
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("writing to a string cannot fail");
-        text
-    })
 }
 
 #[cfg(test)]

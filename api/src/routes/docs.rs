@@ -128,7 +128,7 @@ async fn get_page(
 fn add_banner(page: &mut SiteFile, behind: &Behind) {
     let Some(with) = banner::insert(&page.bytes, behind) else { return };
     let digest = Sha256::digest(behind.sentence());
-    let mark = digest.iter().take(6).fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+    let mark = hex::encode(&digest[..6]);
     page.etag = format!("{}-{mark}\"", page.etag.trim_end_matches('"'));
     page.size = with.len() as u64;
     page.bytes = with.into();

@@ -65,14 +65,15 @@ pub(crate) fn number_headings(root: Node<'_>) -> Vec<Heading> {
 }
 
 /// Ids as GitHub makes them: lower case, spaces as `-`, `-1` and so on when taken.
-#[derive(Default)]
-struct UniqueIds {
+#[derive(Debug, Default)]
+pub struct UniqueIds {
     taken: HashSet<String>,
     next: std::collections::HashMap<String, usize>,
 }
 
 impl UniqueIds {
-    fn id_of(&mut self, text: &str) -> String {
+    /// The id of the next heading with these words.
+    pub fn id_of(&mut self, text: &str) -> String {
         let mut base: String = text
             .chars()
             .flat_map(char::to_lowercase)

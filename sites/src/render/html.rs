@@ -32,7 +32,7 @@ struct Progress<'p> {
 
 /// The HTML of a page; sanitised when `held` is there to hold our own parts out.
 pub(crate) fn page_html(site: &Site<'_>, root: Node<'_>, headings: &[Heading], held: Option<HeldOut>) -> String {
-    let mut options = markdown::options();
+    let mut options = markdown::markdown_options();
     options.render.r#unsafe = held.is_some();
     let progress = Progress { headings: headings.iter(), open_heading: None, tables: 0, column: 0, footnotes: 0, held };
     let mut html = String::new();

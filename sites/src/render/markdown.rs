@@ -38,7 +38,7 @@ pub(crate) struct RenderedPage {
 }
 
 /// The Markdown that pages are written in.
-pub(crate) fn options() -> Options<'static> {
+pub fn markdown_options() -> Options<'static> {
     let mut options = Options::default();
     let extension = &mut options.extension;
     extension.strikethrough = true;
@@ -59,7 +59,7 @@ pub(crate) fn options() -> Options<'static> {
 pub(crate) fn render_page(site: &Site<'_>, page: &SitePage<'_>) -> RenderedPage {
     let markdown = page.written.markdown.as_str();
     let arena = Arena::new();
-    let root = parse_document(&arena, markdown, &options());
+    let root = parse_document(&arena, markdown, &markdown_options());
     let has_raw_html = raw_html::prepare(root);
     headings::ensure_title(&arena, root, &page.planned.title);
     let rows = page.evidence.map(|evidence| Rows::new(evidence, markdown));

@@ -44,6 +44,8 @@ pub use escape::escaped;
 pub use evidence::{
     Excerpt, Excerpts, MAX_EXCERPT_LINES, MAX_LINE_CHARS, MAX_SITE_BYTES, MAX_WHOLE_FILE_LINES, Place, SiteEvidence,
 };
+pub use headings::UniqueIds;
+pub use markdown::markdown_options;
 
 /// Raises when the same pages would be rendered to other bytes.
 pub const RENDERER_VERSION: &str = "2";

@@ -301,7 +301,7 @@ impl Place {
 
 /// SHA-256 of a text, in hex.
 pub(crate) fn hash(text: &str) -> String {
-    moved::hex(&Sha256::digest(text))
+    hex::encode(Sha256::digest(text))
 }
 
 fn shortened(text: &str) -> String {

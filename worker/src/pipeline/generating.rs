@@ -140,17 +140,9 @@ pub(crate) fn input_hashes(key: &VariantKey, writer: &dyn Writer, plan: &Plan) -
     plan.pages()
         .map(|page| {
             let digest = common.clone().chain_update(page.slug.as_str()).finalize();
-            NewPage { slug: page.slug.clone(), input_hash: hex(&digest) }
+            NewPage { slug: page.slug.clone(), input_hash: hex::encode(digest) }
         })
         .collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("writing to a String cannot fail");
-        text
-    })
 }
 
 async fn write_page(

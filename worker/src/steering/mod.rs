@@ -95,6 +95,6 @@ impl Steering {
         }
         let all = json!([self.title, self.repo_type, self.pages_only, self.wishes(), self.filter.describe()]);
         let digest = Sha256::digest(all.to_string());
-        Some(digest.iter().take(8).fold(String::new(), |text, byte| text + &format!("{byte:02x}")))
+        Some(hex::encode(&digest[..8]))
     }
 }

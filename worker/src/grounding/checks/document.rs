@@ -1,10 +1,10 @@
 //! A page as the rules see it: parsed once into blocks of prose with their code spans and citations, fenced code, headings
 //! and links, each with the section that it stands in.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 use comrak::{
-    Arena, Options,
+    Arena,
     nodes::{Node, NodeValue},
     parse_document,
 };
@@ -13,6 +13,7 @@ use shared::{
     evidence::{Citation, SectionEvidence},
     names::PageSlug,
 };
+use sites::render::{UniqueIds, markdown_options};
 
 use super::{PageText, fences::Fence};
 
@@ -101,8 +102,8 @@ impl<'a> Document<'a> {
             external: BTreeSet::new(),
         };
         let arena = Arena::new();
-        let root = parse_document(&arena, markdown, &options());
-        let mut walk = Walk { starts: &starts, header: Vec::new(), group: 0, ids: HashMap::new() };
+        let root = parse_document(&arena, markdown, &markdown_options());
+        let mut walk = Walk { starts: &starts, header: Vec::new(), group: 0, ids: UniqueIds::default() };
         for node in root.descendants() {
             walk.visit(&mut document, node);
         }
@@ -122,28 +123,12 @@ impl<'a> Document<'a> {
     }
 }
 
-/// The Markdown of pages, as the renderer reads it.
-fn options() -> Options<'static> {
-    let mut options = Options::default();
-    let extension = &mut options.extension;
-    extension.strikethrough = true;
-    extension.table = true;
-    extension.autolink = true;
-    extension.tasklist = true;
-    extension.footnotes = true;
-    extension.alerts = true;
-    extension.front_matter_delimiter = Some("---".to_owned());
-    extension.wikilinks_title_after_pipe = true;
-    options
-}
-
 /// What is remembered from node to node.
 struct Walk<'s> {
     starts: &'s [usize],
     header: Vec<String>,
     group: usize,
-    /// How often an id was taken.
-    ids: HashMap<String, usize>,
+    ids: UniqueIds,
 }
 
 impl Walk<'_> {
@@ -163,7 +148,7 @@ impl Walk<'_> {
             NodeValue::Heading(heading) => {
                 self.block(document, node, section, BlockKind::Heading);
                 let text = document.blocks.last().map(|block| block.text.clone()).unwrap_or_default();
-                document.anchors.insert(self.id_of(&text));
+                document.anchors.insert(self.ids.id_of(&text));
                 document.headings.push(Heading { section, level: heading.level, text });
             }
             NodeValue::TableRow(is_header) => {
@@ -196,26 +181,6 @@ impl Walk<'_> {
         let header = if kind == BlockKind::Row { self.header.clone() } else { Vec::new() };
         let Inlines { text, spans, citations, .. } = found;
         document.blocks.push(Block { section, kind, text, spans, citations, header, group });
-    }
-
-    /// Ids as GitHub and the renderer make them: lower case, spaces as `-`, numbered when taken.
-    fn id_of(&mut self, text: &str) -> String {
-        let mut id: String = text
-            .chars()
-            .flat_map(char::to_lowercase)
-            .filter_map(|c| match c {
-                ' ' => Some('-'),
-                _ if c.is_alphanumeric() || c == '-' || c == '_' => Some(c),
-                _ => None,
-            })
-            .take(120)
-            .collect();
-        if id.is_empty() {
-            id.push_str("section");
-        }
-        let count = self.ids.entry(id.clone()).or_insert(0);
-        *count += 1;
-        if *count > 1 { format!("{id}-{}", *count - 1) } else { id }
     }
 }
 

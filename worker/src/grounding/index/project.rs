@@ -47,7 +47,7 @@ pub(super) fn key(files: &[RepositoryFile], blob_of: &dyn Fn(usize) -> git2::Oid
             digest.update(blob_of(at).as_bytes());
         }
     }
-    digest.finalize().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    hex::encode(digest.finalize())
 }
 
 /// Reads manifests and sample configurations. `name` is the repository's.

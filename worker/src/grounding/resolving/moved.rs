@@ -95,11 +95,3 @@ fn is_hash(hex_text: &str, digest: &[u8]) -> bool {
             .zip(digest)
             .all(|(pair, byte)| pair == [nibble(byte >> 4), nibble(byte & 15)])
 }
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("writing to a String cannot fail");
-        text
-    })
-}

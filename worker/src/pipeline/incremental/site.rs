@@ -3,7 +3,6 @@
 use std::{collections::HashMap, sync::LazyLock};
 
 use regex::Regex;
-use sha2::{Digest, Sha256};
 use shared::{
     citation::WrittenCitation,
     db,
@@ -14,7 +13,10 @@ use shared::{
 };
 use sqlx::PgConnection;
 
-use crate::grounding::staleness::{OldPage, OldSection};
+use crate::grounding::{
+    resolving::hash,
+    staleness::{OldPage, OldSection},
+};
 
 static IN_BRACKETS: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\[\[([^\[\]\n]{1,480})\]\]").expect("the pattern is a constant"));
@@ -85,13 +87,4 @@ fn written_in(text: &str) -> impl Iterator<Item = (String, WrittenCitation)> {
         was_in_code = line.in_code;
     }
     found.into_iter().filter_map(|written| WrittenCitation::parse(&written).map(|citation| (written, citation)))
-}
-
-/// SHA-256 of a text, in hex.
-pub(crate) fn hash(text: &str) -> String {
-    use std::fmt::Write;
-    Sha256::digest(text).iter().fold(String::with_capacity(64), |mut hex, byte| {
-        write!(hex, "{byte:02x}").expect("writing to a String cannot fail");
-        hex
-    })
 }

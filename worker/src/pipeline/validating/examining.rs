@@ -82,10 +82,10 @@ impl Examiner {
         let id = run.claimed.id;
         let mut connection = run.worker.config.pool.acquire().await?;
         let rows = db::pages::list(&mut connection, id).await?;
-        let hashes = rows.iter().flat_map(|row| section::sections(row.markdown.as_deref().unwrap_or_default()));
-        let hashes: HashSet<String> = hashes.map(|section| hash(section.text)).collect();
         // what is extracted is written anew from this very commit, but for what only moved
         let mut earlier = if self.by_model {
+            let sections = rows.iter().flat_map(|row| section::sections(row.markdown.as_deref().unwrap_or_default()));
+            let hashes: HashSet<String> = sections.map(|section| hash(section.text)).collect();
             db::sections::list_earlier(&mut connection, id, hashes.into_iter().collect()).await?
         } else {
             HashMap::new()

@@ -1,8 +1,6 @@
 //! The prompts. Their words stand in `worker/src/prompts`; here they get the paths of the files that hold the data.
 //! Nothing that comes from a repository or a model goes into a prompt itself: it is read as instructions there.
 
-use std::fmt::Write;
-
 use sha2::{Digest, Sha256};
 
 const SYSTEM: &str = include_str!("../../prompts/system.md");
@@ -130,10 +128,7 @@ pub(super) fn fingerprint() -> String {
         hash.update(text);
         hash.update([0]);
     }
-    hash.finalize().iter().take(6).fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a string takes any text");
-        text
-    })
+    hex::encode(&hash.finalize()[..6])
 }
 
 /// Replaces each `{name}`. A placeholder without a value, or a value without a placeholder, is a mistake of ours that

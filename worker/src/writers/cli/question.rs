@@ -1,7 +1,7 @@
 //! What a call asks, without the temporary paths that differ from call to call: the prompt and every file that it may read
 //! besides the repository. Two calls that ask the same have the same digest.
 
-use std::{collections::BTreeMap, fmt::Write, fs, io};
+use std::{collections::BTreeMap, fs, io};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -49,10 +49,7 @@ impl Question {
             add(name);
             add(text);
         }
-        hash.finalize().iter().fold(String::new(), |mut text, byte| {
-            write!(text, "{byte:02x}").expect("a string takes any text");
-            text
-        })
+        hex::encode(hash.finalize())
     }
 }
 
