@@ -1,7 +1,6 @@
 //! From a queue to a handler: apalis inside the corset of `docs/decisions/queue.md`, supervised and restarted.
 
 use std::{
-    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -15,14 +14,15 @@ use apalis::{
     },
 };
 use apalis_postgres::{Config, PostgresStorage};
-use futures_util::{FutureExt, Stream, StreamExt, stream};
+use futures_util::{FutureExt, StreamExt};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
 use shared::{
     db::{self, queue::TASK_CHANNEL},
     events::Heard,
     jobs::Job,
 };
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast::error::RecvError, watch};
+use tokio_stream::wrappers::WatchStream;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::Worker;
@@ -192,9 +192,10 @@ struct TaskAnnouncement {
     job_type: String,
 }
 
-/// Fires when a task of this queue may have come.
-fn announcements(worker: &Worker, queue: &'static str) -> Pin<Box<dyn Stream<Item = ()> + Send>> {
-    let heard = worker.config.listening.subscribe();
+/// Tells when a task of this queue may have come, and only then: apalis-core 1.0.0 asks for tasks whenever its worker is woken,
+/// for whatever reason, so a worker that listened itself would ask the database at every event of every run.
+fn announcements(worker: &Worker, queue: &'static str) -> Announcements {
+    let mut heard = worker.config.listening.subscribe();
     let concerns = move |heard: &Heard| match heard {
         Heard::Reconnected => true,
         Heard::Notification { channel, payload } => {
@@ -202,33 +203,41 @@ fn announcements(worker: &Worker, queue: &'static str) -> Pin<Box<dyn Stream<Ite
                 && serde_json::from_str::<TaskAnnouncement>(payload).is_ok_and(|task| task.job_type == queue)
         }
     };
-    stream::unfold(heard, move |mut heard| async move {
+    let (announce, announced) = watch::channel(());
+    let forwarding = tokio::spawn(async move {
         loop {
             match heard.recv().await {
-                Ok(message) if concerns(&message) => return Some(((), heard)),
-                Ok(_) => {}
-                Err(RecvError::Lagged(_)) => return Some(((), heard)),
-                Err(RecvError::Closed) => return None,
+                Ok(message) if !concerns(&message) => {}
+                Ok(_) | Err(RecvError::Lagged(_)) => {
+                    announce.send_replace(());
+                }
+                Err(RecvError::Closed) => return,
             }
         }
-    })
-    .boxed()
+    });
+    Announcements { announced: WatchStream::from_changes(announced), _forwarding: AbortOnDropHandle::new(forwarding) }
+}
+
+/// Many that come together are one.
+struct Announcements {
+    announced: WatchStream<()>,
+    _forwarding: AbortOnDropHandle<()>,
 }
 
 /// Polls on a steady beat and at every announcement, and always arms its waker again: apalis-core 1.0.0's own strategies do
 /// not, and go deaf when a fetch ends within the same poll.
 struct Steady {
     tick: tokio::time::Interval,
-    announced: Option<Pin<Box<dyn Stream<Item = ()> + Send>>>,
+    announcements: Announcements,
 }
 
 impl Steady {
-    fn new(announced: Pin<Box<dyn Stream<Item = ()> + Send>>) -> Self {
+    fn new(announcements: Announcements) -> Self {
         // processes that start together do not poll together
         let spread = Duration::from_millis(u64::from(std::process::id()) % 600);
         let mut tick = tokio::time::interval(POLL.mul_f64(0.7) + spread);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        Self { tick, announced: Some(announced) }
+        Self { tick, announcements }
     }
 }
 
@@ -238,12 +247,9 @@ impl PollStrategy for Steady {
         while self.tick.poll_tick(context).is_ready() {
             fired = true;
         }
-        while let Some(announced) = &mut self.announced {
-            match announced.poll_next_unpin(context) {
-                Poll::Ready(Some(())) => fired = true,
-                Poll::Ready(None) => self.announced = None,
-                Poll::Pending => break,
-            }
+        // its end is that of the process, which has the beat until then
+        while let Poll::Ready(Some(())) = self.announcements.announced.poll_next_unpin(context) {
+            fired = true;
         }
         if fired { Poll::Ready(Some(())) } else { Poll::Pending }
     }
