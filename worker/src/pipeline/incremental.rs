@@ -137,7 +137,7 @@ pub(crate) async fn adopt_plan(run: &Run, update: &Update, warnings: &[String]) 
     let (id, fence, plan) = (run.claimed.id, run.claimed.fence, &update.plan);
     let value = serde_json::to_value(plan).map_err(anyhow::Error::from)?;
     let json = serde_json::to_string(plan).map_err(anyhow::Error::from)?;
-    let mut transaction = run.worker.config.pool.begin().await?;
+    let mut transaction = db::begin(&run.worker.config.pool).await?;
     db::generations::save_checkpoint(&mut transaction, id, fence, Stage::Planning, &value).await?;
     db::generations::show_plan(&mut transaction, id, fence, &json, plan.repo_type).await?;
     transaction.commit().await?;

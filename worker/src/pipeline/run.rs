@@ -159,7 +159,7 @@ impl Run {
 
     /// Shows and announces a stage.
     pub(crate) async fn enter(&self, stage: Stage) -> Result<(), StageError> {
-        let mut transaction = self.worker.config.pool.begin().await?;
+        let mut transaction = db::begin(&self.worker.config.pool).await?;
         db::generations::set_stage(&mut transaction, self.claimed.id, self.claimed.fence, stage).await?;
         events::emit_stage(&mut transaction, self.claimed.variant_id, self.claimed.id, stage).await?;
         Ok(transaction.commit().await?)

@@ -74,7 +74,7 @@ async fn is_same_repository(run: &Run, found: &Takeover) -> Result<bool, StageEr
 /// All of it or nothing: in between the other variant may be deleted or made anew.
 async fn copy(run: &Run, found: &Takeover) -> Result<Option<(TakenOver, Plan)>, StageError> {
     let Claimed { id, fence, .. } = run.claimed;
-    let mut transaction = run.worker.config.pool.begin().await?;
+    let mut transaction = db::begin(&run.worker.config.pool).await?;
     let pages = db::pages::take_over(&mut transaction, id, fence, found.generation).await?;
     let kept = db::generations::find_checkpoint(&mut transaction, found.generation, Stage::Planning).await?;
     let plan: Option<Plan> = kept.and_then(|kept| serde_json::from_value(kept).ok());
