@@ -124,7 +124,10 @@ fn a_transaction_is_begun_in_one_place() {
         }
         let direct = ["pool.begin()", "pool().begin()", "conn.begin()", "connection.begin()", "transaction.begin()"];
         for begin in direct {
-            assert!(!text.contains(begin), "{name}: `{begin}` may leave a transaction open, `shared::db::begin` does not");
+            assert!(
+                !text.contains(begin),
+                "{name}: `{begin}` may leave a transaction open, `shared::db::begin` does not"
+            );
         }
     }
 }

@@ -41,8 +41,7 @@ async fn a_queue_gets_no_connection_that_is_in_a_transaction_of_somebody_else() 
 #[tokio::test]
 async fn a_begin_that_is_dropped_leaves_no_transaction_open() {
     let url = fresh_database().await;
-    let (pool, mut other) =
-        (shared::db::connect(&url, 1).await.unwrap(), PgConnection::connect(&url).await.unwrap());
+    let (pool, mut other) = (shared::db::connect(&url, 1).await.unwrap(), PgConnection::connect(&url).await.unwrap());
     other.execute("CREATE TABLE kept (number int)").await.unwrap();
     for number in 1..=200_i32 {
         // dropped after a few polls, somewhere between the pool and the answer of the server

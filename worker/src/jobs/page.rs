@@ -378,8 +378,10 @@ async fn put_back(worker: &Arc<Worker>, page: &HeldPage, pause: Duration, failed
 
 /// Lets waiting pages start, and takes one of them when this process has a slot for it.
 pub(crate) async fn go_on(worker: &Worker, has_slot: bool) -> anyhow::Result<Option<ClaimedPage>> {
-    let mut transaction = db::begin(&worker.config.pool).await?;
-    let own = admit(worker, &mut transaction, has_slot && !worker.draining.is_cancelled()).await?;
+    let (pool, takes) = (&worker.config.pool, has_slot && !worker.draining.is_cancelled());
+    // a claim that is taken back costs the call that is made under it
+    let mut transaction = if takes { db::begin(pool).await? } else { db::begin_progress(pool).await? };
+    let own = admit(worker, &mut transaction, takes).await?;
     transaction.commit().await?;
     Ok(own)
 }

@@ -3,7 +3,7 @@
 use shared::{
     db::{self, page_jobs::NewPageJob},
     events::{Heard, PAGES_CHANNEL},
-    jobs::take_back_pages,
+    jobs::{admit_pages, take_back_pages},
 };
 use tokio::{
     sync::broadcast::{Receiver, error::RecvError},
@@ -11,7 +11,6 @@ use tokio::{
 };
 
 use super::{StageError, run::Run};
-use crate::jobs::page::go_on;
 
 /// How often the rows are looked at although nothing was heard.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -24,10 +23,10 @@ pub(crate) async fn write(run: &Run, pages: &[NewPageJob]) -> Result<(), StageEr
     // heard from before the request on, so that no end can be missed
     let mut heard = config.listening.subscribe();
     let window = i32::try_from(run.concurrent_pages).unwrap_or(i32::MAX);
-    let mut transaction = db::begin(&config.pool).await?;
+    let mut transaction = db::begin_progress(&config.pool).await?;
     db::page_jobs::ask(&mut transaction, id, fence, run.claimed.key.provider, window, pages).await?;
+    admit_pages(&mut transaction, &config.provider_limits, None).await?;
     transaction.commit().await?;
-    go_on(&run.worker, false).await?;
     loop {
         let mut progress = db::page_jobs::progress(&mut *config.pool.acquire().await?, id).await?;
         if progress.hopeless {

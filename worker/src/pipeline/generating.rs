@@ -82,8 +82,9 @@ async fn try_save_page(
     pages_total: usize,
 ) -> Result<(), StageError> {
     let (id, fence) = (run.claimed.id, run.claimed.fence);
-    let mut transaction = db::begin(&run.worker.config.pool).await?;
-    db::pages::save(&mut transaction, id, fence, slug, markdown).await?;
+    let pool = &run.worker.config.pool;
+    db::pages::save(&mut *pool.acquire().await?, id, fence, slug, markdown).await?;
+    let mut transaction = db::begin_progress(pool).await?;
     show_progress(run, &mut transaction, stage, pages_total, Some(slug)).await?;
     Ok(transaction.commit().await?)
 }
@@ -112,7 +113,7 @@ async fn prepare_rows(
 ) -> Result<Vec<PlannedPage>, StageError> {
     let (id, fence) = (run.claimed.id, run.claimed.fence);
     let hashes = input_hashes(&run.claimed.key, writer, plan);
-    let mut transaction = db::begin(&run.worker.config.pool).await?;
+    let mut transaction = db::begin_progress(&run.worker.config.pool).await?;
     db::pages::create_all(&mut transaction, id, fence, &hashes).await?;
     if let Some(update) = update {
         db::pages::copy_from_base(&mut transaction, id, fence, update.base, &update.kept()).await?;

@@ -37,8 +37,8 @@ pub(crate) async fn take_over(run: &Run, pinned: &Pinned) -> Result<Option<(Take
     if run.claimed.request.force {
         return Ok(None);
     }
-    let planned: Option<Plan> = run.checkpoint(Stage::Planning).await?;
-    if let Some(taken) = run.checkpoint(Stage::UpToDate).await? {
+    let planned: Option<Plan> = run.checkpoint(Stage::Planning)?;
+    if let Some(taken) = run.checkpoint(Stage::UpToDate)? {
         return Ok(planned.map(|plan| (taken, plan)));
     }
     // who repeats a run from a stage wants this model's own words

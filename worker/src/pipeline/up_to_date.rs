@@ -34,7 +34,7 @@ pub(crate) async fn find_unchanged_head(run: &Run) -> Result<Option<CommitSha>, 
         return Ok(None);
     }
     // the commit of a run that is repeated stays the same
-    if run.claimed.retry_of.is_some() && run.checkpoint::<Pinned>(Stage::Cloning).await?.is_some() {
+    if run.claimed.retry_of.is_some() && run.checkpoint::<Pinned>(Stage::Cloning)?.is_some() {
         return Ok(None);
     }
     run.enter(Stage::Cloning).await?;
