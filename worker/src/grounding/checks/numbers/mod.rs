@@ -86,10 +86,10 @@ fn texts_of_names(scene: &Scene<'_>, cited: &[Cited]) -> Vec<String> {
         if definitions.len() > 4 {
             continue;
         }
-        for definition in definitions {
+        for definition in definitions.iter() {
             let (first, last) = definition.lines;
             if last.saturating_sub(first) < SHORT_DEFINITION
-                && let Some(text) = scene.text(&definition.path)
+                && let Some(text) = scene.text(definition.path)
                 && let Some(lines) = text.lines(first, last)
             {
                 texts.push(lines.to_owned());
