@@ -76,6 +76,25 @@ fn citations_are_understood_in_every_way_in_which_people_write_them() {
 }
 
 #[test]
+fn citations_of_other_wikis_are_understood_and_their_lies_found() {
+    let told = |lines: &str, gone: &str, name: &str| {
+        format!(
+            "# Sums\n\n{BODY}\n\n`add_up` adds. [src/sums.rs:{lines}] [x](file://src/sums.rs#L{lines}) \
+             [sums](src/{gone}sums.rs#L{lines})\n\n- [{name}](file://src/{name})\n"
+        )
+    };
+    let project = Project::new(&[("deep/index.md", &told("3-6", "", "sums.rs"))]);
+    let report = project.check();
+    assert_eq!(rules(&report), [], "{:#?}", report.findings);
+    let written: Vec<&str> =
+        report.pages[0].evidence.sections[0].citations.iter().map(|citation| citation.written.as_str()).collect();
+    assert_eq!(written, ["src/sums.rs:3-6", "src/sums.rs"]);
+    let report = Project::new(&[("deep/index.md", &told("93-96", "gone/", "products.rs"))]).check();
+    let page = Some("deep/index.md");
+    assert_eq!(rules(&report), [(page, Rule::Citation), (page, Rule::Citation), (page, Rule::Link)]);
+}
+
+#[test]
 fn lies_are_found_in_markdown_and_html() {
     let markdown = format!(
         "# Sums\n\n{BODY}\n\nCall `take_away()`. [x](https://github.com/acme/sums/blob/main/src/sums.rs#L90-L95) [page](gone.md)\n"
