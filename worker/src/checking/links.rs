@@ -75,8 +75,13 @@ impl<'a> Rewriter<'a> {
                 None => whole.to_owned(),
             };
         }
-        if found.name("own").is_some() {
-            return whole.to_owned();
+        if let Some(own) = found.name("own") {
+            // `[[code/parser|the parser]]` is how wikis link their pages; a citation has no words of its own
+            let inside = own.as_str().trim_start_matches('[').trim_end_matches(']');
+            return match inside.split_once('|') {
+                Some((target, label)) if !self.is_source(target) => label.to_owned(),
+                _ => whole.to_owned(),
+            };
         }
         if let Some(place) = found.name("place") {
             return cited_text(place.as_str())
@@ -154,6 +159,11 @@ impl<'a> Rewriter<'a> {
             self.commits.borrow_mut().insert((*revision).to_owned());
         }
         WrittenCitation::new(&path, lines)
+    }
+
+    fn is_source(&self, target: &str) -> bool {
+        let path = WrittenCitation::parse(target).map(|citation| citation.path);
+        path.is_some_and(|path| self.source.is_some_and(|source| source.has_file(&path)))
     }
 
     /// `file://src/x.py#L10-L24`: a path of the repository, written as if it were one of the disk.

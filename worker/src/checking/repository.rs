@@ -1,20 +1,21 @@
 //! The repository that documentation is held against: found, opened, and indexed at a commit.
 
 use std::{
-    collections::BTreeSet,
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, HashMap},
     fs,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, anyhow, bail};
 use chrono::DateTime;
-use git2::{ErrorCode, Repository};
+use git2::{ErrorCode, Oid, Repository};
 use shared::names::BranchName;
 use tokio_util::sync::CancellationToken;
 
 use super::{DocsCheck, reading::Folder};
 use crate::{
-    git::{Checkout, list_files, open_bare},
+    git::{Checkout, TreeFile, list_files, open_bare},
     grounding::index::{Build, Index},
     steering::PathFilter,
     writers::builtin::{ParserLimits, tree::MAX_FILES},
@@ -33,7 +34,7 @@ pub(super) struct Source {
 
 impl Source {
     /// Opens the repository that was named, else the one around the documentation, else none.
-    pub(super) fn open(check: &DocsCheck) -> anyhow::Result<Option<Self>> {
+    pub(super) fn open(check: &DocsCheck, folder: &Folder) -> anyhow::Result<Option<Self>> {
         let Some(git_dir) = find_git_dir(check)? else { return Ok(None) };
         let unreadable = |error: &dyn std::fmt::Display| anyhow!("`{}` cannot be read: {error}", git_dir.display());
         let repository = open_bare(&git_dir).map_err(|error| unreadable(&error.message))?;
@@ -50,9 +51,10 @@ impl Source {
         };
         let list =
             list_files(&checkout, MAX_FILES).map_err(|error| anyhow!("the repository cannot be read: {error}"))?;
-        let files = list.files.into_iter().map(|file| file.path).collect();
         let work_tree = work_tree_of(&repository);
         let base = work_tree.as_deref().and_then(|root| base_of(root, &check.docs));
+        let base = base.or_else(|| base_by_content(&list.files, folder));
+        let files = list.files.into_iter().map(|file| file.path).collect();
         let names = names_of(&repository, work_tree.as_deref().unwrap_or(&git_dir));
         Ok(Some(Self { names, checkout, files, base }))
     }
@@ -146,6 +148,21 @@ fn base_of(root: &Path, docs: &Path) -> Option<String> {
     let (root, docs) = (root.canonicalize().ok()?, docs.canonicalize().ok()?);
     let below: PathBuf = docs.strip_prefix(root).ok()?.to_owned();
     Some(below.to_str()?.replace('\\', "/"))
+}
+
+/// Where copies of the pages lie in the repository, when the folder lies elsewhere: another clone of it, what a build took out
+/// of it.
+fn base_by_content(files: &[TreeFile], folder: &Folder) -> Option<String> {
+    let pages: HashMap<Oid, &str> = folder.pages.iter().map(|page| (page.blob, page.path.as_str())).collect();
+    let mut bases: BTreeMap<&str, usize> = BTreeMap::new();
+    for file in files {
+        let base = pages.get(&file.blob).and_then(|page| file.path.strip_suffix(page));
+        if let Some(base) = base.filter(|base| base.is_empty() || base.ends_with('/')) {
+            *bases.entry(base.trim_end_matches('/')).or_default() += 1;
+        }
+    }
+    let most = bases.into_iter().max_by_key(|(base, count)| (*count, Reverse(*base)));
+    most.map(|(base, _)| base.to_owned())
 }
 
 fn names_of(repository: &Repository, folder: &Path) -> BTreeSet<String> {

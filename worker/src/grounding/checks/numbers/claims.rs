@@ -152,7 +152,7 @@ pub(super) fn claims(block: &Block) -> Vec<Claim> {
         let is_inside = text[..start].chars().next_back().is_some_and(|c| {
             c.is_alphanumeric() || matches!(c, '_' | '-' | '#' | '.' | '/' | '+' | '^' | '$' | '=' | 'v')
         });
-        if is_version || is_inside && !is_range(text, start) {
+        if is_version || is_inside && !is_range(text, start) || is_part_of_id(text, start, at) {
             continue;
         }
         claims.extend(read(block, start, at));
@@ -163,6 +163,14 @@ pub(super) fn claims(block: &Block) -> Vec<Claim> {
 /// `5,000` is one number and `5,6` are two.
 fn is_grouped(rest: &[u8]) -> bool {
     rest.iter().take_while(|byte| byte.is_ascii_digit()).count() == 3
+}
+
+/// `2026-01-15`, `438ec0f8-35e0-5581-9b0d-07597214d73c`: three numbers and more that hang together are a name.
+fn is_part_of_id(text: &str, start: usize, end: usize) -> bool {
+    let is_free = |c: char| !c.is_ascii_alphanumeric() && c != '-';
+    let from = text[..start].rfind(is_free).map_or(0, |at| at + text[at..].chars().next().map_or(1, char::len_utf8));
+    let to = text[end..].find(is_free).map_or(text.len(), |at| end + at);
+    text[from..to].split('-').filter(|part| part.contains(|c: char| c.is_ascii_digit())).count() >= 3
 }
 
 /// `3-5` and `3–5`: the second number stands for itself.
