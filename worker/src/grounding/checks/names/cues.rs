@@ -218,15 +218,24 @@ pub(super) fn names_another(scene: &Scene<'_>, document: &Document<'_>, block: &
 /// tutorials speak of what they make. A flag is there by its word, as programs declare it.
 pub(super) fn is_of_example(scene: &Scene<'_>, document: &Document<'_>, name: &str) -> bool {
     let word = name.split(['(', '<', '=']).next().unwrap_or_default();
-    let flag = word.strip_prefix("--").map(|flag| [format!("\"{flag}\""), format!("'{flag}'"), word.to_owned()]);
+    if word.starts_with("--") {
+        let is_used = |fence: &Fence| fence.source.is_none() && stands_in(&fence.code, word);
+        return is_flag_of_example(document, word) || document.fences.iter().any(is_used);
+    }
     let (owner, last) = word.rsplit_once([':', '.', '/']).unwrap_or(("", word));
     let owner = owner.trim_end_matches(':').rsplit([':', '.', '/']).next().unwrap_or_default();
     let owner = Some(owner).filter(|owner| owner.len() > 1 && scene.index.definitions(owner).is_empty());
-    let is_there = |code: &str| match &flag {
-        Some(forms) => forms.iter().any(|form| stands_in(code, form)),
-        None => last.len() > 1 && stands_in(code, last) || owner.is_some_and(|owner| is_made_in(code, owner)),
-    };
+    let is_there =
+        |code: &str| last.len() > 1 && stands_in(code, last) || owner.is_some_and(|owner| is_made_in(code, owner));
     document.fences.iter().filter(|fence| fence.source.is_none()).any(|fence| is_there(&fence.code))
+}
+
+/// Whether an example of the page declares the flag: `flags.String("file", …)`, `[arg('file', long)]`.
+pub(in crate::grounding::checks) fn is_flag_of_example(document: &Document<'_>, flag: &str) -> bool {
+    let word = flag.trim_start_matches('-');
+    let forms = [format!("\"{word}\""), format!("'{word}'")];
+    let examples = document.fences.iter().filter(|fence| fence.source.is_none() && !fence.is_shell());
+    examples.into_iter().any(|fence| forms.iter().any(|form| fence.code.contains(form.as_str())))
 }
 
 /// Whether the word stands in the code, and not as a part of a longer one.

@@ -17,7 +17,7 @@ use super::{
     scene::{Findings, Says, Scene, short},
 };
 
-pub(super) use self::{known::is_well_known, suspects::Suspects};
+pub(super) use self::{cues::is_flag_of_example, known::is_well_known, suspects::Suspects};
 
 /// Looks up every code span; what is not found is searched for in the texts once more, all at once.
 pub(super) fn check(scene: &Scene<'_>, findings: &mut Findings) {

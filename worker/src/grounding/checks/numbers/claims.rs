@@ -73,6 +73,9 @@ const LOOSE: [&str; 15] = [
     "almost",
     "typically",
 ];
+/// Names of months: the numbers behind are a date. Two of them are other words as often.
+const MONTHS: [&str; 10] =
+    ["january", "february", "april", "june", "july", "august", "september", "october", "november", "december"];
 /// Things that are counted.
 const COUNTED: [&str; 36] = [
     "retries",
@@ -194,7 +197,8 @@ fn read(block: &Block, start: usize, end: usize) -> Option<Claim> {
     let from = (0..=start.saturating_sub(BEFORE_BYTES)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
     let before = text[from..start].to_lowercase();
     let before = before.rsplit(['.', ';', '|', '!', '?']).next().unwrap_or_default();
-    if LOOSE.iter().any(|word| before.contains(word)) || is_ordinal(before) {
+    let is_date = MONTHS.iter().any(|month| has_words(before, month));
+    if is_date || LOOSE.iter().any(|word| before.contains(word)) || is_ordinal(before) {
         return None;
     }
     let is_port = has_words(before, "port")

@@ -130,6 +130,8 @@ fn the_readers_own_code_is_not_accused_and_the_projects_is() {
         "Then `--username` is asked for. [[src/config.rs:8]]",
         "With the prefix `WEB`, the command `run-server` and its option `reload` it is `WEB_RUN_SERVER_RELOAD`. [[src/config.rs:8]]",
         "Call `Store::function_name()`. [[src/config.rs:8]]",
+        "There are functions with `_flags` at their end. [[src/config.rs:8]]",
+        "```sh\nlantern export --username alice\n```\n\n[[src/config.rs:8]]",
         "它会生成 `page1.jpg` 和 `report_2024.xlsx`。 [[src/config.rs:8]]",
         "建议创建一个新的`FinanceCalculatorInterface`类。 [[src/config.rs:8]]",
         "Rejections are [`TimeoutShed`](tokio::shed::TimeoutShed). [[src/config.rs:8]]",
@@ -173,6 +175,7 @@ fn pieces_of_ids_and_dates_are_no_numbers() {
         "The default is `438ec0f8-35e0-5581-9b0d-07597214d73c`. [[src/config.rs:8]]",
         "The default is 03348671-9439-5797-9091-294049237f7a. [[src/config.rs:8]]",
         "The limit is from 2026-01-15. [[src/config.rs:8]]",
+        "The minimum is January 1, 2024. [[src/config.rs:8]]",
     ] {
         assert_eq!(findings(text), [], "{text}");
     }
