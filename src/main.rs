@@ -54,8 +54,11 @@ fn main() -> ExitCode {
         Some(argument) if argument == worker::LAUNCH_COMMAND => std::process::exit(worker::launch_child()),
         _ => {}
     }
-    // docsfy's `.env` in the current folder works here too; real variables win
-    if let Err(error) = dotenvy::dotenv()
+    // docsfy's `.env` in the current folder works here too; real variables win. `check` has no settings, and its current folder
+    // is often somebody's repository
+    let is_check = std::env::args_os().nth(1).is_some_and(|argument| argument == "check");
+    if !is_check
+        && let Err(error) = dotenvy::dotenv()
         && !error.not_found()
     {
         return finish(Err(anyhow::anyhow!("the file `.env` cannot be read: {error}")));
@@ -64,6 +67,8 @@ fn main() -> ExitCode {
         // its code says whether the grade is good enough, and it needs neither settings nor a runtime
         Ok(Program { command: Command::Check(settings), .. }) => commands::check::check(settings),
         Ok(program) => finish(start(program)),
+        // code 2, as for everything that keeps it from checking
+        Err(error) if is_check => error.exit(),
         Err(error) => match wrong_setting(&error) {
             Some(sentence) => finish(Err(anyhow::anyhow!(sentence))),
             None => error.exit(),

@@ -2,6 +2,7 @@
 
 mod queue;
 mod pages;
+mod inspections;
 mod generations;
 mod aborts;
 mod recovery;

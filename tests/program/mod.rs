@@ -1,5 +1,7 @@
 //! The program as people start it: settings, first start, restart, orderly and disorderly ends.
 
+mod check;
+
 use std::{
     fs,
     io::{BufRead, BufReader, Read},

@@ -17,8 +17,8 @@ use crate::{
 
 /// Most inspections of one caller that wait or run at a time.
 pub const MAX_OPEN: i64 = 20;
-/// Claims after which an inspection is given up: its workers died over it.
-const MAX_CLAIMS: i64 = 3;
+/// Deaths after which an inspection is given up.
+const MAX_DEATHS: i32 = 3;
 
 /// A question that is to be asked.
 #[derive(Debug, Clone, Copy)]
@@ -170,7 +170,24 @@ pub async fn put_back(conn: &mut PgConnection, id: InspectionId, fence: i64) -> 
     one_row(rows.rows_affected())
 }
 
-/// Ends it, with a result or with the reason why there is none.
+/// Takes back the death that was counted when a lease ran out: its holder lives, it was only slow.
+pub async fn live_on(conn: &mut PgConnection, id: InspectionId, fence: i64) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"
+        UPDATE inspections SET deaths = deaths - 1
+         WHERE id = $1 AND deaths > 0 AND state IN ('queued', 'running')
+           -- put back by the reaper, and maybe taken by another since
+           AND (fence > $2 OR state = 'queued')
+        "#,
+        id as InspectionId,
+        fence,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Ends it, with a result or with the reason why there is none. A lease that ran out does no harm while nobody else took it.
 pub async fn finish(
     conn: &mut PgConnection,
     id: InspectionId,
@@ -182,7 +199,7 @@ pub async fn finish(
         r#"
         UPDATE inspections
            SET state = $3, result = $4, message = $5, lease_until = NULL, finished_at = now()
-         WHERE id = $1 AND fence = $2 AND state = 'running'
+         WHERE id = $1 AND fence = $2 AND state IN ('queued', 'running')
         "#,
         id as InspectionId,
         fence,
@@ -227,18 +244,19 @@ pub async fn reap(conn: &mut PgConnection) -> sqlx::Result<(Vec<(InspectionId, i
            SET state = 'failed', lease_until = NULL, finished_at = now(),
                message = CASE state WHEN 'queued' THEN 'no worker took it within ten minutes'
                                     ELSE 'the workers that looked died over it' END
-         WHERE (state = 'running' AND lease_until < now() AND fence >= $1)
+         WHERE (state = 'running' AND lease_until < now() AND deaths + 1 >= $1)
             OR (state = 'queued' AND created_at < now() - interval '10 minutes')
         RETURNING id AS "id: InspectionId"
         "#,
-        MAX_CLAIMS,
+        MAX_DEATHS,
     )
     .fetch_all(&mut *conn)
     .await?;
     let queued = sqlx::query!(
         r#"
         UPDATE inspections
-           SET state = 'queued', lease_until = NULL
+           SET state = 'queued', lease_until = NULL,
+               deaths = deaths + CASE state WHEN 'running' THEN 1 ELSE 0 END
          WHERE (state = 'running' AND lease_until < now())
             OR (state = 'queued' AND created_at < now() - interval '5 seconds')
         RETURNING id AS "id: InspectionId", fence

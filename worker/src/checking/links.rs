@@ -1,5 +1,6 @@
 //! Links to lines of a file on a repository host, and what people write like them, become citations: `…/blob/SHA/path#L10-L24`,
-//! `[src/x.py:10-24]()`, `` `src/x.py:10-24` ``, relative links to source files.
+//! `[src/x.py:10-24]()`, `[src/x.py:10-24]`, `` `src/x.py:10-24` ``, `file://src/x.py#L10-L24`, links to source files from the
+//! page or from the root of the repository.
 
 use std::{
     cell::{Cell, RefCell},
@@ -12,11 +13,14 @@ use shared::{citation::WrittenCitation, section::lines};
 
 use super::{reading::Folder, repository::Source};
 
-/// A code span, a link, or a bare address.
+/// A code span, a citation of docmill, a link, a place between brackets, or a bare address. Paths hold brackets themselves:
+/// `app/(shop)/[id]/page.tsx`.
 static PIECES: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
-        r#"(?P<code>`+[^`\n]*`+)|(?P<image>!?)\[(?P<text>(?:[^\[\]\n`]|`[^`\n]*`)*)\]\(<?(?P<target>[^()\s<>]*)>?(?:\s+"[^"\n]*")?\)|<?(?P<bare>https?://[^\s<>()\[\]`"']+)>?"#,
-    )
+    let text = r"(?:[^\[\]\n`]|`[^`\n]*`|\[[^\[\]\n`]*\])*";
+    let target = r"(?:[^()\s<>]|\([^()\s<>]*\))*";
+    Regex::new(&format!(
+        r#"(?P<code>`+[^`\n]*`+)|(?P<own>\[\[[^\[\]\n]*\]\])|(?P<image>!?)\[(?P<text>{text})\]\((?:<(?P<quoted>[^<>\n]*)>|(?P<target>{target}))(?:\s+"[^"\n]*")?\)|\[(?P<place>[^\s\[\]`]+:[0-9]+(?:-[0-9]+)?)\]|<?(?P<bare>https?://[^\s<>()\[\]`"']+)>?"#
+    ))
     .expect("the pattern is a constant")
 });
 
@@ -71,6 +75,18 @@ impl<'a> Rewriter<'a> {
                 None => whole.to_owned(),
             };
         }
+        if let Some(own) = found.name("own") {
+            // `[[code/parser|the parser]]` is how wikis link their pages; a citation has no words of its own
+            let inside = own.as_str().trim_start_matches('[').trim_end_matches(']');
+            return match inside.split_once('|') {
+                Some((target, label)) if !self.is_source(target) => label.to_owned(),
+                _ => whole.to_owned(),
+            };
+        }
+        if let Some(place) = found.name("place") {
+            return cited_text(place.as_str())
+                .map_or_else(|| whole.to_owned(), |place| format!("[[{}]]", place.label()));
+        }
         if let Some(bare) = found.name("bare") {
             let address = bare.as_str().trim_end_matches(['.', ',', ';', ':', '!', '?']);
             return match self.host_link(address) {
@@ -83,10 +99,13 @@ impl<'a> Rewriter<'a> {
         if &found["image"] == "!" {
             return whole.to_owned();
         }
-        let (text, target) = (&found["text"], &found["target"]);
+        let target = found.name("quoted").or_else(|| found.name("target")).map_or("", |target| target.as_str());
+        let text = &found["text"];
         let citation = if target.is_empty() {
             let text = text.trim().trim_matches('`');
             WrittenCitation::parse(text).filter(|_| !text.contains(char::is_whitespace))
+        } else if let Some(path) = target.strip_prefix("file://") {
+            self.in_repository(path)
         } else if target.contains("://") {
             self.host_link(target)
         } else {
@@ -109,7 +128,7 @@ impl<'a> Rewriter<'a> {
     fn host_link(&self, address: &str) -> Option<WrittenCitation> {
         let source = self.source?;
         let (_, rest) = address.split_once("://")?;
-        let (rest, fragment) = rest.split_once('#').map_or((rest, None), |(rest, fragment)| (rest, Some(fragment)));
+        let (rest, fragment) = split_fragment(rest);
         let rest = rest.split('?').next().unwrap_or_default();
         let parts: Vec<&str> = rest.split('/').collect();
         let at = parts.iter().position(|part| matches!(*part, "blob" | "src")).filter(|at| *at >= 3)?;
@@ -142,6 +161,20 @@ impl<'a> Rewriter<'a> {
         WrittenCitation::new(&path, lines)
     }
 
+    fn is_source(&self, target: &str) -> bool {
+        let path = WrittenCitation::parse(target).map(|citation| citation.path);
+        path.is_some_and(|path| self.source.is_some_and(|source| source.has_file(&path)))
+    }
+
+    /// `file://src/x.py#L10-L24`: a path of the repository, written as if it were one of the disk.
+    fn in_repository(&self, target: &str) -> Option<WrittenCitation> {
+        let (path, fragment) = split_fragment(target);
+        let path = decode(path);
+        let name = path.rsplit('/').next()?;
+        let is_file = self.source?.has_file(&path) || name.contains('.');
+        (is_file && !self.pages.contains(&path)).then(|| WrittenCitation::new(&path, fragment.and_then(lines_of)))?
+    }
+
     /// The longest end of a path that is a file.
     fn known_path(&self, path: &str) -> Option<String> {
         let source = self.source?;
@@ -154,10 +187,20 @@ impl<'a> Rewriter<'a> {
         }
     }
 
-    /// A relative link out of the folder to a source file of the repository.
+    /// A link to a source file of the repository: from the page, or from the root, as pages of a wiki have it.
     fn relative(&self, page: &str, target: &str) -> Option<WrittenCitation> {
+        self.from_page(page, target).or_else(|| {
+            let (path, fragment) = split_fragment(target);
+            let path = decode(path.trim_start_matches('/'));
+            let lines = fragment.and_then(lines_of)?;
+            (!self.pages.contains(&path) && self.source?.has_file(&path))
+                .then(|| WrittenCitation::new(&path, Some(lines)))?
+        })
+    }
+
+    fn from_page(&self, page: &str, target: &str) -> Option<WrittenCitation> {
         let (source, base) = (self.source?, self.base?);
-        let (path, fragment) = target.split_once('#').map_or((target, None), |(path, fragment)| (path, Some(fragment)));
+        let (path, fragment) = split_fragment(target);
         let folder = page.rsplit_once('/').map_or("", |(folder, _)| folder);
         let mut parts: Vec<String> =
             base.split('/').chain(folder.split('/')).filter(|part| !part.is_empty()).map(str::to_owned).collect();
@@ -208,6 +251,10 @@ fn lines_of(fragment: &str) -> Option<(u32, u32)> {
         }
         None => number(rest).map(|line| (line, line)),
     }
+}
+
+fn split_fragment(address: &str) -> (&str, Option<&str>) {
+    address.split_once('#').map_or((address, None), |(path, fragment)| (path, Some(fragment)))
 }
 
 fn decode(text: &str) -> String {

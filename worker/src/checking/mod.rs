@@ -83,7 +83,7 @@ pub fn check_docs(check: &DocsCheck) -> anyhow::Result<DocsReport> {
     if folder.pages.is_empty() {
         bail!("there is nothing to check: no Markdown or HTML file lies below `{}`", check.docs.display());
     }
-    let source = Source::open(check)?;
+    let source = Source::open(check, &folder)?;
     let own: BTreeSet<String> = source.as_ref().map_or_else(BTreeSet::new, |source| source.own_pages(&folder));
     let index = match &source {
         Some(source) => source.index(&check.program, own)?,

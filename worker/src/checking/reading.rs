@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use git2::{ObjectType, Oid};
 
 /// Most files and folders that are looked at.
 const MAX_ENTRIES: usize = 50_000;
@@ -41,6 +42,8 @@ pub(super) struct DocsFile {
     pub(super) path: String,
     text: String,
     is_html: bool,
+    /// What Git calls its content.
+    pub(super) blob: Oid,
 }
 
 impl DocsFile {
@@ -65,12 +68,12 @@ impl Folder {
                 folder.others.insert(path);
                 continue;
             };
-            let text = read_page(&root.join(&path)).filter(|text| {
+            let page = read_page(&root.join(&path)).filter(|(text, _)| {
                 bytes += text.len() as u64;
                 bytes <= MAX_BYTES && folder.pages.len() < MAX_PAGES
             });
-            if let Some(text) = text {
-                folder.pages.push(DocsFile { path, text, is_html });
+            if let Some((text, blob)) = page {
+                folder.pages.push(DocsFile { path, text, is_html, blob });
             } else {
                 skipped += 1;
                 folder.others.insert(path);
@@ -163,13 +166,14 @@ fn kind_of(path: &str) -> Option<bool> {
     }
 }
 
-/// A page's text; nothing when it is too large or no text.
-fn read_page(path: &Path) -> Option<String> {
+/// A page's text, and what Git calls its content; nothing when it is too large or no text.
+fn read_page(path: &Path) -> Option<(String, Oid)> {
     let mut bytes = Vec::new();
     File::open(path).ok()?.take(MAX_PAGE_BYTES + 1).read_to_end(&mut bytes).ok()?;
     if bytes.len() as u64 > MAX_PAGE_BYTES || bytes.contains(&0) {
         return None;
     }
+    let blob = Oid::hash_object(ObjectType::Blob, &bytes).ok()?;
     let text = String::from_utf8_lossy(&bytes);
-    Some(text.trim_start_matches('\u{feff}').replace("\r\n", "\n"))
+    Some((text.trim_start_matches('\u{feff}').replace("\r\n", "\n"), blob))
 }

@@ -14,11 +14,19 @@ struct Project {
 
 impl Project {
     fn new(docs: &[(&str, &str)]) -> Self {
+        Self::with(&[], docs)
+    }
+
+    /// With more source files.
+    fn with(sources: &[(&str, &str)], docs: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let repository = git2::Repository::init(folder.path()).unwrap();
         let source = "//! Sums.\n\n/// Adds.\npub fn add_up(first: u32, second: u32) -> u32 {\n    first + second\n}\n";
         write(folder.path(), "src/sums.rs", source);
         write(folder.path(), "Cargo.toml", "[package]\nname = \"sums\"\nversion = \"1.0.0\"\n");
+        for (path, text) in sources {
+            write(folder.path(), path, text);
+        }
         for (path, text) in docs {
             write(folder.path(), &format!("docs/{path}"), text);
         }
@@ -76,6 +84,26 @@ fn citations_are_understood_in_every_way_in_which_people_write_them() {
 }
 
 #[test]
+fn citations_of_other_wikis_are_understood_and_their_lies_found() {
+    let told = |lines: &str, gone: &str, name: &str| {
+        format!(
+            "# Sums\n\n{BODY}\n\n`add_up` adds. [src/sums.rs:{lines}] [x](file://src/sums.rs#L{lines}) \
+             [sums](src/{gone}sums.rs#L{lines})\n\n- [{name}](file://src/{name})\n"
+        )
+    };
+    let project = Project::new(&[("deep/index.md", &told("3-6", "", "sums.rs"))]);
+    let report = project.check();
+    assert_eq!(rules(&report), [], "{:#?}", report.findings);
+    let written: Vec<&str> =
+        report.pages[0].evidence.sections[0].citations.iter().map(|citation| citation.written.as_str()).collect();
+    assert_eq!(written, ["src/sums.rs:3-6", "src/sums.rs"]);
+    let report = Project::new(&[("deep/index.md", &told("93-96", "gone/", "products.rs"))]).check();
+    let page = Some("deep/index.md");
+    // the lines that are not there are found by the name beside them, the file is not
+    assert_eq!(rules(&report), [(page, Rule::Citation), (page, Rule::Link)]);
+}
+
+#[test]
 fn lies_are_found_in_markdown_and_html() {
     let markdown = format!(
         "# Sums\n\n{BODY}\n\nCall `take_away()`. [x](https://github.com/acme/sums/blob/main/src/sums.rs#L90-L95) [page](gone.md)\n"
@@ -109,6 +137,31 @@ fn what_the_pages_say_is_no_evidence_for_them() {
 }
 
 #[test]
+fn a_copy_of_the_pages_elsewhere_is_no_evidence_for_them_either() {
+    let page = format!("# Sums\n\n{BODY}\n\nCall `take_away()`. [[src/sums.rs:3-6]]\n");
+    let project = Project::new(&[("guide/index.md", &page)]);
+    let elsewhere = tempfile::tempdir().unwrap();
+    write(elsewhere.path(), "guide/index.md", &page);
+    let mut check = project.request();
+    check.docs = elsewhere.path().to_owned();
+    check.repository = Some(project.folder.path().to_owned());
+    assert_eq!(rules(&check_docs(&check).unwrap()), [(Some("guide/index.md"), Rule::Name)]);
+}
+
+#[test]
+fn links_of_wikis_to_their_pages_are_no_citations_and_wide_ranges_count_as_they_are_written() {
+    let wide: String = (0..90).map(|line| format!("pub fn part_{line}() {{}}\n")).collect();
+    let page = format!(
+        "# Sums\n\n{BODY} See [[code/modules/sums|the sums]] and [[code/files/src/sums.rs.md|src/sums.rs]].\n\n\
+         It has `part_1`, `part_45` and `part_88`. [parts](file://src/parts.rs#L1-L90)\n"
+    );
+    let project = Project::with(&[("src/parts.rs", &wide)], &[("index.md", &page)]);
+    let report = project.check();
+    assert_eq!(rules(&report), [], "{:#?}", report.findings);
+    assert_eq!((report.score.valid_percent, report.score.support_percent), (Some(100.0), Some(100.0)));
+}
+
+#[test]
 fn without_a_repository_links_and_structure_are_checked() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "a.md", &format!("# A\n\n{BODY} `invented_name` [[gone.rs:1]] [b](b.md)\n"));
@@ -135,6 +188,40 @@ fn what_cannot_be_checked_is_said_in_a_sentence() {
     assert!(error(&|check| check.docs = check.docs.join("../src")).contains("nothing to check"));
     assert!(error(&|check| check.repository = Some("/tmp".into())).contains("not a Git repository"));
     assert!(error(&|check| check.commit = Some("fffffff".into())).contains("no commit `fffffff`"));
+}
+
+#[test]
+fn pages_of_every_make_and_size_are_read_up_to_their_limits() {
+    let odd = "0 9-3 93-L96 1-99999999999 4294967295-4294967295".split(' ').fold(String::new(), |all, lines| {
+        all + &format!("[s](https://github.com/acme/sums/blob/main/src/sums.rs#L{lines}) ")
+    });
+    let many = format!("# Many\n\n{BODY}\n\n{}", "[[src/sums.rs:3-6]] [[gone.rs:1]]\n".repeat(30_000));
+    let paths =
+        "[[/etc/passwd]] [[../x]] [x](file:///etc/passwd#L1) [y](../../../../etc/passwd#L1) [z](file://../x.rs#L1)";
+    let project = Project::new(&[
+        ("a.md", &format!("# A\r\n\r\n{BODY}\r\n\r\n`add_up` [[src/sums.rs:3-6]]")),
+        ("b.md", &format!("\u{feff}# B\n\n{BODY}\n\n{odd}\n")),
+        ("c.md", &format!("# C\n\n{BODY}\n\n{paths}\n")),
+        ("d\ne.md", "# D\n"),
+        ("\u{fc} \u{1f600}.md", &format!("# U\n\n{BODY}\n")),
+        ("large.md", &"words and words\n".repeat(300_000)),
+        ("many.md", &many),
+    ]);
+    let docs = project.folder.path().join("docs");
+    fs::write(docs.join("latin.md"), [b"# Caf\xe9\n\n", BODY.as_bytes(), b" caf\xe9\n"].concat()).unwrap();
+    fs::write(docs.join("zero.md"), b"# Zero\n\0\n").unwrap();
+    // what is not committed is not seen: files that change meanwhile change nothing
+    fs::write(project.folder.path().join("src/sums.rs"), "").unwrap();
+    let report = project.check();
+    let paths: Vec<&str> = report.pages.iter().map(|page| page.path.as_str()).collect();
+    assert_eq!(paths, ["a.md", "b.md", "c.md", "latin.md", "many.md", "\u{fc} \u{1f600}.md"]);
+    assert!(report.remarks.iter().any(|remark| remark.starts_with("2 pages were left out")), "{:?}", report.remarks);
+    let citations = |page: usize| &report.pages[page].evidence.sections[0].citations;
+    assert!(citations(0)[0].state != shared::evidence::CitationState::Unresolved);
+    assert!(citations(4).len() <= 300);
+    let errors = |page: &str| rules(&report).iter().filter(|(path, _)| *path == Some(page)).count();
+    assert_eq!((errors("a.md"), errors("latin.md")), (0, 0), "{:#?}", report.findings);
+    assert!(errors("b.md") > 0 && errors("c.md") > 0, "{:#?}", report.findings);
 }
 
 #[test]

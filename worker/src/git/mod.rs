@@ -31,7 +31,7 @@ pub(crate) use fetch::fetch_commit;
 pub(crate) use history::{History, fetch_history};
 pub(crate) use pack::{pack_commit, restore_commit};
 pub(crate) use tree::{
-    ExportLimits, FileReader, existing_files, export_tree, list_files, open_bare, read_blob, tree_id,
+    ExportLimits, FileReader, TreeFile, existing_files, export_tree, list_files, open_bare, read_blob, tree_id,
 };
 
 /// A repository at one commit: a bare git folder from which files are read as blobs.

@@ -3,10 +3,10 @@
 use std::{
     fs::{self, File},
     io::{self, Write},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
-use git2::{ErrorCode, ObjectType, Oid, Repository, RepositoryOpenFlags};
+use git2::{ErrorCode, ObjectType, Oid, Repository};
 
 use super::{
     Checkout,
@@ -214,10 +214,9 @@ pub(crate) fn export_tree(
     Ok(exported)
 }
 
+/// Opens a folder of Git whoever owns it: nothing that its configuration names is ever run.
 pub(crate) fn open_bare(git_dir: &Path) -> Result<Repository, GitError> {
-    let flags = RepositoryOpenFlags::BARE | RepositoryOpenFlags::NO_SEARCH;
-    Repository::open_ext(git_dir, flags, std::iter::empty::<PathBuf>())
-        .map_err(|error| GitError::unreadable("the clone cannot be opened", &error))
+    Repository::open_bare(git_dir).map_err(|error| GitError::unreadable("the clone cannot be opened", &error))
 }
 
 /// Fails when the commit has more files and folders than allowed; stops counting there.

@@ -6,14 +6,18 @@ use std::{sync::Arc, time::Duration};
 use shared::{
     db::{self, WriteError, inspections::ClaimedInspection},
     events,
+    ids::InspectionId,
     jobs::{self, InspectJob},
 };
+use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
 use crate::{Worker, inspections::answer, pipeline::StageError, runner::Work};
 
 /// Longest time for an answer; the limits of a clone hold as well.
 const MAX_TIME: Duration = Duration::from_mins(10);
+/// Longest one renewal may take.
+const RENEWAL_TIMEOUT: Duration = Duration::from_secs(3);
 /// Inspections that one process makes at the same time.
 const AT_ONCE: usize = 2;
 
@@ -30,21 +34,22 @@ impl Work for InspectJob {
         let Some(claimed) = db::inspections::claim(&mut conn, self.inspection, lease).await? else { return Ok(()) };
         drop(conn);
         let span = tracing::info_span!("inspection", inspection.id = %claimed.id, kind = claimed.kind.as_str());
-        see_through(&worker, &claimed, lease).instrument(span).await
+        see_through(&worker, claimed, lease).instrument(span).await
     }
 }
 
-async fn see_through(worker: &Worker, claimed: &ClaimedInspection, lease: Duration) -> anyhow::Result<()> {
+async fn see_through(worker: &Arc<Worker>, claimed: ClaimedInspection, lease: Duration) -> anyhow::Result<()> {
     // cancelled when this future is given up as well, which ends what it has started
     let cancel = worker.draining.child_token();
     let _ends_with_us = cancel.clone().drop_guard();
+    // a task of its own: whatever the answer keeps its thread busy with, the lease is renewed
+    let keeping = keep_lease(Arc::clone(worker), claimed.id, claimed.fence, lease);
+    let kept = AbortOnDropHandle::new(tokio::spawn(keeping.in_current_span()));
+    let claimed = &claimed;
     let answered = tokio::select! {
         biased;
         () = worker.draining.cancelled() => return put_back(worker, claimed).await,
-        kept = keep_lease(worker, claimed, lease) => {
-            tracing::warn!(error = format!("{kept:#}"), "the inspection is not ours any more");
-            return Ok(());
-        }
+        _ = kept => return live_on(worker, claimed).await,
         answered = tokio::time::timeout(MAX_TIME, answer(worker, claimed, &cancel)) => answered,
     };
     let result = match answered {
@@ -70,8 +75,8 @@ async fn end(
     match db::inspections::finish(&mut transaction, claimed.id, claimed.fence, result).await {
         Ok(()) => {}
         Err(WriteError::Lost) => {
-            tracing::warn!("the inspection is not ours any more, nothing written");
-            return Ok(());
+            drop(transaction);
+            return live_on(worker, claimed).await;
         }
         Err(WriteError::Database(error)) => return Err(error.into()),
     }
@@ -92,19 +97,28 @@ async fn put_back(worker: &Worker, claimed: &ClaimedInspection) -> anyhow::Resul
     Ok(())
 }
 
+/// Somebody else has it: the lease ran out, though nobody died here.
+async fn live_on(worker: &Worker, claimed: &ClaimedInspection) -> anyhow::Result<()> {
+    tracing::warn!("the lease of an inspection ran out under a worker that lives, nothing written");
+    let mut conn = worker.config.pool.acquire().await?;
+    db::inspections::live_on(&mut conn, claimed.id, claimed.fence).await?;
+    Ok(())
+}
+
 /// Renews the lease until it is lost.
-async fn keep_lease(worker: &Worker, claimed: &ClaimedInspection, lease: Duration) -> anyhow::Error {
+async fn keep_lease(worker: Arc<Worker>, id: InspectionId, fence: i64, lease: Duration) {
     loop {
         tokio::time::sleep(lease / 4).await;
-        let renewed = async {
+        let renewal = async {
             let mut conn = worker.config.pool.acquire().await?;
-            db::inspections::renew(&mut conn, claimed.id, claimed.fence, lease).await
+            db::inspections::renew(&mut conn, id, fence, lease).await
         };
-        match renewed.await {
-            Err(error @ WriteError::Lost) => return error.into(),
+        match tokio::time::timeout(RENEWAL_TIMEOUT.min(lease / 2), renewal).await {
+            Ok(Err(WriteError::Lost)) => return,
             // the database may be back before the lease is over; if not, the next renewal says so
-            Err(error) => tracing::warn!(%error, "cannot renew the lease of an inspection"),
-            Ok(()) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "cannot renew the lease of an inspection"),
+            Err(_) => tracing::warn!("renewing the lease of an inspection takes too long"),
+            Ok(Ok(())) => {}
         }
     }
 }

@@ -4,7 +4,7 @@
 use shared::evidence::{Rule, Severity};
 
 use super::{
-    names::Suspects,
+    names::{Suspects, is_flag_of_example},
     project::{one_spelling, spellings},
     scene::{Findings, Says, Scene, short},
     spans::{Named, classify},
@@ -40,7 +40,14 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Findings) {
         }
     }
     let found = suspects.search(scene.index);
+    // what an example of the page declares, its own commands take
+    let is_of_reader = |missed: &Missed| {
+        missed.name.starts_with("--") && is_flag_of_example(&scene.documents[missed.page], &missed.name)
+    };
     for missed in missed.iter().filter(|missed| missed.needle.is_none_or(|needle| !found.contains(&needle))) {
+        if is_of_reader(missed) {
+            continue;
+        }
         let message = format!(
             "{} `{}` of the command `{}` does not exist",
             missed.what,

@@ -32,6 +32,8 @@ pub(super) struct Document<'a> {
     pub(super) anchors: HashSet<String>,
     /// Names that the page marks as not of this project: `<!-- external: name, name -->`, or as text of a link elsewhere.
     pub(super) external: BTreeSet<String>,
+    /// Names that are links into a package, as Rust's documentation writes them: the text, and the package of `tower::Layer`.
+    pub(super) of_packages: BTreeSet<(String, String)>,
 }
 
 /// What a block of prose is.
@@ -100,6 +102,7 @@ impl<'a> Document<'a> {
             not_citations: Vec::new(),
             anchors: HashSet::new(),
             external: BTreeSet::new(),
+            of_packages: BTreeSet::new(),
         };
         let arena = Arena::new();
         let root = parse_document(&arena, markdown, &markdown_options());
@@ -172,6 +175,7 @@ impl Walk<'_> {
         let found = inlines(node);
         document.links.extend(found.links.into_iter().map(|(target, is_image)| Link { section, target, is_image }));
         document.external.extend(found.external);
+        document.of_packages.extend(found.of_packages);
         document.not_citations.extend(found.not_citations.into_iter().map(|text| (section, text)));
         let group = if matches!(kind, BlockKind::Item | BlockKind::Row) { self.group } else { 0 };
         if found.text.trim().is_empty() && !found.citations.is_empty() {
@@ -210,6 +214,7 @@ struct Inlines {
     links: Vec<(String, bool)>,
     not_citations: Vec<String>,
     external: Vec<String>,
+    of_packages: Vec<(String, String)>,
 }
 
 fn inlines(node: Node<'_>) -> Inlines {
@@ -238,6 +243,8 @@ fn inlines(node: Node<'_>) -> Inlines {
             NodeValue::Link(link) => {
                 if link.url.contains("://") {
                     found.external.push(label_of(inner));
+                } else if let Some((package, _)) = link.url.split_once("::") {
+                    found.of_packages.push((label_of(inner), package.to_owned()));
                 }
                 found.links.push((link.url.clone(), false));
             }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use shared::{
+    citation::WrittenCitation,
     evidence::{Citation, CitationState, Counts, Finding, Rule, Severity},
     plan::Plan,
 };
@@ -63,6 +64,16 @@ impl<'a> Scene<'a> {
         let (first, last) = citation.lines.unwrap_or((1, file.line_count().max(1)));
         file.lines(first, last)?;
         Some(Cited { path: citation.path.clone(), lines: (first, last), file })
+    }
+
+    /// The same, but a range that was narrowed counts whole on pages that are none of docmill's: nobody told their writers that
+    /// it would be.
+    pub(super) fn cited_as_written(&self, citation: &Citation) -> Option<Cited> {
+        let cited = self.cited(citation)?;
+        let written = WrittenCitation::parse(&citation.written).and_then(|written| written.lines);
+        let is_whole = |(first, last): &(u32, u32)| *first <= cited.lines.0 && cited.lines.1 <= *last;
+        let fits = written.filter(|lines| is_whole(lines) && cited.file.lines(lines.0, lines.1).is_some());
+        Some(Cited { lines: fits.filter(|_| self.options.folder.is_some()).unwrap_or(cited.lines), ..cited })
     }
 }
 

@@ -41,6 +41,12 @@ const ENDINGS: [&str; 52] = [
     "scss", "xml", "ini", "cfg", "conf", "lock", "proto", "gradle", "vue", "svelte", "lua", "ex", "exs", "erl", "hs",
     "ml", "scala", "pl", "ipynb",
 ];
+/// Endings of what people make, keep and send: a file of these is as rarely one of the repository as it is a name of its code.
+const DATA: [&str; 40] = [
+    "jpg", "jpeg", "png", "gif", "svg", "webp", "ico", "bmp", "pdf", "doc", "docx", "xls", "xlsx", "ppt", "pptx",
+    "csv", "tsv", "mp3", "mp4", "wav", "avi", "mov", "zip", "gz", "tgz", "xz", "bz2", "tar", "rar", "7z", "exe", "dll",
+    "dmg", "deb", "rpm", "apk", "log", "bak", "tmp", "sqlite",
+];
 /// Ends of names on the web.
 const DOMAINS: [&str; 14] =
     ["com", "org", "io", "dev", "net", "local", "internal", "test", "example", "app", "ai", "edu", "gov", "localhost"];
@@ -81,6 +87,9 @@ pub(super) fn classify(text: &str) -> Named<'_> {
     }
     if is_variable(text) {
         return Named::Variable(text);
+    }
+    if text.rsplit_once('.').is_some_and(|(stem, ending)| !stem.is_empty() && DATA.contains(&ending)) {
+        return Named::Other;
     }
     if is_file(text) {
         return Named::File(text);
@@ -184,9 +193,23 @@ mod tests {
         {
             assert_eq!(identifier(text), Some(last), "{text}");
         }
-        for other in
-            ["true", "info", "example.com", "Node.js", "-v", "{id}", "x=1", "UTF-8", "1.2.3", "*.rs", "", "`", "…"]
-        {
+        for other in [
+            "true",
+            "info",
+            "example.com",
+            "page1.jpg",
+            "sales_2024.xlsx",
+            "Node.js",
+            "-v",
+            "{id}",
+            "x=1",
+            "UTF-8",
+            "1.2.3",
+            "*.rs",
+            "",
+            "`",
+            "…",
+        ] {
             assert_eq!(classify(other), Named::Other, "{other}");
         }
     }

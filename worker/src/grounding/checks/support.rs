@@ -24,7 +24,8 @@ const SMALL_PERCENT: usize = 20;
 pub(super) fn check(scene: &Scene<'_>, findings: &mut Findings) {
     for (page, document) in scene.documents.iter().enumerate() {
         for (place, section) in (0_u32..).zip(&document.sections) {
-            let cited: Vec<Cited> = section.citations.iter().filter_map(|citation| scene.cited(citation)).collect();
+            let cited: Vec<Cited> =
+                section.citations.iter().filter_map(|citation| scene.cited_as_written(citation)).collect();
             if cited.is_empty() {
                 continue;
             }

@@ -1,14 +1,17 @@
 //! Words that show that a sentence does not claim that a name exists: it is to be made, was removed, is an example, or belongs
 //! to something else.
 
+use std::collections::BTreeSet;
+
 use crate::grounding::checks::{
-    document::{Block, Document},
+    document::{Block, Document, Heading},
     fences::Fence,
+    project::one_spelling,
     scene::Scene,
 };
 
 /// Anywhere in the sentence: it says itself that the thing is not there.
-const ABSENT: [&str; 25] = [
+const ABSENT: [&str; 33] = [
     "removed",
     "remove ",
     "no longer",
@@ -34,10 +37,18 @@ const ABSENT: [&str; 25] = [
     "planned",
     "hypothetical",
     "imagine ",
+    "nicht mehr",
+    "entfernt",
+    "ya no ",
+    "supprimé",
+    "n'existe ",
+    "不再",
+    "已移除",
+    "已删除",
 ];
 
 /// Right before the name: it is to be made by the reader, or is an example.
-const MADE_UP: [&str; 25] = [
+const MADE_UP: [&str; 37] = [
     "your own",
     "your ",
     "you write",
@@ -63,7 +74,23 @@ const MADE_UP: [&str; 25] = [
     "suppose",
     "replace ",
     "placeholder",
+    "zum beispiel",
+    "z. b. ",
+    "par exemple",
+    "por ejemplo",
+    "por exemplo",
+    "例如",
+    "比如",
+    "例えば",
+    "创建",
+    "新建",
+    "你的",
+    "您的",
 ];
+
+/// Words that stand for whatever a reader has, even beside names of the project.
+const PLACEHOLDERS: [&str; 7] =
+    ["function_name", "method_name", "class_name", "module_name", "func_name", "command_name", "variable_name"];
 
 /// Right before a path: a file that the reader is to make.
 const TO_MAKE: [&str; 9] =
@@ -152,13 +179,16 @@ pub(super) fn is_no_claim(block: &Block, name: &str, looks_own: bool) -> bool {
     if ABSENT.iter().any(|cue| sentence.contains(cue)) {
         return true;
     }
+    let last_part = lower_name.trim_end_matches("()").rsplit(['/', '.', ':']).next().unwrap_or_default();
+    if PLACEHOLDERS.contains(&last_part) {
+        return true;
+    }
     let before = sentence.find(&lower_name).map_or("", |at| &sentence[..at]);
     let skipped = before.chars().count().saturating_sub(NEAR_CHARS);
     let near: String = before.chars().skip(skipped).collect();
     if looks_own {
         return name.contains('/') && !name.starts_with('/') && TO_MAKE.iter().any(|cue| near.contains(cue));
     }
-    let last_part = lower_name.rsplit(['/', '.', ':']).next().unwrap_or_default();
     if EXAMPLES.iter().any(|mark| lower_name.starts_with(mark) || last_part.starts_with(mark)) {
         return true;
     }
@@ -169,25 +199,122 @@ pub(super) fn is_no_claim(block: &Block, name: &str, looks_own: bool) -> bool {
 const OTHER_FILES: [&str; 9] =
     ["ini", "nginx", "cron", "crontab", "dockerfile", "systemd", "apache", "hcl", "caddyfile"];
 
-/// Whether the block, or the heading above it, names a tool that is none of this project, or the page shows a file of such a
-/// tool with the name in it.
+/// Whether the block, or the heading above it, names a tool that is none of this project or a package that it links to, or the
+/// page shows a file of such a tool with the name in it.
 pub(super) fn names_another(scene: &Scene<'_>, document: &Document<'_>, block: &Block, name: &str) -> bool {
     let heading = document.sections.get(block.section as usize).map_or("", |section| section.heading.as_str());
     let is_shown = |fence: &Fence| OTHER_FILES.contains(&fence.language.as_str()) && fence.code.contains(name);
-    names_tool(scene, &block.text) || names_tool(scene, heading) || document.fences.iter().any(is_shown)
+    let is_package = |label: &String| {
+        let is_last = |package: &String| package.rsplit('/').next() == Some(one_spelling(label).as_str());
+        block.text.contains(label.as_str()) && scene.project.dependencies.iter().any(is_last)
+    };
+    names_tool(scene, &block.text)
+        || names_tool(scene, heading)
+        || document.fences.iter().any(is_shown)
+        || document.external.iter().any(is_package)
 }
 
-/// Whether an example of the page, code that names no source, has the name: tutorials speak of what they make.
-pub(super) fn is_of_example(document: &Document<'_>, name: &str) -> bool {
-    let word = name.split(['(', '<']).next().unwrap_or_default();
-    let word = word.rsplit([':', '.', '/']).next().unwrap_or_default();
+/// Whether an example of the page, code that names no source, has the name, or what it belongs to as a name of its own:
+/// tutorials speak of what they make. A flag is there by its word, as programs declare it.
+pub(super) fn is_of_example(scene: &Scene<'_>, document: &Document<'_>, name: &str) -> bool {
+    let word = name.split(['(', '<', '=']).next().unwrap_or_default();
+    if word.starts_with("--") {
+        let is_used = |fence: &Fence| fence.source.is_none() && stands_in(&fence.code, word);
+        return is_flag_of_example(document, word) || document.fences.iter().any(is_used);
+    }
+    let (owner, last) = word.rsplit_once([':', '.', '/']).unwrap_or(("", word));
+    let owner = owner.trim_end_matches(':').rsplit([':', '.', '/']).next().unwrap_or_default();
+    let owner = Some(owner).filter(|owner| owner.len() > 1 && scene.index.definitions(owner).is_empty());
+    let is_there =
+        |code: &str| last.len() > 1 && stands_in(code, last) || owner.is_some_and(|owner| is_made_in(code, owner));
+    document.fences.iter().filter(|fence| fence.source.is_none()).any(|fence| is_there(&fence.code))
+}
+
+/// Whether an example of the page declares the flag: `flags.String("file", …)`, `[arg('file', long)]`.
+pub(in crate::grounding::checks) fn is_flag_of_example(document: &Document<'_>, flag: &str) -> bool {
+    let word = flag.trim_start_matches('-');
+    let forms = [format!("\"{word}\""), format!("'{word}'")];
+    let examples = document.fences.iter().filter(|fence| fence.source.is_none() && !fence.is_shell());
+    examples.into_iter().any(|fence| forms.iter().any(|form| fence.code.contains(form.as_str())))
+}
+
+/// Whether the word stands in the code, and not as a part of a longer one.
+fn stands_in(code: &str, word: &str) -> bool {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    let stands_in = |code: &str| {
-        code.match_indices(word)
-            .any(|(at, _)| !code[..at].ends_with(is_word) && !code[at + word.len()..].starts_with(is_word))
-    };
-    let examples = document.fences.iter().filter(|fence| fence.source.is_none());
-    word.len() > 1 && examples.into_iter().any(|fence| stands_in(&fence.code))
+    code.match_indices(word)
+        .any(|(at, _)| !code[..at].ends_with(is_word) && !code[at + word.len()..].starts_with(is_word))
+}
+
+/// Whether the code gives the name a value: `out = …`, `let out = …`, `out := …`.
+fn is_made_in(code: &str, name: &str) -> bool {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    code.match_indices(name).any(|(at, _)| {
+        let behind = code[at + name.len()..].trim_start();
+        let is_given = behind.starts_with(":=") || behind.starts_with('=') && !behind.starts_with("==");
+        is_given && !code[..at].ends_with(|c: char| is_word(c) || c == '.')
+    })
+}
+
+/// Whether a variable is put together of what stands in backticks beside it: prefix `WEB` and option `reload` are `WEB_RELOAD`.
+pub(super) fn is_composed(block: &Block, name: &str) -> bool {
+    let is_variable = name.contains('_') && !name.contains(|c: char| c.is_ascii_lowercase());
+    let others: Vec<String> = block
+        .spans
+        .iter()
+        .filter(|span| span.text != name)
+        .map(|span| span.text.trim_start_matches('-').replace('-', "_").to_uppercase())
+        .collect();
+    let mut rest = name;
+    let mut count = 0;
+    while let Some(next) =
+        others.iter().filter_map(|other| rest.strip_prefix(other.trim_end_matches('_'))).min_by_key(|rest| rest.len())
+        && next.len() < rest.len()
+        && (next.is_empty() || next.starts_with('_'))
+    {
+        rest = next.trim_start_matches('_');
+        count += 1;
+    }
+    is_variable && rest.is_empty() && count >= 2
+}
+
+/// Titles of pages that tell what was when.
+const HISTORIES: [&str; 9] = [
+    "changelog",
+    "change log",
+    "changes",
+    "release notes",
+    "releases",
+    "release history",
+    "history",
+    "version history",
+    "what's new",
+];
+
+/// The sections that speak of a version that was: those of a list of changes, and those headed by a version.
+pub(super) fn sections_of_the_past(document: &Document<'_>) -> BTreeSet<u32> {
+    let is_history = |heading: &Heading| HISTORIES.contains(&heading.text.trim().to_lowercase().as_str());
+    let is_all = document.headings.first().is_some_and(is_history);
+    let mut of_the_past = BTreeSet::new();
+    let mut is_past = false;
+    for (place, _) in (0_u32..).zip(&document.sections) {
+        let mut headings = document.headings.iter().filter(|heading| heading.section == place && heading.level <= 2);
+        is_past = headings.next().map_or(is_past, |heading| is_history(heading) || is_version(&heading.text));
+        if is_all || is_past {
+            of_the_past.insert(place);
+        }
+    }
+    of_the_past
+}
+
+/// `0.6.0 (25. November, 2022)`, `v1.2`, `[1.2.3] - 2024-05-06`, `Version 8.1.0`.
+fn is_version(heading: &str) -> bool {
+    let lower = heading.trim().to_lowercase();
+    let text = ["version ", "release "].iter().find_map(|word| lower.strip_prefix(word)).unwrap_or(&lower);
+    let first = text.trim_start_matches('[').split([' ', ']', ',']).next().unwrap_or_default();
+    let first = first.strip_prefix('v').unwrap_or(first);
+    let parts: Vec<&str> = first.split('.').collect();
+    let is_number = |part: &&str| part.starts_with(|c: char| c.is_ascii_digit());
+    parts.len() >= 2 && parts.iter().take(2).all(is_number)
 }
 
 fn names_tool(scene: &Scene<'_>, text: &str) -> bool {
@@ -196,22 +323,27 @@ fn names_tool(scene: &Scene<'_>, text: &str) -> bool {
     words.any(|word| OTHERS.contains(&word) && !scene.project.programs.contains(word))
 }
 
+/// Ends of sentences.
+const ENDS: [char; 6] = ['.', '!', '?', '。', '！', '？'];
+
 /// The sentence in which the name stands first.
 pub(super) fn sentence_around<'t>(text: &'t str, name: &str) -> &'t str {
     let at = text.find(name).unwrap_or_default();
-    let is_end = |pair: (usize, &str)| pair.1.chars().next().is_some_and(char::is_whitespace);
+    let is_end = |(mark, rest): (&str, &str)| {
+        matches!(mark, "。" | "！" | "？") || rest.chars().next().is_some_and(char::is_whitespace)
+    };
     let start = text[..at]
-        .rmatch_indices(['.', '!', '?'])
-        .find(|(end, _)| is_end((*end, &text[end + 1..])))
-        .map_or(0, |(end, _)| end + 1);
+        .rmatch_indices(ENDS)
+        .find(|(end, mark)| is_end((mark, &text[end + mark.len()..])))
+        .map_or(0, |(end, mark)| end + mark.len());
     let behind = at + name.len().min(text.len() - at);
     let behind = (behind..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
     let end = text[behind..]
-        .match_indices(['.', '!', '?'])
-        .find(|(end, _)| {
-            let rest = &text[behind + end + 1..];
-            rest.is_empty() || is_end((*end, rest))
+        .match_indices(ENDS)
+        .find(|(end, mark)| {
+            let rest = &text[behind + end + mark.len()..];
+            rest.is_empty() || is_end((mark, rest))
         })
-        .map_or(text.len(), |(end, _)| behind + end + 1);
+        .map_or(text.len(), |(end, mark)| behind + end + mark.len());
     &text[start..end]
 }

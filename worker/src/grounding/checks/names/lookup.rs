@@ -288,7 +288,8 @@ impl<'s, 'a> Lookup<'s, 'a> {
         }
         let owner_is_own = identifier.parts.len() > 1
             && identifier.parts[..identifier.parts.len() - 1].iter().any(|part| self.is_own(part));
-        Verdict::Missing(Missed { what: "the name", fix: self.near(last), looks_own: owner_is_own, needle: None })
+        let needle = (identifier.parts.len() == 1 && last.starts_with('_')).then(|| (*last).to_owned());
+        Verdict::Missing(Missed { what: "the name", fix: self.near(last), looks_own: owner_is_own, needle })
     }
 
     /// All words exist: of `Type::name` it is asked whether the type has it, when the index knows the type's other members.

@@ -13,10 +13,11 @@ use shared::evidence::{CitationState, Rule, Severity};
 use self::lookup::{Lookup, Verdict};
 use super::{
     document::{Block, Document},
+    project::one_spelling,
     scene::{Findings, Says, Scene, short},
 };
 
-pub(super) use self::{known::is_well_known, suspects::Suspects};
+pub(super) use self::{cues::is_flag_of_example, known::is_well_known, suspects::Suspects};
 
 /// Looks up every code span; what is not found is searched for in the texts once more, all at once.
 pub(super) fn check(scene: &Scene<'_>, findings: &mut Findings) {
@@ -25,9 +26,10 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Findings) {
     let mut missing = Vec::new();
     for (page, document) in scene.documents.iter().enumerate() {
         let mut seen: BTreeSet<(u32, &str)> = BTreeSet::new();
-        for block in &document.blocks {
+        let of_the_past = cues::sections_of_the_past(document);
+        for block in document.blocks.iter().filter(|block| !of_the_past.contains(&block.section)) {
             for span in &block.spans {
-                if !seen.insert((block.section, &span.text)) || is_external(document, &span.text) {
+                if !seen.insert((block.section, &span.text)) || is_external(scene, document, &span.text) {
                     continue;
                 }
                 match lookup.find(block, span) {
@@ -65,8 +67,11 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Findings) {
 }
 
 /// Whether the page says that it is not of this project.
-fn is_external(document: &Document<'_>, text: &str) -> bool {
+fn is_external(scene: &Scene<'_>, document: &Document<'_>, text: &str) -> bool {
+    let is_other =
+        |package: &str| scene.project.dependencies.contains(&one_spelling(package)) || is_well_known(package);
     document.external.contains(text)
+        || document.of_packages.iter().any(|(label, package)| label == text && is_other(package))
         || document.external.iter().any(|name| name.trim_end_matches("()") == text.trim_end_matches("()"))
 }
 
@@ -75,7 +80,9 @@ fn is_from_elsewhere(scene: &Scene<'_>, page: usize, missed: &lookup::Missed, bl
     let document = scene.documents.get(page);
     !missed.looks_own
         && document.is_some_and(|document| {
-            cues::names_another(scene, document, block, name) || cues::is_of_example(document, name)
+            cues::names_another(scene, document, block, name)
+                || cues::is_of_example(scene, document, name)
+                || cues::is_composed(block, name)
         })
 }
 

@@ -65,7 +65,8 @@ fn stands_alone(text: &str, start: usize, end: usize, needle: &str) -> bool {
     let is_part = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
     let bytes = text.as_bytes();
     let before = start.checked_sub(1).and_then(|at| bytes.get(at));
-    let begins_as_word = needle.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
+    // `_without_index` is how people name an ending
+    let begins_as_word = needle.starts_with(|c: char| c.is_ascii_alphanumeric());
     let ends_in_dash = bytes.get(end) == Some(&b'-') && needle.starts_with("--");
     let is_longer = begins_as_word && is_part(before) || is_part(bytes.get(end)) || ends_in_dash;
     !is_longer

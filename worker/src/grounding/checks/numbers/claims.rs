@@ -73,6 +73,9 @@ const LOOSE: [&str; 15] = [
     "almost",
     "typically",
 ];
+/// Names of months: the numbers behind are a date. Two of them are other words as often.
+const MONTHS: [&str; 10] =
+    ["january", "february", "april", "june", "july", "august", "september", "october", "november", "december"];
 /// Things that are counted.
 const COUNTED: [&str; 36] = [
     "retries",
@@ -152,7 +155,7 @@ pub(super) fn claims(block: &Block) -> Vec<Claim> {
         let is_inside = text[..start].chars().next_back().is_some_and(|c| {
             c.is_alphanumeric() || matches!(c, '_' | '-' | '#' | '.' | '/' | '+' | '^' | '$' | '=' | 'v')
         });
-        if is_version || is_inside && !is_range(text, start) {
+        if is_version || is_inside && !is_range(text, start) || is_part_of_id(text, start, at) {
             continue;
         }
         claims.extend(read(block, start, at));
@@ -163,6 +166,14 @@ pub(super) fn claims(block: &Block) -> Vec<Claim> {
 /// `5,000` is one number and `5,6` are two.
 fn is_grouped(rest: &[u8]) -> bool {
     rest.iter().take_while(|byte| byte.is_ascii_digit()).count() == 3
+}
+
+/// `2026-01-15`, `438ec0f8-35e0-5581-9b0d-07597214d73c`: three numbers and more that hang together are a name.
+fn is_part_of_id(text: &str, start: usize, end: usize) -> bool {
+    let is_free = |c: char| !c.is_ascii_alphanumeric() && c != '-';
+    let from = text[..start].rfind(is_free).map_or(0, |at| at + text[at..].chars().next().map_or(1, char::len_utf8));
+    let to = text[end..].find(is_free).map_or(text.len(), |at| end + at);
+    text[from..to].split('-').filter(|part| part.contains(|c: char| c.is_ascii_digit())).count() >= 3
 }
 
 /// `3-5` and `3–5`: the second number stands for itself.
@@ -186,7 +197,8 @@ fn read(block: &Block, start: usize, end: usize) -> Option<Claim> {
     let from = (0..=start.saturating_sub(BEFORE_BYTES)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
     let before = text[from..start].to_lowercase();
     let before = before.rsplit(['.', ';', '|', '!', '?']).next().unwrap_or_default();
-    if LOOSE.iter().any(|word| before.contains(word)) || is_ordinal(before) {
+    let is_date = MONTHS.iter().any(|month| has_words(before, month));
+    if is_date || LOOSE.iter().any(|word| before.contains(word)) || is_ordinal(before) {
         return None;
     }
     let is_port = has_words(before, "port")

@@ -123,6 +123,66 @@ fn names_of_others_are_not_accused() {
 }
 
 #[test]
+fn the_readers_own_code_is_not_accused_and_the_projects_is() {
+    let own = "```python\nparser.add_argument(\"username\")\nout = io.StringIO()\n```\n\n";
+    for text in [
+        "Now call `out.getvalue()`. [[src/config.rs:8]]",
+        "Then `--username` is asked for. [[src/config.rs:8]]",
+        "With the prefix `WEB`, the command `run-server` and its option `reload` it is `WEB_RUN_SERVER_RELOAD`. [[src/config.rs:8]]",
+        "Call `Store::function_name()`. [[src/config.rs:8]]",
+        "There are functions with `_flags` at their end. [[src/config.rs:8]]",
+        "```sh\nlantern export --username alice\n```\n\n[[src/config.rs:8]]",
+        "它会生成 `page1.jpg` 和 `report_2024.xlsx`。 [[src/config.rs:8]]",
+        "建议创建一个新的`FinanceCalculatorInterface`类。 [[src/config.rs:8]]",
+        "Rejections are [`TimeoutShed`](tokio::shed::TimeoutShed). [[src/config.rs:8]]",
+    ] {
+        assert_eq!(findings(&format!("{own}{text}")), [], "{text}");
+    }
+    for text in [
+        "Now call `Store::getvalue()`. [[src/config.rs:8]]",
+        "Then `--password` is asked for. [[src/config.rs:8]]",
+        "It is `WEB_RUN_SERVER_RELOAD`, and `LANTERN_RELOAD` with `LANTERN` and `reload`. [[src/config.rs:8]]",
+        "Rejections are [`TimeoutShed`](crate::shed::TimeoutShed). [[src/config.rs:8]]",
+        "建议使用`FinanceCalculatorInterface`类。不要创建别的。 [[src/config.rs:8]]",
+    ] {
+        let found = findings(&format!("{own}{text}"));
+        assert!(!found.is_empty() && found.iter().all(|finding| finding.rule == Rule::Name), "{text}: {found:?}");
+    }
+}
+
+#[test]
+fn a_list_of_changes_may_name_what_is_gone_and_a_page_may_not() {
+    let check = |title: &str, heading: &str| {
+        let text = format!(
+            "# {title}\n\n{BODY}\n## {heading}\n\n- `Store::forgotten_call()` takes a flag. `OldNotifier` too.\n"
+        );
+        let found = check(repository(), &page(&text), &by_model()).findings;
+        found.iter().filter(|finding| finding.rule == Rule::Name).count()
+    };
+    for (title, heading) in
+        [("Changelog", "Fixed"), ("Page", "0.6.0 (25. November, 2022)"), ("Page", "[v1.2] - 2026-01-02")]
+    {
+        assert_eq!(check(title, heading), 0, "{title} {heading}");
+    }
+    for (title, heading) in [("Page", "Section"), ("Page", "2 ways"), ("Page", "Version")] {
+        assert_eq!(check(title, heading), 2, "{title} {heading}");
+    }
+}
+
+#[test]
+fn pieces_of_ids_and_dates_are_no_numbers() {
+    for text in [
+        "The default is `438ec0f8-35e0-5581-9b0d-07597214d73c`. [[src/config.rs:8]]",
+        "The default is 03348671-9439-5797-9091-294049237f7a. [[src/config.rs:8]]",
+        "The limit is from 2026-01-15. [[src/config.rs:8]]",
+        "The minimum is January 1, 2024. [[src/config.rs:8]]",
+    ] {
+        assert_eq!(findings(text), [], "{text}");
+    }
+    assert_eq!(findings("The limit is 5581-5582 flags. [[src/config.rs:8]]")[0].rule, Rule::Number);
+}
+
+#[test]
 fn numbers_are_compared_by_value_and_not_by_spelling() {
     for text in [
         "A body has at most 65,536 bytes. [[src/config.rs:10]]",

@@ -37,9 +37,9 @@ fn large_files_cost_no_more_than_their_limit() {
     let line = "export function made() { return 'of many words'; }\n";
     let generated = line.repeat((50 << 20) / line.len());
     let parsed_no_more = format!("export const late = 1;\n{}", line.repeat((700 << 10) / line.len()));
-    // one line of three megabytes, and one that is longer than what is read
+    // one line of three megabytes, and one of sixty, of which nothing is read: it costs what a gigabyte would
     let long = format!("var x = '{}';", "word ".repeat(600_000));
-    let longer = "y".repeat(5 << 20);
+    let longer = "y".repeat(60 << 20);
     let fixture = Fixture::new(&[
         ("src/fine.js", b"export function fine() {}\n"),
         ("src/generated.js", generated.as_bytes()),
