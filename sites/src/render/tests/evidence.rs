@@ -194,11 +194,11 @@ fn a_page_says_what_it_was_checked_against_and_leads_to_the_quality_page() {
     let site = site_of("parsers", MARKDOWN, false);
     assert_sound(&site);
     let html = text(&site, "parsers.html");
-    let line = "href=\"quality.html#_dm-p-parsers\">Checked against <code>0123456</code>: 6 of 8 citations resolve</a>";
+    let line = "href=\"quality.html#_dm-p-parsers\">Checked against <code>0123456</code>: 6 of 8 citations resolve</a>.";
     assert!(html.contains(line), "{html}");
     assert!(html.contains("<a href=\"quality.html\">Quality: grade B</a>"));
     let quality = text(&site, "quality.html");
-    for said in ["Grade B", "81.2 of 100 points", "75 % (6 of 8)", "mentioned nowhere", "#use\">Use</a>", "31.2"] {
+    for said in ["Grade B", "81.2 of 100 points", "75 % (6 of 8)", "mentioned nowhere", "#use\">Use</a>", "31.2", "A from 90"] {
         assert!(quality.contains(said), "{said} in {quality}");
     }
 }
