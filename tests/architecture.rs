@@ -113,3 +113,21 @@ fn unsafe_code_stands_in_one_file() {
         assert!(!text.contains("unsafe {") && !text.contains("unsafe_code"), "`{path}` holds unsafe code");
     }
 }
+
+#[test]
+fn a_transaction_is_begun_in_one_place() {
+    for path in rust_files() {
+        let text = fs::read_to_string(&path).unwrap();
+        let name = path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
+        if name.starts_with("tests") || name == "shared/src/db/mod.rs" {
+            continue;
+        }
+        let direct = ["pool.begin()", "pool().begin()", "conn.begin()", "connection.begin()", "transaction.begin()"];
+        for begin in direct {
+            assert!(
+                !text.contains(begin),
+                "{name}: `{begin}` may leave a transaction open, `shared::db::begin` does not"
+            );
+        }
+    }
+}

@@ -18,8 +18,8 @@ use worker::WorkerConfig;
 
 use crate::{data_dir::DataDir, database::Database, instance, signals};
 
-/// Connections of a worker (decisions.md 11).
-pub(crate) const WORKER_CONNECTIONS: u32 = 5;
+/// Connections of a worker besides the one of its queues (decisions.md 11).
+pub(crate) const WORKER_CONNECTIONS: u32 = 4;
 
 /// What a worker needs to know in whatever command it runs.
 #[derive(Debug, Clone, Args)]

@@ -22,8 +22,8 @@ async fn every_cached_query_fits_the_schema() {
 }
 
 #[tokio::test]
-async fn nobody_gets_a_connection_that_is_in_a_transaction_of_somebody_else() {
-    let pool = shared::db::connect(&fresh_database().await, 1).await.unwrap();
+async fn a_queue_gets_no_connection_that_is_in_a_transaction_of_somebody_else() {
+    let pool = shared::db::queue_pool(&shared::db::connect(&fresh_database().await, 1).await.unwrap());
     let mut connection = pool.acquire().await.unwrap();
     // as a `begin` leaves it that is dropped while it waits: sqlx does not count it
     connection.execute("BEGIN").await.unwrap();
@@ -36,4 +36,25 @@ async fn nobody_gets_a_connection_that_is_in_a_transaction_of_somebody_else() {
     let mut connection = pool.acquire().await.unwrap();
     let third: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut *connection).await.unwrap();
     assert_eq!(second, third, "a connection that is in order is used again");
+}
+
+#[tokio::test]
+async fn a_begin_that_is_dropped_leaves_no_transaction_open() {
+    let url = fresh_database().await;
+    let (pool, mut other) = (shared::db::connect(&url, 1).await.unwrap(), PgConnection::connect(&url).await.unwrap());
+    other.execute("CREATE TABLE kept (number int)").await.unwrap();
+    for number in 1..=200_i32 {
+        // dropped after a few polls, somewhere between the pool and the answer of the server
+        let mut begun = Box::pin(shared::db::begin(&pool));
+        for _ in 0..number % 8 {
+            if futures_util::poll!(&mut begun).is_ready() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(begun);
+        sqlx::query("INSERT INTO kept VALUES ($1)").bind(number).execute(&pool).await.unwrap();
+        let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM kept").fetch_one(&mut other).await.unwrap();
+        assert_eq!(kept, i64::from(number), "a write went into a transaction that nobody ends");
+    }
 }

@@ -136,7 +136,7 @@ impl Account {
         cancel: &CancellationToken,
     ) -> Result<OpenCall, WriterError> {
         let begun = loop {
-            match begin(&self.ledger, &self.new_call(facts)).await {
+            match db::ai_calls::begin(&self.ledger.pool, &self.new_call(facts)).await {
                 Ok(begun) => break begun,
                 Err(error) if may_be_written(&error) => wait(&error, cancel).await?,
                 Err(error) => return Err(not_written(&error)),
@@ -330,10 +330,6 @@ impl Drop for OpenCall {
             }
         });
     }
-}
-
-async fn begin(ledger: &Ledger, call: &NewCall<'_>) -> sqlx::Result<Begun> {
-    db::ai_calls::begin(&mut *ledger.pool.acquire().await?, call).await
 }
 
 async fn settle(ledger: &Ledger, call: CallId, settlement: &Settlement) -> sqlx::Result<bool> {

@@ -51,7 +51,7 @@ use writers::cli::{CliSettings, Environment, sweep_leftovers};
 /// Everything a worker process needs.
 #[derive(Debug, Clone)]
 pub struct WorkerConfig {
-    /// At most five connections (decisions.md 11).
+    /// At most four connections: with the one of the queues there are five (decisions.md 11).
     pub pool: PgPool,
     /// The process's listening connection.
     pub listening: Listening,
@@ -97,6 +97,8 @@ const CLOSING: Duration = Duration::from_secs(2);
 /// A running worker process.
 pub(crate) struct Worker {
     config: WorkerConfig,
+    /// For apalis alone.
+    queue_pool: PgPool,
     /// Unique for this start of the process.
     name: String,
     runs: runs::Runs,
@@ -134,6 +136,7 @@ pub async fn run(config: WorkerConfig, shutdown: CancellationToken) -> anyhow::R
     let ledger = ledger::Ledger::new(config.pool.clone(), &name, prices);
     let worker = Arc::new(Worker {
         name,
+        queue_pool: shared::db::queue_pool(&config.pool),
         config,
         runs,
         pages: pages::Pages::default(),
@@ -177,6 +180,9 @@ pub async fn run(config: WorkerConfig, shutdown: CancellationToken) -> anyhow::R
     let all_ended = async { while parts.join_next().await.is_some() {} };
     if tokio::time::timeout(CLOSING, all_ended).await.is_err() {
         tracing::error!("a queue did not stop in time");
+    }
+    if tokio::time::timeout(CLOSING, worker.queue_pool.close()).await.is_err() {
+        tracing::warn!("the connection of the queues is still in use");
     }
     match broken {
         None => {

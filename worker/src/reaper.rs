@@ -56,7 +56,7 @@ pub(crate) async fn reap_until(worker: Arc<Worker>, shutdown: CancellationToken)
 const UNRUNG_AGE: Duration = Duration::from_secs(5);
 
 async fn reap(worker: &Worker, look: u32) -> anyhow::Result<()> {
-    let mut transaction = worker.config.pool.begin().await?;
+    let mut transaction = db::begin(&worker.config.pool).await?;
     if !db::recovery::try_lock(&mut transaction).await? {
         return Ok(());
     }
@@ -106,7 +106,7 @@ async fn reap_inspections(conn: &mut PgConnection) -> anyhow::Result<()> {
 /// Deletes runs that ended long ago, some at a time; their folders are removed with those of deleted sites.
 async fn delete_old_runs(worker: &Worker) -> anyhow::Result<()> {
     for _ in 0..DELETED_BATCHES {
-        let mut transaction = worker.config.pool.begin().await?;
+        let mut transaction = db::begin(&worker.config.pool).await?;
         let deleted =
             db::past_runs::delete_old(&mut transaction, worker.config.keep_generations_days, DELETED_AT_ONCE).await?;
         transaction.commit().await?;

@@ -85,7 +85,7 @@ async fn run_apalis_worker<J: Work>(
         .batch_size(1)
         .heartbeat_interval(every)
         .missed_heartbeats(MISSED_HEARTBEATS);
-    let backend = PostgresStorage::<Payload<J>>::new(&worker.config.pool)
+    let backend = PostgresStorage::<Payload<J>>::new(&worker.queue_pool)
         .with_config(config)
         .poll_with_strategy(Steady::new(announcements(worker, J::QUEUE)));
     let apalis_worker = WorkerBuilder::new(&context)

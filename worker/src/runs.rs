@@ -158,7 +158,7 @@ async fn write_end(
         Err(error) => error,
     };
     let (id, fence) = (claimed.id, claimed.fence);
-    let mut transaction = worker.config.pool.begin().await.context("no connection")?;
+    let mut transaction = db::begin(&worker.config.pool).await.context("no connection")?;
     let written = match (stop.reason(), error) {
         (Some(StopReason::Lost), _) => {
             tracing::warn!("lost the lease, stopped");

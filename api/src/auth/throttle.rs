@@ -69,7 +69,7 @@ impl Taken {
 }
 
 async fn take(state: &ApiState, tries: Vec<(Try, Limit)>) -> Result<Taken, ApiError> {
-    let mut transaction = state.pool().begin().await?;
+    let mut transaction = db::begin(state.pool()).await?;
     let asked: Vec<Try> = tries.iter().map(|(one, _)| *one).collect();
     let wait = db::login_tries::take(&mut transaction, &asked).await?;
     if wait.is_zero() {

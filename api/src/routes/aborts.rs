@@ -100,7 +100,7 @@ pub(super) async fn abort_variant(
 pub(super) async fn abort(state: &ApiState, active: &ActiveGeneration, shown: &str) -> Result<(), ApiError> {
     // heard from before the request on, so that the end cannot be missed
     let heard = state.listening().subscribe();
-    let mut transaction = state.pool().begin().await?;
+    let mut transaction = db::begin(state.pool()).await?;
     let asked = request_abort(&mut transaction, active.variant_id, active.id).await?;
     transaction.commit().await?;
     let ended = match asked {
@@ -131,7 +131,7 @@ pub(super) async fn abort_many(
     let mut open = Vec::new();
     let (mut requested, mut aborted) = (0, 0);
     for (id, variant) in active {
-        let mut transaction = state.pool().begin().await?;
+        let mut transaction = db::begin(state.pool()).await?;
         let asked = request_abort(&mut transaction, *variant, *id).await?;
         transaction.commit().await?;
         requested += usize::from(asked.is_some());

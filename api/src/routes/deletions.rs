@@ -44,7 +44,7 @@ pub(super) async fn delete_project(
 ) -> Result<Json<DeleteResponse>, ApiError> {
     let name = access::parse_project(&name)?;
     let owner = owner_to_delete_from(&caller, owner)?;
-    let mut transaction = state.pool().begin().await?;
+    let mut transaction = db::begin(state.pool()).await?;
     let prefixes = match db::deletions::delete_project(&mut transaction, &owner, &name).await? {
         Outcome::Deleted(prefixes) => prefixes,
         Outcome::Missing => return Err(ApiError::not_found(format!("Project '{name}' not found"))),
@@ -87,7 +87,7 @@ pub(super) async fn delete_variant(
     let owner = owner_to_delete_from(&caller, owner)?;
     let path = params.parse(missing)?;
     let key = VariantKey { owner, name: path.name, branch: path.branch, provider: path.provider, model: path.model };
-    let mut transaction = state.pool().begin().await?;
+    let mut transaction = db::begin(state.pool()).await?;
     let prefixes = match db::deletions::delete_variant(&mut transaction, &key).await? {
         Outcome::Deleted(prefixes) => prefixes,
         Outcome::Missing => return Err(ApiError::not_found(missing)),

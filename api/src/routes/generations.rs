@@ -162,7 +162,7 @@ async fn repeat(
     if !(caller.is_admin() && matches!(source, RepoSource::LocalPath(_))) {
         check_source(state, caller, &source).await?;
     }
-    let mut transaction = state.pool().begin().await?;
+    let mut transaction = db::begin(state.pool()).await?;
     // a user who is deleted just now leaves nothing behind
     let has_user = !row.owner.is_empty() && row.owner != ADMIN;
     if has_user && !db::deletions::hold_owner(&mut transaction, &row.owner).await? {

@@ -47,7 +47,7 @@ pub(super) async fn grant_access(
     let owner = text_of(&fields, "owner", "Project owner")?;
     let missing = || ApiError::not_found(format!("Project '{}' not found for owner '{}'", shown(&name), shown(owner)));
     let username: Username = username.parse().map_err(|_| unknown_user(username))?;
-    let mut transaction = state.pool().begin().await?;
+    let mut transaction = db::begin(state.pool()).await?;
     if !db::deletions::hold_owner(&mut transaction, username.as_str()).await? {
         return Err(unknown_user(username.as_str()));
     }
@@ -96,7 +96,7 @@ async fn revoke(
     username: &Username,
     owner: &Username,
 ) -> Result<(), ApiError> {
-    let mut transaction = state.pool().begin().await?;
+    let mut transaction = db::begin(state.pool()).await?;
     db::grants::delete(&mut transaction, owner.as_str(), project.as_str(), username.as_str()).await?;
     announce_access(&mut transaction, &AccessChange::User(username.to_string())).await?;
     transaction.commit().await?;

@@ -136,7 +136,7 @@ pub(super) async fn ask_and_wait(
     let deadline = Instant::now() + wait;
     // heard from before the question on, so that the end cannot be missed
     let mut heard = state.listening().subscribe();
-    let mut transaction = state.pool().begin().await?;
+    let mut transaction = db::begin(state.pool()).await?;
     let asked = ask_inspection(&mut transaction, new).await?;
     transaction.commit().await?;
     let Some(id) = asked else {

@@ -116,7 +116,7 @@ async fn rotate(state: &ApiState, username: &str, chosen: Option<String>) -> Res
         let kept = state.keys().keep_generated(&key);
         (key, kept)
     };
-    let mut transaction = state.pool().begin().await?;
+    let mut transaction = db::begin(state.pool()).await?;
     if !db::users::set_key(&mut transaction, username, &kept).await? {
         return Ok(None);
     }

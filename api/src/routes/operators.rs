@@ -114,7 +114,7 @@ pub(super) async fn pause(
         let sentence = format!("String should have at most {MAX_MESSAGE_CHARS} characters");
         return Err(problem(&["message"], "string_too_long", &sentence, &Value::from(message)));
     }
-    let mut transaction = state.pool().begin().await?;
+    let mut transaction = db::begin(state.pool()).await?;
     jobs::pause(&mut transaction, provider, message, &admin.username).await?;
     transaction.commit().await?;
     tracing::info!(audit = true, admin = %admin.username, provider = provider.map(Provider::as_str), ?message, "paused");
@@ -139,7 +139,7 @@ pub(super) async fn resume(
     body: Body,
 ) -> Result<Json<PausesResponse>, ApiError> {
     let provider = read_provider(&read_object_or_nothing(&body)?)?;
-    let mut transaction = state.pool().begin().await?;
+    let mut transaction = db::begin(state.pool()).await?;
     let was_paused = jobs::resume(&mut transaction, provider).await?;
     transaction.commit().await?;
     let provider = provider.map(Provider::as_str);
@@ -201,7 +201,7 @@ pub(super) async fn drain_worker(
     Admin(admin): Admin,
     Path(name): Path<String>,
 ) -> Result<(StatusCode, Json<DrainResponse>), ApiError> {
-    let mut transaction = state.pool().begin().await?;
+    let mut transaction = db::begin(state.pool()).await?;
     if name.contains('\0') || !db::workers::drain(&mut transaction, &name).await? {
         return Err(ApiError::not_found(format!("Worker '{}' not found", shown(&name))));
     }

@@ -57,7 +57,7 @@ pub(super) async fn change_settings(
     body: Body,
 ) -> Result<Json<DoneResponse>, ApiError> {
     let changes = read_changes(&body)?;
-    let mut transaction = state.pool().begin().await?;
+    let mut transaction = db::begin(state.pool()).await?;
     db::settings::lock(&mut transaction).await?;
     let mut merged = db::settings::list(&mut transaction).await?;
     merged.extend(changes.clone());

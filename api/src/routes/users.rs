@@ -56,7 +56,7 @@ pub(super) async fn create_user(
     let role = role_of(fields.get("role"))?;
     let key = keys::new_key();
     let kept = state.keys().keep_generated(&key);
-    let mut transaction = state.pool().begin().await?;
+    let mut transaction = db::begin(state.pool()).await?;
     if db::users::create(&mut transaction, &username, role, &kept).await?.is_none() {
         return Err(ApiError::bad_request(format!("User '{username}' already exists")));
     }
@@ -95,7 +95,7 @@ pub(super) async fn delete_user(
     if user.as_str() == ADMIN {
         return Err(missing());
     }
-    let mut transaction = state.pool().begin().await?;
+    let mut transaction = db::begin(state.pool()).await?;
     let prefixes = match db::deletions::delete_of_owner(&mut transaction, user.as_str()).await? {
         Outcome::Deleted(prefixes) => prefixes,
         Outcome::Missing => Vec::new(),

@@ -4,7 +4,7 @@
 //! statement that settles a call, so the two never differ.
 
 use chrono::{DateTime, Utc};
-use sqlx::{Connection, PgConnection};
+use sqlx::{PgConnection, PgPool};
 
 use super::settings;
 use crate::{
@@ -84,11 +84,11 @@ pub struct Settlement {
 }
 
 /// Writes down that a call starts, unless a budget forbids it. One statement when there are no budgets.
-pub async fn begin(conn: &mut PgConnection, call: &NewCall<'_>) -> sqlx::Result<Begun> {
-    let id = insert(conn, call, None, None).await?;
+pub async fn begin(pool: &PgPool, call: &NewCall<'_>) -> sqlx::Result<Begun> {
+    let id = insert(&mut *pool.acquire().await?, call, None, None).await?;
     match id {
         Some(call) => Ok(Begun::Started { call, budget: None }),
-        None => begin_within_budgets(conn, call).await,
+        None => begin_within_budgets(pool, call).await,
     }
 }
 
@@ -140,8 +140,8 @@ async fn insert(
     Ok(made.map(|row| CallId { id: row.id, started_at: row.started_at }))
 }
 
-async fn begin_within_budgets(conn: &mut PgConnection, call: &NewCall<'_>) -> sqlx::Result<Begun> {
-    let mut transaction = conn.begin().await?;
+async fn begin_within_budgets(pool: &PgPool, call: &NewCall<'_>) -> sqlx::Result<Begun> {
+    let mut transaction = super::begin(pool).await?;
     // one at a time: two that add up at once would both find the same money left; an arbitrary number, only ours
     sqlx::query!("SELECT pg_advisory_xact_lock(733030)").fetch_one(&mut *transaction).await?;
     let limits = settings::list(&mut transaction).await?;

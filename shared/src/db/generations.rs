@@ -203,20 +203,20 @@ pub async fn find_page_work(conn: &mut PgConnection, id: GenerationId) -> sqlx::
 
 /// Extends the lease. Says whether a person asked to abort the run.
 pub async fn renew(conn: &mut PgConnection, id: GenerationId, fence: i64, lease: Duration) -> Result<bool, WriteError> {
-    sqlx::query_scalar!(
+    let renewed = sqlx::query!(
         r#"
         UPDATE generations
            SET lease_until = now() + $3::interval
          WHERE id = $1 AND fence = $2 AND state = 'running'
-        RETURNING cancel_requested_at IS NOT NULL AS "cancelled!"
+        RETURNING cancel_requested_at IS NOT NULL AS "cancelled!", set_config('synchronous_commit', 'off', true) AS unsynced
         "#,
         id as GenerationId,
         fence,
         interval(lease),
     )
     .fetch_optional(conn)
-    .await?
-    .ok_or(WriteError::Lost)
+    .await?;
+    renewed.map(|run| run.cancelled).ok_or(WriteError::Lost)
 }
 
 /// Says which stage is worked on, here and on the variant.
@@ -238,6 +238,8 @@ pub async fn set_stage(conn: &mut PgConnection, id: GenerationId, fence: i64, st
 }
 
 /// Keeps what a stage produced. A second write of the same stage replaces the first. Progress: deaths count from zero again.
+/// A plan was paid for and waits for the disk; what the other stages produce is made again at no cost, should a crash of the
+/// server take it back.
 pub async fn save_checkpoint(
     conn: &mut PgConnection,
     id: GenerationId,
@@ -253,15 +255,28 @@ pub async fn save_checkpoint(
         INSERT INTO checkpoints (generation_id, stage, result)
         SELECT held.id, $3, $4 FROM held
         ON CONFLICT (generation_id, stage) DO UPDATE SET result = EXCLUDED.result, created_at = now()
+        RETURNING CASE WHEN $3 NOT IN ('planning', 'incremental_planning')
+                       THEN set_config('synchronous_commit', 'off', true) END AS unsynced
         "#,
         id as GenerationId,
         fence,
         stage.as_str(),
         result,
     )
-    .execute(conn)
+    .fetch_all(conn)
     .await?;
-    one_row(rows.rows_affected())
+    one_row(rows.len() as u64)
+}
+
+/// What the stages of a generation produced by now.
+pub async fn list_checkpoints(conn: &mut PgConnection, id: GenerationId) -> sqlx::Result<Vec<(Stage, Value)>> {
+    let rows = sqlx::query!(
+        r#"SELECT stage AS "stage: Stage", result FROM checkpoints WHERE generation_id = $1"#,
+        id as GenerationId,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.stage, row.result)).collect())
 }
 
 /// What a stage produced in an earlier life of this generation.

@@ -262,10 +262,8 @@ pub async fn save(
     Ok(())
 }
 
-/// Counts the written pages and shows the count on the variant. Call it in a transaction of its own: a lost count is
-/// counted again, so the disk need not be waited for.
+/// Counts the written pages and shows the count on the variant.
 pub async fn show_count(conn: &mut PgConnection, generation: GenerationId) -> Result<i32, WriteError> {
-    sqlx::query!("SELECT set_config('synchronous_commit', 'off', true)").fetch_one(&mut *conn).await?;
     // first the lock, then the count: a count made before a wait for the lock would be older than what it replaces
     sqlx::query!(
         "SELECT id FROM variants WHERE id = (SELECT variant_id FROM generations WHERE id = $1) FOR UPDATE",

@@ -19,7 +19,7 @@ impl Work for AbortJob {
 
     async fn work(self, worker: Arc<Worker>) -> anyhow::Result<()> {
         loop {
-            let mut transaction = worker.config.pool.begin().await?;
+            let mut transaction = db::begin(&worker.config.pool).await?;
             if db::aborts::force(&mut transaction, self.generation).await? {
                 if let Some(variant) = db::generations::find_variant_id(&mut transaction, self.generation).await? {
                     let text = Some(db::aborts::ABORTED_BY_USER);

@@ -66,7 +66,7 @@ async fn end(
     result: Result<serde_json::Value, String>,
 ) -> anyhow::Result<()> {
     let result = result.as_ref().map_err(String::as_str);
-    let mut transaction = worker.config.pool.begin().await?;
+    let mut transaction = db::begin(&worker.config.pool).await?;
     match db::inspections::finish(&mut transaction, claimed.id, claimed.fence, result).await {
         Ok(()) => {}
         Err(WriteError::Lost) => {
@@ -83,7 +83,7 @@ async fn end(
 
 /// Lets another process answer.
 async fn put_back(worker: &Worker, claimed: &ClaimedInspection) -> anyhow::Result<()> {
-    let mut transaction = worker.config.pool.begin().await?;
+    let mut transaction = db::begin(&worker.config.pool).await?;
     if db::inspections::put_back(&mut transaction, claimed.id, claimed.fence).await.is_ok() {
         let job = InspectJob { inspection: claimed.id, fence: claimed.fence };
         jobs::enqueue(&mut transaction, &job).await?;

@@ -274,7 +274,7 @@ impl<'a> Ending<'a, '_> {
 
     async fn try_keep(&self, written: &Written<'_>, admits: bool) -> Result<Kept, StageError> {
         let Self { worker, page, claimed, .. } = self;
-        let mut transaction = worker.config.pool.begin().await?;
+        let mut transaction = db::begin(&worker.config.pool).await?;
         let settled = match written.call {
             Some(call) => call.settle_with(&mut transaction).await?,
             None => false,
@@ -328,7 +328,7 @@ impl<'a> Ending<'a, '_> {
     }
 
     async fn try_fail(&self, message: &str, concerns_all: bool) -> Result<(), StageError> {
-        let mut transaction = self.worker.config.pool.begin().await?;
+        let mut transaction = db::begin(&self.worker.config.pool).await?;
         db::page_jobs::fail(&mut transaction, self.page, message, concerns_all).await?;
         // its coordinator hears of it by this
         events::announce_page(&mut transaction, self.page.generation).await?;
@@ -342,7 +342,7 @@ impl<'a> Ending<'a, '_> {
     }
 
     async fn try_leave_to_newer(&self) -> Result<(), StageError> {
-        let mut transaction = self.worker.config.pool.begin().await?;
+        let mut transaction = db::begin(&self.worker.config.pool).await?;
         db::protocol::leave_pages_to_newer(&mut transaction, self.page.generation).await?;
         db::page_jobs::put_back(&mut transaction, self.page, Duration::ZERO, false).await?;
         Ok(transaction.commit().await?)
@@ -378,8 +378,10 @@ async fn put_back(worker: &Arc<Worker>, page: &HeldPage, pause: Duration, failed
 
 /// Lets waiting pages start, and takes one of them when this process has a slot for it.
 pub(crate) async fn go_on(worker: &Worker, has_slot: bool) -> anyhow::Result<Option<ClaimedPage>> {
-    let mut transaction = worker.config.pool.begin().await?;
-    let own = admit(worker, &mut transaction, has_slot && !worker.draining.is_cancelled()).await?;
+    let (pool, takes) = (&worker.config.pool, has_slot && !worker.draining.is_cancelled());
+    // a claim that is taken back costs the call that is made under it
+    let mut transaction = if takes { db::begin(pool).await? } else { db::begin_progress(pool).await? };
+    let own = admit(worker, &mut transaction, takes).await?;
     transaction.commit().await?;
     Ok(own)
 }

@@ -3,16 +3,14 @@
 use shared::{
     db::{self, page_jobs::NewPageJob},
     events::{Heard, PAGES_CHANNEL},
-    jobs::take_back_pages,
+    jobs::{admit_pages, take_back_pages},
 };
-use sqlx::Connection;
 use tokio::{
     sync::broadcast::{Receiver, error::RecvError},
     time::{Duration, timeout},
 };
 
 use super::{StageError, run::Run};
-use crate::jobs::page::go_on;
 
 /// How often the rows are looked at although nothing was heard.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -25,25 +23,23 @@ pub(crate) async fn write(run: &Run, pages: &[NewPageJob]) -> Result<(), StageEr
     // heard from before the request on, so that no end can be missed
     let mut heard = config.listening.subscribe();
     let window = i32::try_from(run.concurrent_pages).unwrap_or(i32::MAX);
-    let mut transaction = config.pool.begin().await?;
+    let mut transaction = db::begin_progress(&config.pool).await?;
     db::page_jobs::ask(&mut transaction, id, fence, run.claimed.key.provider, window, pages).await?;
+    admit_pages(&mut transaction, &config.provider_limits, None).await?;
     transaction.commit().await?;
-    go_on(&run.worker, false).await?;
     loop {
-        let mut conn = config.pool.acquire().await?;
-        let mut progress = db::page_jobs::progress(&mut conn, id).await?;
+        let mut progress = db::page_jobs::progress(&mut *config.pool.acquire().await?, id).await?;
         if progress.hopeless {
-            let mut transaction = conn.begin().await?;
+            let mut transaction = db::begin(&config.pool).await?;
             take_back_pages(&mut transaction, id).await?;
+            progress = db::page_jobs::progress(&mut transaction, id).await?;
             transaction.commit().await?;
-            progress = db::page_jobs::progress(&mut conn, id).await?;
         }
         // pages that are being written were begun before; what they cost is not thrown away
         if progress.open == 0 {
-            let failed = db::page_jobs::list_failed(&mut conn, id).await?;
+            let failed = db::page_jobs::list_failed(&mut *config.pool.acquire().await?, id).await?;
             return describe(&failed);
         }
-        drop(conn);
         // an elapsed time is as good a reason to look as a word
         let _ = timeout(LOOK_EVERY, hear_of_page(run, &mut heard)).await;
     }

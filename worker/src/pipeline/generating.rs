@@ -18,7 +18,7 @@ use shared::{
     variant::VariantKey,
 };
 
-use sqlx::{Connection, PgConnection};
+use sqlx::PgConnection;
 
 use super::{OldSite, StageError, Update, cloning::Pinned, cross_linking::markdown::repair_links, fleet, run::Run};
 use crate::writers::Writer;
@@ -82,9 +82,9 @@ async fn try_save_page(
     pages_total: usize,
 ) -> Result<(), StageError> {
     let (id, fence) = (run.claimed.id, run.claimed.fence);
-    let mut connection = run.worker.config.pool.acquire().await?;
-    db::pages::save(&mut connection, id, fence, slug, markdown).await?;
-    let mut transaction = connection.begin().await?;
+    let pool = &run.worker.config.pool;
+    db::pages::save(&mut *pool.acquire().await?, id, fence, slug, markdown).await?;
+    let mut transaction = db::begin_progress(pool).await?;
     show_progress(run, &mut transaction, stage, pages_total, Some(slug)).await?;
     Ok(transaction.commit().await?)
 }
@@ -113,7 +113,7 @@ async fn prepare_rows(
 ) -> Result<Vec<PlannedPage>, StageError> {
     let (id, fence) = (run.claimed.id, run.claimed.fence);
     let hashes = input_hashes(&run.claimed.key, writer, plan);
-    let mut transaction = run.worker.config.pool.begin().await?;
+    let mut transaction = db::begin_progress(&run.worker.config.pool).await?;
     db::pages::create_all(&mut transaction, id, fence, &hashes).await?;
     if let Some(update) = update {
         db::pages::copy_from_base(&mut transaction, id, fence, update.base, &update.kept()).await?;

@@ -100,10 +100,10 @@ pub(crate) async fn decide(
     writer: &dyn Writer,
     steering: &Steering,
 ) -> Result<Option<Decision>, StageError> {
-    if let Some(decided) = run.checkpoint(Stage::IncrementalPlanning).await? {
+    if let Some(decided) = run.checkpoint(Stage::IncrementalPlanning)? {
         return Ok(Some(decided));
     }
-    let planned: Option<Plan> = run.checkpoint(Stage::Planning).await?;
+    let planned: Option<Plan> = run.checkpoint(Stage::Planning)?;
     if planned.is_some() {
         return Ok(None);
     }
@@ -128,7 +128,7 @@ pub(crate) async fn decide(
 
 /// Makes the plan of an update the plan of the run. `warnings` are about what was wished.
 pub(crate) async fn adopt_plan(run: &Run, update: &Update, warnings: &[String]) -> Result<Plan, StageError> {
-    if let Some(plan) = run.checkpoint(Stage::Planning).await? {
+    if let Some(plan) = run.checkpoint(Stage::Planning)? {
         return Ok(plan);
     }
     for warning in warnings {
@@ -137,7 +137,7 @@ pub(crate) async fn adopt_plan(run: &Run, update: &Update, warnings: &[String]) 
     let (id, fence, plan) = (run.claimed.id, run.claimed.fence, &update.plan);
     let value = serde_json::to_value(plan).map_err(anyhow::Error::from)?;
     let json = serde_json::to_string(plan).map_err(anyhow::Error::from)?;
-    let mut transaction = run.worker.config.pool.begin().await?;
+    let mut transaction = db::begin(&run.worker.config.pool).await?;
     db::generations::save_checkpoint(&mut transaction, id, fence, Stage::Planning, &value).await?;
     db::generations::show_plan(&mut transaction, id, fence, &json, plan.repo_type).await?;
     transaction.commit().await?;

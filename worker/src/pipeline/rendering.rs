@@ -72,7 +72,7 @@ async fn switch(
     let finished =
         Finished { site_prefix: Some(prefix.to_string()), commit: pinned.commit.clone(), page_count, final_stage };
     let replaced = taken.filter(|_| run.claimed.request.replace);
-    let mut transaction = run.worker.config.pool.begin().await?;
+    let mut transaction = db::begin(&run.worker.config.pool).await?;
     if let Some(taken) = replaced {
         db::deletions::lock_in_order(&mut transaction, &[variant, taken.variant]).await?;
     }

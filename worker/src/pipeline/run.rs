@@ -1,6 +1,7 @@
 //! One generation in progress: what its stages share, and what every stage does around its work.
 
 use std::{
+    collections::HashMap,
     io::ErrorKind,
     sync::{Arc, OnceLock},
     time::Duration,
@@ -55,6 +56,8 @@ pub(crate) struct Run {
     /// The commit and its index, as soon as it is clear which files count.
     ground: OnceLock<Arc<Ground>>,
     stop: StopSign,
+    /// What earlier lives of this run left.
+    checkpoints: HashMap<Stage, serde_json::Value>,
 }
 
 impl Run {
@@ -71,7 +74,10 @@ impl Run {
                     anyhow::Error::from(error).context("cannot make the temporary folder of the run"),
                 ),
             })?;
-        let defaults = db::settings::read_defaults(&mut *worker.config.pool.acquire().await?).await?;
+        let mut conn = worker.config.pool.acquire().await?;
+        let defaults = db::settings::read_defaults(&mut conn).await?;
+        let checkpoints = db::generations::list_checkpoints(&mut conn, claimed.id).await?;
+        drop(conn);
         Ok(Self {
             concurrent_pages: defaults.max_concurrent_pages as usize,
             worker: Arc::clone(worker),
@@ -81,6 +87,7 @@ impl Run {
             checkout: Mutex::default(),
             ground: OnceLock::new(),
             stop: stop.clone(),
+            checkpoints: checkpoints.into_iter().collect(),
         })
     }
 
@@ -142,7 +149,7 @@ impl Run {
         stage: Stage,
         work: impl Future<Output = Result<T, StageError>>,
     ) -> Result<T, StageError> {
-        if let Some(done) = self.checkpoint(stage).await? {
+        if let Some(done) = self.checkpoint(stage)? {
             return Ok(done);
         }
         self.enter(stage).await?;
@@ -159,7 +166,7 @@ impl Run {
 
     /// Shows and announces a stage.
     pub(crate) async fn enter(&self, stage: Stage) -> Result<(), StageError> {
-        let mut transaction = self.worker.config.pool.begin().await?;
+        let mut transaction = db::begin_progress(&self.worker.config.pool).await?;
         db::generations::set_stage(&mut transaction, self.claimed.id, self.claimed.fence, stage).await?;
         events::emit_stage(&mut transaction, self.claimed.variant_id, self.claimed.id, stage).await?;
         Ok(transaction.commit().await?)
@@ -245,12 +252,9 @@ impl Run {
     }
 
     /// What a stage produced in an earlier life of this run.
-    pub(crate) async fn checkpoint<T: DeserializeOwned>(&self, stage: Stage) -> Result<Option<T>, StageError> {
-        let mut connection = self.worker.config.pool.acquire().await?;
-        let Some(kept) = db::generations::find_checkpoint(&mut connection, self.claimed.id, stage).await? else {
-            return Ok(None);
-        };
-        match serde_json::from_value(kept) {
+    pub(crate) fn checkpoint<T: DeserializeOwned>(&self, stage: Stage) -> Result<Option<T>, StageError> {
+        let Some(kept) = self.checkpoints.get(&stage) else { return Ok(None) };
+        match T::deserialize(kept) {
             Ok(result) => Ok(Some(result)),
             // another version of docmill wrote it, and what it stands for is paid for
             Err(error) => Err(StageError::TooNew(format!("checkpoint `{stage}` cannot be read: {error}"))),

@@ -41,8 +41,8 @@ pub(crate) async fn take_over(run: &Run, pinned: &Pinned) -> Result<Option<(Take
     if run.claimed.request.force {
         return Ok(None);
     }
-    let planned: Option<Plan> = run.checkpoint(Stage::Planning).await?;
-    if let Some(taken) = run.checkpoint(Stage::UpToDate).await? {
+    let planned: Option<Plan> = run.checkpoint(Stage::Planning)?;
+    if let Some(taken) = run.checkpoint(Stage::UpToDate)? {
         return Ok(planned.map(|plan| (taken, plan)));
     }
     // who repeats a run from a stage wants this model's own words
@@ -81,7 +81,7 @@ pub(crate) async fn find_other(
 /// All of it or nothing: in between the other variant may be deleted or made anew.
 async fn copy(run: &Run, found: &Takeover) -> Result<Option<(TakenOver, Plan)>, StageError> {
     let Claimed { id, fence, .. } = run.claimed;
-    let mut transaction = run.worker.config.pool.begin().await?;
+    let mut transaction = db::begin(&run.worker.config.pool).await?;
     let pages = db::pages::take_over(&mut transaction, id, fence, found.generation).await?;
     let kept = db::generations::find_checkpoint(&mut transaction, found.generation, Stage::Planning).await?;
     let plan: Option<Plan> = kept.and_then(|kept| serde_json::from_value(kept).ok());

@@ -34,7 +34,7 @@ pub(crate) async fn find_unchanged_head(run: &Run) -> Result<Option<CommitSha>, 
         return Ok(None);
     }
     // the commit of a run that is repeated stays the same
-    if run.claimed.retry_of.is_some() && run.checkpoint::<Pinned>(Stage::Cloning).await?.is_some() {
+    if run.claimed.retry_of.is_some() && run.checkpoint::<Pinned>(Stage::Cloning)?.is_some() {
         return Ok(None);
     }
     run.enter(Stage::Cloning).await?;
@@ -51,7 +51,7 @@ pub(crate) async fn find_unchanged_head(run: &Run) -> Result<Option<CommitSha>, 
 /// Ends the run; the site stays as it is.
 pub(crate) async fn finish(run: &Run, commit: &CommitSha) -> Result<(), StageError> {
     let (id, fence, variant) = (run.claimed.id, run.claimed.fence, run.claimed.variant_id);
-    let mut transaction = run.worker.config.pool.begin().await?;
+    let mut transaction = db::begin(&run.worker.config.pool).await?;
     let pages = show_served(run, &mut transaction).await?;
     let finished =
         Finished { site_prefix: None, commit: commit.clone(), page_count: pages, final_stage: Some(Stage::UpToDate) };

@@ -165,7 +165,7 @@ async fn repair_pages(run: &Run, plan: &Plan, examined: &Examined) -> Result<boo
 async fn keep(run: &Run, examined: Examined) -> Result<(), StageError> {
     let (id, fence) = (run.claimed.id, run.claimed.fence);
     let slugs: Vec<PageSlug> = examined.pages.iter().map(|page| page.slug.clone()).collect();
-    let mut transaction = run.worker.config.pool.begin().await?;
+    let mut transaction = db::begin_progress(&run.worker.config.pool).await?;
     let Evidence { mut pages, findings, score } = examined.evidence;
     let paid = db::sections::list_costs(&mut transaction, id).await?;
     costs::share(&mut pages, &paid, &examined.earlier);

@@ -64,7 +64,7 @@ pub(super) async fn create_generation(
 ) -> Result<Response, ApiError> {
     check_source(&state, &caller, &request.source).await?;
     // one connection for all of it: many who ask at once wait for few
-    let mut transaction = state.pool().begin().await?;
+    let mut transaction = db::begin(state.pool()).await?;
     let defaults = db::settings::read_defaults(&mut transaction).await?;
     let (provider, model) = choose_writer(&defaults, request.provider, request.model)?;
     let name = request.source.project_name().map_err(|error| ApiError::bad_request(error.0))?;

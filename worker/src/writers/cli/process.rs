@@ -41,6 +41,8 @@ const GRACE: Duration = Duration::from_secs(5);
 const GRACE_WHEN_CANCELLED: Duration = Duration::from_millis(300);
 /// How long a command whose answer is complete gets to end by itself.
 const GRACE_WHEN_COMPLETE: Duration = Duration::from_secs(2);
+/// A call so short that the numbers of processes cannot have gone round since it began.
+const SHORT: Duration = Duration::from_secs(3);
 /// How long a killed command is waited for.
 const KILL_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -78,12 +80,14 @@ pub(super) async fn run(
     call.folder = Some(folder);
     let mut child = spawn(command).await.map_err(host)?;
     call.group = child.id();
+    let begun = Instant::now();
 
     let ended = watch(&mut child, &streams, is_complete, context).await.map_err(host)?;
     end(&mut child, call.group, ended, context).await;
+    let first = call.group.filter(|_| begun.elapsed() < SHORT);
     let folder = call.disarm();
     let swept = tokio::task::spawn_blocking(move || {
-        mark.kill_all();
+        mark.kill_all(first);
         let outputs = read_output(streams.stdout).and_then(|stdout| Ok((stdout, read_output(streams.stderr)?)));
         drop(folder);
         outputs
@@ -120,7 +124,7 @@ impl Drop for RunningCall {
         let mark = self.mark;
         // scanning processes and deleting files block, and a drop may happen on an async thread
         let sweeper = thread::Builder::new().name("call-sweeper".into()).spawn(move || {
-            mark.kill_all();
+            mark.kill_all(None);
             drop(folder);
         });
         if let Err(error) = sweeper {
