@@ -5,7 +5,10 @@
 mod claims;
 mod values;
 
-use shared::evidence::{Rule, Severity};
+use shared::{
+    citation::WrittenCitation,
+    evidence::{Rule, Severity},
+};
 
 use self::{
     claims::{Claim, claims},
@@ -62,8 +65,8 @@ fn check_block(
     let files = Values::of(own.iter().map(|cited| cited.file.text.as_str()));
     for claim in missing {
         let place = (page, Some(block.section));
-        let label =
-            own.first().map(|cited| format!("{}:{}-{}", cited.path, cited.lines.0, cited.lines.1)).unwrap_or_default();
+        let label = own.first().map(|cited| WrittenCitation { path: cited.path.clone(), lines: Some(cited.lines) });
+        let label = label.map(|label| label.label()).unwrap_or_default();
         let message = format!("`{}` does not occur in the cited lines (`{}`)", short(&claim.written), short(&label));
         let (severity, fix) = if files.hold(claim) {
             (Severity::Warning, "it stands elsewhere in the cited file: cite those lines, or correct the number")
