@@ -106,6 +106,14 @@ pub fn step_back() -> io::Result<()> {
     check(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICENESS) }).map(drop)
 }
 
+/// The same for this very process, a little: to be called before it starts a thread.
+#[expect(unsafe_code, reason = "the standard library sets no priority")]
+pub fn lower_own_priority() -> io::Result<()> {
+    const NICENESS: i32 = 5;
+    // SAFETY: setpriority takes three numbers and touches no memory
+    check(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICENESS) }).map(drop)
+}
+
 /// What a child may take; everything it starts is bound, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Resource {
