@@ -546,8 +546,7 @@ pub struct Takeover {
     pub model: ModelId,
 }
 
-/// The newest ready variant of the same owner, name and branch, if its site is newer than the last good one of this variant,
-/// which need not be there yet.
+/// The newest ready variant of the same branch, if its site is newer than the last good one of this variant (if there is any).
 pub async fn find_takeover(
     conn: &mut PgConnection,
     key: &VariantKey,
@@ -584,18 +583,15 @@ pub async fn find_takeover(
 
 /// The variant that a generation, the newest or a past one, is of.
 pub async fn find_variant_id(conn: &mut PgConnection, id: GenerationId) -> sqlx::Result<Option<i64>> {
-    sqlx::query_scalar!("SELECT variant_id FROM generations WHERE id = $1", id as GenerationId)
-        .fetch_optional(conn)
-        .await
+    let found = sqlx::query_scalar!("SELECT variant_id FROM generations WHERE id = $1", id as GenerationId);
+    found.fetch_optional(conn).await
 }
 
 /// State and fence of a generation.
 pub async fn find_state(conn: &mut PgConnection, id: GenerationId) -> sqlx::Result<Option<(State, i64)>> {
-    let row =
-        sqlx::query!(r#"SELECT state AS "state: State", fence FROM generations WHERE id = $1"#, id as GenerationId,)
-            .fetch_optional(conn)
-            .await?;
-    Ok(row.map(|row| (row.state, row.fence)))
+    let found =
+        sqlx::query!(r#"SELECT state AS "state: State", fence FROM generations WHERE id = $1"#, id as GenerationId);
+    Ok(found.fetch_optional(conn).await?.map(|row| (row.state, row.fence)))
 }
 
 /// A duration as Postgres takes it.
