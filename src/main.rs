@@ -10,6 +10,7 @@ mod progress;
 
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{
     CommandFactory, Parser, Subcommand,
     error::{ContextKind, ContextValue},
@@ -100,6 +101,10 @@ fn start(program: Program) -> anyhow::Result<()> {
         _ => &program.common.log_level,
     };
     telemetry::start(level)?;
+    if let Command::Worker(_) = &program.command {
+        // who answers people on the same host comes first
+        shared::os::lower_own_priority().context("cannot lower the priority")?;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(async {
         match program.command {

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use futures_util::{FutureExt, StreamExt, stream};
 use shared::db;
-use sites::{key::SitePrefix, store::SiteStore};
+use sites::removal::remove_sites;
 
 use crate::{error::ApiError, state::ApiState};
 
@@ -18,28 +17,13 @@ const CONCURRENT_REMOVALS: usize = 8;
 pub(crate) async fn remove(state: &ApiState, prefixes: Vec<String>) {
     // the other processes hear of it
     state.served().clear();
-    let removals = stream::iter(prefixes).map(|prefix| remove_site(state.sites().clone(), prefix).boxed());
-    let removed = removals.buffer_unordered(CONCURRENT_REMOVALS).filter_map(std::future::ready).collect::<Vec<_>>();
-    let Ok(removed) = tokio::time::timeout(PATIENCE, removed).await else {
+    let removing = remove_sites(state.sites(), prefixes, CONCURRENT_REMOVALS);
+    let Ok(removed) = tokio::time::timeout(PATIENCE, removing).await else {
         tracing::warn!("the files of deleted sites are left to a worker");
         return;
     };
     if let Err(error) = forget(state, &removed).await {
         tracing::warn!(?error, "the files of deleted sites are removed, a worker will look once more");
-    }
-}
-
-async fn remove_site(store: SiteStore, prefix: String) -> Option<String> {
-    let removed = match prefix.parse::<SitePrefix>() {
-        Ok(parsed) => store.remove_site(&parsed).await.map_err(anyhow::Error::from),
-        Err(error) => Err(error.into()),
-    };
-    match removed {
-        Ok(()) => Some(prefix),
-        Err(error) => {
-            tracing::warn!(site.prefix = %prefix, error = format!("{error:#}"), "a deleted site is left to a worker");
-            None
-        }
     }
 }
 

@@ -304,12 +304,17 @@ impl Grade {
 
     /// The grade of so many points.
     pub fn of_points(points: f64) -> Self {
-        match points {
-            points if points >= 90.0 => Self::A,
-            points if points >= 80.0 => Self::B,
-            points if points >= 70.0 => Self::C,
-            points if points >= 60.0 => Self::D,
-            _ => Self::F,
+        Self::ALL.into_iter().find(|grade| points >= f64::from(grade.least_points())).unwrap_or(Self::F)
+    }
+
+    /// The points from which on it is given.
+    pub fn least_points(self) -> u8 {
+        match self {
+            Self::A => 90,
+            Self::B => 80,
+            Self::C => 70,
+            Self::D => 60,
+            Self::F => 0,
         }
     }
 

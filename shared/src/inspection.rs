@@ -71,6 +71,9 @@ pub struct DryRunRequest {
     /// Kind of repository, when the request names one.
     #[serde(default)]
     pub repo_type: Option<RepoType>,
+    /// Budget of the run in US dollars, when the request names one.
+    #[serde(default)]
+    pub max_cost_usd: Option<f64>,
     /// What the request says about the documentation itself.
     #[serde(default)]
     pub options: RunOptions,
@@ -302,8 +305,15 @@ pub struct Bill {
     pub questions: Vec<String>,
     /// The calls, by what they are for.
     pub calls: Vec<BilledCalls>,
-    /// All of them together.
+    /// All of them together: what the run costs at least.
     pub total: Cost,
+    /// The same when checks send every page that is written back to its writer once. Answers that are of no use and calls that fail
+    /// come on top. Without figures when nobody knows: when a model decides first which pages there are, or answers `questions`.
+    #[serde(default)]
+    pub with_rework: Cost,
+    /// What would keep the run waiting or end it as things stand: pauses, and budgets that do not last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// Why there are no figures, when there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown: Option<String>,

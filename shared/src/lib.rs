@@ -18,6 +18,7 @@ pub mod page;
 pub mod section;
 pub mod citation;
 pub mod evidence;
+pub mod grading;
 pub mod inspection;
 pub mod user;
 pub mod wire;

@@ -39,18 +39,21 @@ pub fn die_with_parent(command: &mut Command, signal: i32) {
 pub fn die_with(command: &mut Command, parent: u32, signal: i32) {
     // SAFETY: the closure calls only async-signal-safe functions and does not allocate
     unsafe {
-        command.pre_exec(move || {
-            let kernel_signal = libc::c_ulong::from(signal.unsigned_abs());
-            if libc::prctl(libc::PR_SET_PDEATHSIG, kernel_signal) != 0 {
-                return Err(io::Error::last_os_error());
-            }
-            // the parent may have died before the line above
-            if libc::getppid().unsigned_abs() != parent {
-                return Err(io::Error::from_raw_os_error(libc::ESRCH));
-            }
-            Ok(())
-        });
+        command.pre_exec(move || end_with(parent, signal));
     }
+}
+
+/// The same for this process.
+#[expect(unsafe_code, reason = "neither prctl nor getppid has a safe form in std")]
+pub fn end_with(parent: u32, signal: i32) -> io::Result<()> {
+    let kernel_signal = libc::c_ulong::from(signal.unsigned_abs());
+    // SAFETY: prctl with this option and getppid take numbers and touch no memory
+    let now = unsafe {
+        check(libc::prctl(libc::PR_SET_PDEATHSIG, kernel_signal))?;
+        libc::getppid()
+    };
+    // the parent may have died before
+    if now.unsigned_abs() == parent { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::ESRCH)) }
 }
 
 /// Sends a signal to one process.
@@ -89,11 +92,26 @@ pub fn own_session(command: &mut Command) {
 /// first.
 #[expect(unsafe_code, reason = "the priority of a child can only be set between fork and exec")]
 pub fn lower_priority(command: &mut Command) {
+    // SAFETY: the closure calls only an async-signal-safe function and does not allocate
+    unsafe {
+        command.pre_exec(step_back);
+    }
+}
+
+/// The same for this process.
+#[expect(unsafe_code, reason = "setpriority has no safe form in std")]
+pub fn step_back() -> io::Result<()> {
     const NICENESS: i32 = 10;
     // SAFETY: setpriority takes three numbers and touches no memory
-    unsafe {
-        command.pre_exec(|| check(libc::setpriority(libc::PRIO_PROCESS, 0, NICENESS)).map(drop));
-    }
+    check(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICENESS) }).map(drop)
+}
+
+/// The same for this very process, a little: to be called before it starts a thread.
+#[expect(unsafe_code, reason = "the standard library sets no priority")]
+pub fn lower_own_priority() -> io::Result<()> {
+    const NICENESS: i32 = 5;
+    // SAFETY: setpriority takes three numbers and touches no memory
+    check(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICENESS) }).map(drop)
 }
 
 /// What a child may take; everything it starts is bound, too.
@@ -132,19 +150,23 @@ impl Resource {
 /// Limits a child.
 #[expect(unsafe_code, reason = "limits of a child can only be set between fork and exec")]
 pub fn limit(command: &mut Command, limits: Vec<(Resource, u64)>) {
-    // SAFETY: getrlimit and setrlimit read and write only the local variables and do not allocate
+    // SAFETY: the closure calls only async-signal-safe functions and does not allocate
     unsafe {
-        command.pre_exec(move || {
-            for &(resource, value) in &limits {
-                let mut current = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-                check(libc::getrlimit(resource.number(), &raw mut current))?;
-                // an ordinary user cannot raise a limit again
-                let value = value.min(current.rlim_max);
-                let limit = libc::rlimit { rlim_cur: value, rlim_max: value };
-                check(libc::setrlimit(resource.number(), &raw const limit))?;
-            }
-            Ok(())
-        });
+        command.pre_exec(move || limits.iter().try_for_each(|(resource, value)| limit_this(*resource, *value)));
+    }
+}
+
+/// Limits this process and everything that it starts from now on.
+#[expect(unsafe_code, reason = "limits have no safe form in std")]
+pub fn limit_this(resource: Resource, value: u64) -> io::Result<()> {
+    let mut current = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: getrlimit and setrlimit read and write only the local variables
+    unsafe {
+        check(libc::getrlimit(resource.number(), &raw mut current))?;
+        // an ordinary user cannot raise a limit again
+        let value = value.min(current.rlim_max);
+        let limit = libc::rlimit { rlim_cur: value, rlim_max: value };
+        check(libc::setrlimit(resource.number(), &raw const limit)).map(drop)
     }
 }
 

@@ -24,6 +24,13 @@ pub struct VariantKey {
     pub model: ModelId,
 }
 
+impl VariantKey {
+    /// The key of a row's columns.
+    pub fn new(owner: String, name: ProjectName, branch: BranchName, provider: Provider, model: ModelId) -> Self {
+        Self { owner, name, branch, provider, model }
+    }
+}
+
 /// `name/branch/provider/model`, as docsfy writes it in messages.
 impl fmt::Display for VariantKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

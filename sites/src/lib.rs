@@ -9,3 +9,4 @@ pub mod manifest;
 pub mod publish;
 pub mod read;
 pub mod archive;
+pub mod removal;

@@ -4,7 +4,10 @@ use std::{
     collections::BTreeMap,
     fmt::Write,
     io,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
 };
 
@@ -18,7 +21,7 @@ use crate::{
     key::{SiteKey, SitePrefix},
     manifest::{Manifest, ManifestFile, PackedForm},
     read::SitePath,
-    render::SiteFiles,
+    render::{SiteFiles, is_shared_asset},
     store::{SiteStore, StoreError},
 };
 
@@ -119,7 +122,7 @@ struct EncodedFile {
 }
 
 /// The results in the order of `files`.
-fn encode_on_all_cores(files: &[(SiteKey, Bytes)]) -> io::Result<Vec<EncodedFile>> {
+fn encode_on_all_cores(files: &[(SiteKey, Bytes)]) -> io::Result<Vec<Arc<EncodedFile>>> {
     let next = AtomicUsize::new(0);
     let take_turns = || {
         let mut done = Vec::new();
@@ -142,7 +145,24 @@ fn encode_on_all_cores(files: &[(SiteKey, Bytes)]) -> io::Result<Vec<EncodedFile
     Ok(done.into_iter().map(|(_, file)| file).collect())
 }
 
-fn encode_file(key: &SiteKey, bytes: &Bytes) -> io::Result<EncodedFile> {
+/// What sites of this version share is computed once: their style and scripts, a few files.
+static SHARED: Mutex<BTreeMap<String, Arc<EncodedFile>>> = Mutex::new(BTreeMap::new());
+
+fn encode_file(key: &SiteKey, bytes: &Bytes) -> io::Result<Arc<EncodedFile>> {
+    if !is_shared_asset(bytes) {
+        return Ok(Arc::new(encode_bytes(key, bytes)?));
+    }
+    let path = key.path().to_string();
+    let kept = SHARED.lock().unwrap_or_else(PoisonError::into_inner).get(&path).cloned();
+    if let Some(kept) = kept {
+        return Ok(kept);
+    }
+    let encoded = Arc::new(encode_bytes(key, bytes)?);
+    SHARED.lock().unwrap_or_else(PoisonError::into_inner).insert(path, Arc::clone(&encoded));
+    Ok(encoded)
+}
+
+fn encode_bytes(key: &SiteKey, bytes: &Bytes) -> io::Result<EncodedFile> {
     let mut sha256 = String::with_capacity(64);
     for byte in Sha256::digest(bytes) {
         write!(sha256, "{byte:02x}").expect("writing to a string never fails");
@@ -167,21 +187,24 @@ fn is_compressible(content_type: &str) -> bool {
 
 /// All compressed forms go into one object: that halves the time of a durable publish and leaves a third of the
 /// objects.
-fn assemble(files: Vec<(SiteKey, Bytes)>, encoded: Vec<EncodedFile>) -> EncodedSite {
+fn assemble(files: Vec<(SiteKey, Bytes)>, encoded: Vec<Arc<EncodedFile>>) -> EncodedSite {
     let mut listed = BTreeMap::new();
     let mut pack = Vec::new();
     let mut offset = 0;
     for ((key, bytes), file) in files.iter().zip(encoded) {
         let mut encodings = BTreeMap::new();
-        for (encoding, form) in file.forms {
+        for (encoding, form) in &file.forms {
             let size = form.len() as u64;
-            encodings.insert(encoding, PackedForm { offset, size });
+            encodings.insert(*encoding, PackedForm { offset, size });
             offset += size;
-            pack.push(form);
+            pack.push(form.clone());
         }
         let size = bytes.len() as u64;
         let content_type = key.content_type().to_owned();
-        listed.insert(key.path().to_string(), ManifestFile { size, sha256: file.sha256, content_type, encodings });
+        listed.insert(
+            key.path().to_string(),
+            ManifestFile { size, sha256: file.sha256.clone(), content_type, encodings },
+        );
     }
     EncodedSite { files, pack, manifest: Manifest::new(listed) }
 }

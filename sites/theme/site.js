@@ -115,7 +115,11 @@ const buildView = () => {
     view.mark.focus({ preventScroll: true });
   });
   element.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape") return;
+    // it stands at the end of the document: who leaves it by Tab goes on where they were
+    const stops = [...element.querySelectorAll("button, [href], [tabindex]")];
+    const edge = event.shiftKey ? [element, stops[0]] : [stops.at(-1)];
+    if (event.key !== "Escape" && !(event.key === "Tab" && edge.includes(document.activeElement))) return;
+    if (event.key === "Tab" && event.shiftKey) event.preventDefault();
     element.hidePopover();
     view.mark.focus({ preventScroll: true });
   });

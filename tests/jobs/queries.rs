@@ -22,23 +22,6 @@ async fn every_cached_query_fits_the_schema() {
 }
 
 #[tokio::test]
-async fn a_queue_gets_no_connection_that_is_in_a_transaction_of_somebody_else() {
-    let pool = shared::db::queue_pool(&shared::db::connect(&fresh_database().await, 1).await.unwrap());
-    let mut connection = pool.acquire().await.unwrap();
-    // as a `begin` leaves it that is dropped while it waits: sqlx does not count it
-    connection.execute("BEGIN").await.unwrap();
-    let first: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut *connection).await.unwrap();
-    drop(connection);
-    let mut connection = pool.acquire().await.unwrap();
-    let second: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut *connection).await.unwrap();
-    assert_ne!(first, second, "somebody else's transaction is still open in it");
-    drop(connection);
-    let mut connection = pool.acquire().await.unwrap();
-    let third: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut *connection).await.unwrap();
-    assert_eq!(second, third, "a connection that is in order is used again");
-}
-
-#[tokio::test]
 async fn a_begin_that_is_dropped_leaves_no_transaction_open() {
     let url = fresh_database().await;
     let (pool, mut other) = (shared::db::connect(&url, 1).await.unwrap(), PgConnection::connect(&url).await.unwrap());

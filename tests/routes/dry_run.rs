@@ -7,7 +7,7 @@ use shared::{
     variant::{Status, VariantKey},
 };
 
-use super::{Api, answer, occupy, refusal};
+use super::{ADMIN_KEY, Api, answer, occupy, refusal};
 use crate::support::{
     repository::Repository,
     world::{World, variant},
@@ -117,14 +117,49 @@ async fn each_section_has_its_reason_and_the_calls_their_cost_of_past_ones() {
         }]}])
     );
     assert_eq!((&bill["questions"], &bill["total"]["calls"]), (&json!([]), &json!(1)));
+    assert_eq!((&bill["with_rework"]["calls"], bill.get("warnings")), (&json!(2), None), "{bill}");
     assert_eq!(bill["unknown"], "`claude` `test-model` has made no call for `sections` yet");
 
     site.repository.write("src/four.rs", "pub fn four() {}\n");
     site.repository.commit("a module");
     let bill = site.bill(&key, json!({})).await;
     assert_eq!(bill["questions"], json!(["the file `src/four.rs` is new"]));
-    assert_eq!(bill["total"]["calls"], 2);
+    assert_eq!(
+        (&bill["total"]["calls"], &bill["with_rework"]),
+        (&json!(2), &json!({})),
+        "the answer may name more pages"
+    );
     assert_eq!((site.count("generations").await, site.count("ai_calls").await), (generations, calls));
+}
+
+#[tokio::test]
+async fn it_says_what_would_keep_the_run_from_its_end() {
+    let site = Asked::start().await;
+    let key = variant("adder", Provider::Claude);
+    site.generate(&key).await;
+    site.repository.write("src/two.rs", "pub const two_FIRST: u8 = 1;\npub const two_SECOND: u8 = 22;\n");
+    site.repository.commit("two changes");
+    let told = async |provider, more| {
+        let bill = site.bill(&variant("adder", provider), more).await;
+        let warnings = bill["warnings"].as_array().cloned().unwrap_or_default();
+        warnings.iter().map(|sentence| sentence.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let pause = json!({"provider": "claude", "message": "new key on Monday"});
+    assert_eq!(answer(site.api.post("/api/admin/pause").body(pause.to_string())).await.0, 200);
+    let paused = ["`claude` is paused, a run would wait: new key on Monday"];
+    assert_eq!(told(Provider::Claude, json!({})).await, paused);
+    assert!(told(Provider::Builtin, json!({})).await.is_empty());
+    answer(site.api.post("/api/admin/resume").body(pause.to_string())).await;
+    // a full run costs what four past calls did, and the month has had them
+    let small = json!({"force": true, "max_cost_usd": 0.001});
+    let short = told(Provider::Claude, small).await;
+    assert!(matches!(&short[..], [one] if one.contains("of the budget of $0.001 (of this generation)")), "{short:?}");
+    let limit = json!({"settings": {"max_cost_per_user_per_month_usd": "0.001"}});
+    let call = site.api.ask(Method::PUT, "/api/admin/settings").bearer_auth(ADMIN_KEY);
+    assert_eq!(answer(call.body(limit.to_string())).await.0, 200);
+    let spent = told(Provider::Claude, json!({})).await;
+    assert!(matches!(&spent[..], [one] if one.starts_with("budget of $0.001 reached (of user")), "{spent:?}");
+    assert!(told(Provider::Builtin, json!({})).await.is_empty());
 }
 
 #[tokio::test]

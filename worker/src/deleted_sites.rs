@@ -1,6 +1,7 @@
 //! Removing the files of deleted variants, once their rows are gone.
 
 use shared::db;
+use sites::removal::remove_sites;
 
 use crate::Worker;
 
@@ -15,21 +16,9 @@ pub(crate) async fn remove_left(worker: &Worker) -> anyhow::Result<()> {
     remove(worker, prefixes).await
 }
 
-/// Removes sites and notes which are gone.
+/// Removes sites, one by one beside the work, and notes which are gone.
 pub(crate) async fn remove(worker: &Worker, prefixes: Vec<String>) -> anyhow::Result<()> {
-    let mut removed = Vec::with_capacity(prefixes.len());
-    for prefix in prefixes {
-        let Ok(parsed) = prefix.parse() else {
-            // nothing can lie there
-            removed.push(prefix);
-            continue;
-        };
-        // one that cannot be removed is tried again and does not keep the others
-        match worker.config.store.remove_site(&parsed).await {
-            Ok(()) => removed.push(prefix),
-            Err(error) => tracing::warn!(site.prefix = %prefix, %error, "cannot remove a deleted site"),
-        }
-    }
+    let removed = remove_sites(&worker.config.store, prefixes, 1).await;
     if !removed.is_empty() {
         db::deletions::forget_files(&mut *worker.config.pool.acquire().await?, &removed).await?;
         tracing::info!(sites = removed.len(), "removed the files of deleted sites");

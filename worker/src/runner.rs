@@ -42,6 +42,9 @@ pub(crate) trait Work: Job {
 
 /// How often a queue is looked at without a notification: the net under NOTIFY.
 const POLL: Duration = Duration::from_secs(1);
+/// How long announcements wait for others that come together with them, after one that was told at once: a fetch goes on
+/// until nothing is left, and every worker of the cluster hears of every task.
+const GAP: Duration = Duration::from_millis(10);
 /// Missed heartbeats that make a queue worker dead.
 const MISSED_HEARTBEATS: usize = 6;
 
@@ -210,6 +213,7 @@ fn announcements(worker: &Worker, queue: &'static str) -> Announcements {
                 Ok(message) if !concerns(&message) => {}
                 Ok(_) | Err(RecvError::Lagged(_)) => {
                     announce.send_replace(());
+                    tokio::time::sleep(GAP).await;
                 }
                 Err(RecvError::Closed) => return,
             }

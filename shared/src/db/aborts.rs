@@ -49,13 +49,7 @@ pub async fn list_active(
         .map(|row| ActiveGeneration {
             id: row.id,
             variant_id: row.variant_id,
-            key: VariantKey {
-                owner: row.owner,
-                name: row.name,
-                branch: row.branch,
-                provider: row.provider,
-                model: row.model,
-            },
+            key: VariantKey::new(row.owner, row.name, row.branch, row.provider, row.model),
         })
         .collect())
 }
@@ -146,13 +140,7 @@ pub async fn find(conn: &mut PgConnection, id: GenerationId) -> sqlx::Result<Opt
     .fetch_optional(conn)
     .await?;
     Ok(row.map(|row| {
-        let key = VariantKey {
-            owner: row.owner,
-            name: row.name,
-            branch: row.branch,
-            provider: row.provider,
-            model: row.model,
-        };
+        let key = VariantKey::new(row.owner, row.name, row.branch, row.provider, row.model);
         (ActiveGeneration { id: row.id, variant_id: row.variant_id, key }, row.state)
     }))
 }

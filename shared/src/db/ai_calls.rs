@@ -198,15 +198,53 @@ async fn add_up(
     .fetch_optional(conn)
     .await?;
     let Some(row) = row else { return Ok(None) };
-    let spent = [
+    let spent = spent_of([
         (row.max_cost_usd, "this generation".to_owned(), row.of_generation),
-        (of_user, format!("user `{}` this month", row.requested_by), row.of_user),
-        (of_all, "this installation this month".to_owned(), row.of_all),
-    ];
-    let spent = spent.into_iter().filter_map(|(limit, whose, usd)| {
+        (of_user, of_a_user(&row.requested_by), row.of_user),
+        (of_all, OF_ALL.to_owned(), row.of_all),
+    ]);
+    Ok(Some((row.estimate, spent)))
+}
+
+/// The budgets of this month that count for a user, and what is spent or reserved of them.
+pub async fn month_budgets(conn: &mut PgConnection, username: &str) -> sqlx::Result<Vec<Spent>> {
+    let limits = settings::list(&mut *conn).await?;
+    let limit = |key: SettingKey| limits.get(&key).and_then(|text| text.parse::<f64>().ok());
+    let (of_user, of_all) = (limit(SettingKey::UserMonthBudget), limit(SettingKey::MonthBudget));
+    if of_user.is_none() && of_all.is_none() {
+        return Ok(Vec::new());
+    }
+    let row = sqlx::query!(
+        r#"
+        WITH taken AS NOT MATERIALIZED (
+            SELECT username, CASE WHEN outcome = 'running' THEN reserved_usd ELSE COALESCE(cost_usd, 0) END AS usd
+              FROM ai_calls
+             WHERE started_at >= date_trunc('month', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'
+        )
+        SELECT (SELECT sum(usd) FROM taken WHERE username = $1) AS of_user,
+               CASE WHEN $2 THEN (SELECT sum(usd) FROM taken) END AS of_all
+        "#,
+        username,
+        of_all.is_some(),
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(spent_of([(of_user, of_a_user(username), row.of_user), (of_all, OF_ALL.to_owned(), row.of_all)]))
+}
+
+/// Whose budget that of a month is, for people.
+const OF_ALL: &str = "this installation this month";
+
+fn of_a_user(username: &str) -> String {
+    format!("user `{username}` this month")
+}
+
+/// The budgets that there are, and what is spent of each.
+fn spent_of<const N: usize>(budgets: [(Option<f64>, String, Option<f64>); N]) -> Vec<Spent> {
+    let spent = budgets.into_iter().filter_map(|(limit, whose, usd)| {
         Some(Spent { budget: Budget { limit_usd: limit?, whose, left_usd: 0.0 }, usd: usd.unwrap_or(0.0) })
     });
-    Ok(Some((row.estimate, spent.collect())))
+    spent.collect()
 }
 
 /// Writes down what a call came to, and adds its cost to its generation and to the variant that shows it. Doing it twice is

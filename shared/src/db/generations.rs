@@ -143,13 +143,7 @@ pub async fn claim(
         id,
         fence: row.fence,
         variant_id: row.variant_id,
-        key: VariantKey {
-            owner: row.owner,
-            name: row.name,
-            branch: row.branch,
-            provider: row.provider,
-            model: row.model,
-        },
+        key: VariantKey::new(row.owner, row.name, row.branch, row.provider, row.model),
         repo_url: row.repo_url,
         request: NewGeneration {
             requested_by: row.requested_by,
@@ -200,13 +194,7 @@ pub async fn find_page_work(conn: &mut PgConnection, id: GenerationId) -> sqlx::
     .await?;
     Ok(row.map(|row| PageWork {
         variant_id: row.variant_id,
-        key: VariantKey {
-            owner: row.owner,
-            name: row.name,
-            branch: row.branch,
-            provider: row.provider,
-            model: row.model,
-        },
+        key: VariantKey::new(row.owner, row.name, row.branch, row.provider, row.model),
         repo_url: row.repo_url,
         call_timeout_minutes: row.call_timeout_min,
         options: row.options.0,
@@ -558,10 +546,11 @@ pub struct Takeover {
     pub model: ModelId,
 }
 
-/// The newest ready variant of the same owner, name and branch, if its site is newer than the last good one of this variant.
+/// The newest ready variant of the same owner, name and branch, if its site is newer than the last good one of this variant,
+/// which need not be there yet.
 pub async fn find_takeover(
     conn: &mut PgConnection,
-    variant: i64,
+    key: &VariantKey,
     options: &RunOptions,
 ) -> sqlx::Result<Option<Takeover>> {
     sqlx::query_as!(
@@ -570,17 +559,23 @@ pub async fn find_takeover(
         SELECT other.id AS variant_id, g.id AS "generation: GenerationId", other.repo_url,
                other.last_commit_sha AS commit, other.ai_provider AS "provider: Provider",
                other.ai_model AS "model: ModelId"
-          FROM variants own
-          JOIN variants other ON other.owner = own.owner AND other.name = own.name AND other.branch = own.branch
+          FROM variants other
           JOIN generations g ON g.variant_id = other.id AND g.site_prefix = other.site_prefix
-         WHERE own.id = $1 AND other.id <> own.id AND other.status = 'ready' AND g.options = $2
+          LEFT JOIN variants own ON own.owner = other.owner AND own.name = other.name AND own.branch = other.branch
+                                AND own.ai_provider = $4 AND own.ai_model = $5
+         WHERE other.owner = $1 AND other.name = $2 AND other.branch = $3 AND other.status = 'ready' AND g.options = $6
+           AND (other.ai_provider, other.ai_model) <> ($4, $5)
            -- what the built-in writer extracts costs nothing, and who asks for a model wants its words
-           AND own.ai_provider <> 'builtin' AND other.ai_provider <> 'builtin'
+           AND $4 <> 'builtin' AND other.ai_provider <> 'builtin'
            AND (own.last_generated IS NULL OR other.last_generated > own.last_generated)
          ORDER BY other.last_generated DESC, other.id DESC
          LIMIT 1
         "#,
-        variant,
+        key.owner,
+        key.name.as_str(),
+        key.branch.as_str(),
+        key.provider.as_str(),
+        key.model.as_str(),
         Json(options) as _,
     )
     .fetch_optional(conn)

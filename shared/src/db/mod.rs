@@ -11,7 +11,7 @@
 use std::{collections::HashSet, io, time::Duration};
 
 use sqlx::{
-    Connection, PgPool, Postgres, Row, Transaction,
+    Connection, PgPool, Postgres, Transaction,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -119,19 +119,12 @@ async fn begin_with(pool: &PgPool, statement: &'static str) -> sqlx::Result<Tran
     begun.await.map_err(|error| sqlx::Error::Io(io::Error::other(error)))?
 }
 
-/// A connection of the same kind for apalis, whose queues share it, each for a moment. apalis drops a `begin` whenever it drops a
-/// fetch, so what it leaves open is looked at after each use; all others are spared that round trip.
+/// A connection of the same kind for apalis, whose queues share it, each for a moment. apalis begins as sqlx does, and may leave
+/// a transaction open: nobody else may write into that, and its own next commit ends it.
 pub fn queue_pool(pool: &PgPool) -> PgPool {
     pool_of(1)
-        .after_release(|conn, _| Box::pin(async move { Ok(!is_in_transaction(conn).await?) }))
         // a task that is lost in a crash of the server is rung for again
         .connect_lazy_with((*pool.connect_options()).clone().options([("synchronous_commit", "off")]))
-}
-
-/// Whether a connection that nobody uses is in a transaction all the same.
-async fn is_in_transaction(conn: &mut sqlx::PgConnection) -> sqlx::Result<bool> {
-    // `now()` is the beginning of the transaction. Not prepared: preparing would begin one before the statement
-    sqlx::raw_sql("SELECT now() <> statement_timestamp()").fetch_one(conn).await?.try_get(0)
 }
 
 /// Our own schema changes; apalis brings its own.

@@ -60,13 +60,7 @@ pub async fn hold(conn: &mut PgConnection, id: GenerationId) -> sqlx::Result<Opt
     .await?;
     Ok(row.map(|row| HeldRun {
         variant_id: row.variant_id,
-        key: VariantKey {
-            owner: row.owner,
-            name: row.name,
-            branch: row.branch,
-            provider: row.provider,
-            model: row.model,
-        },
+        key: VariantKey::new(row.owner, row.name, row.branch, row.provider, row.model),
         status: row.status,
         newest: row.newest,
         repo_url: row.repo_url,

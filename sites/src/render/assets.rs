@@ -8,6 +8,11 @@ const STYLE: &str = include_str!("../../theme/site.css");
 const SCRIPT: &str = include_str!("../../theme/site.js");
 const THEME: &str = include_str!("../../theme/theme.js");
 
+/// Whether these are the bytes of a file that all sites of this version share.
+pub(crate) fn is_shared_asset(bytes: &[u8]) -> bool {
+    [STYLE, SCRIPT, THEME].iter().any(|shared| shared.as_bytes() == bytes)
+}
+
 /// The paths of the shared files, as pages write them.
 pub(crate) struct Assets {
     pub(crate) style: String,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use shared::citation::WrittenCitation;
+use shared::citation::{WrittenCitation, is_example};
 
 use super::{
     citations,
@@ -20,6 +20,8 @@ struct Fence {
     unknown: Option<String>,
     file: Option<WrittenCitation>,
     title: Option<String>,
+    /// Whether its code is made up for readers and stands in no file.
+    is_example: bool,
 }
 
 /// The file that a fence names, and the letters that name it.
@@ -54,7 +56,7 @@ pub(crate) fn code_block_html(site: &Site<'_>, info: &str, code: &str, number: u
 
 impl Fence {
     fn read(info: &str) -> Self {
-        let mut fence = Self::default();
+        let mut fence = Self { is_example: is_example(info), ..Self::default() };
         let info = info.trim().trim_start_matches('{').trim_end_matches('}');
         for (at, word) in info.split_whitespace().enumerate() {
             if let Some(title) = word.strip_prefix("title=").or_else(|| word.strip_prefix("filename=")) {
@@ -87,7 +89,8 @@ impl Fence {
         } else if word.contains(['/', '.']) || language_of_file(word).is_some() {
             self.set_file_or_title(word);
         } else {
-            self.unknown = Some(name.chars().take(24).collect()).filter(|name: &String| !name.is_empty());
+            let name: String = name.chars().take(24).collect();
+            self.unknown = Some(name).filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case("example"));
         }
     }
 
@@ -100,14 +103,23 @@ impl Fence {
 
     /// What names the block for those who cannot see it.
     fn name(&self) -> Option<String> {
-        let language = self.language.map(|language| language.label().to_owned()).or_else(|| self.unknown.clone());
-        self.file.as_ref().map(WrittenCitation::label).or_else(|| self.title.clone()).or(language)
+        self.file.as_ref().map(WrittenCitation::label).or_else(|| self.title.clone()).or_else(|| self.kind())
+    }
+
+    /// The language, and that it is an example.
+    fn kind(&self) -> Option<String> {
+        let language = self.language.map(Language::label).or(self.unknown.as_deref());
+        match (language, self.is_example) {
+            (Some(language), true) => Some(format!("{language} example")),
+            (None, true) => Some("Example".to_owned()),
+            (language, false) => language.map(str::to_owned),
+        }
     }
 
     /// Language and file above the code; nothing when neither is known.
     fn push_caption(&self, site: &Site<'_>, mark: Option<&Mark>, out: &mut String) {
-        let label = self.language.map(Language::label).or(self.unknown.as_deref());
-        if label.is_none() && self.file.is_none() && self.title.is_none() {
+        let kind = self.kind();
+        if kind.is_none() && self.file.is_none() && self.title.is_none() {
             return;
         }
         out.push_str("<figcaption>");
@@ -130,8 +142,8 @@ impl Fence {
         } else if let Some(title) = &self.title {
             push_span(out, "file", title);
         }
-        if let Some(label) = label {
-            push_span(out, "language", label);
+        if let Some(kind) = kind {
+            push_span(out, "language", &kind);
         }
         out.push_str("</figcaption>");
     }
@@ -176,5 +188,15 @@ mod tests {
         assert_eq!(read("js {1,3-5}"), (Some("JavaScript"), None));
         assert_eq!(read("no-such-language"), (None, None));
         assert_eq!(read(""), (None, None));
+    }
+
+    #[test]
+    fn an_example_says_that_it_is_one() {
+        let kind = |info| Fence::read(info).kind();
+        assert_eq!(kind("rust example").as_deref(), Some("Rust example"));
+        assert_eq!(kind("rust,example").as_deref(), Some("Rust example"));
+        assert_eq!(kind("example").as_deref(), Some("Example"));
+        assert_eq!(kind("rust").as_deref(), Some("Rust"));
+        assert_eq!(kind("no-such-language example").as_deref(), Some("no-such-language example"));
     }
 }

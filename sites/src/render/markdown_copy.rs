@@ -8,6 +8,8 @@ use shared::citation::WrittenCitation;
 pub(crate) enum Written {
     Parsed(WrittenCitation),
     Raw(String),
+    /// The letters behind the backticks of a code block.
+    Fence(String),
 }
 
 impl Written {
@@ -65,6 +67,10 @@ const MAX_CITATION_BYTES: usize = 480;
 
 /// The bytes of the first `[[…]]` at or after `from` that says what the citation says.
 fn find(line: &str, from: usize, citation: &Written) -> Option<(usize, usize)> {
+    if let Written::Fence(letters) = citation {
+        let start = from + line.get(from..)?.find(letters)?;
+        return Some((start, start + letters.len()));
+    }
     let mut at = from;
     loop {
         let start = at + line.get(at..)?.find("[[")?;

@@ -8,7 +8,7 @@ use super::{
     escape::decode,
     markdown_copy::{CitationPlaces, Written},
     site::Site,
-    sources::{self, Mark, Sources},
+    sources::{self, Mark, Sources, Standing},
     text::text_of,
 };
 
@@ -27,13 +27,18 @@ pub(crate) fn convert_citations(site: &Site<'_>, root: Node<'_>, mut sources: Op
     let nodes: Vec<Node<'_>> = root.descendants().filter(is_citing).collect();
     let mut cited = Cited::default();
     for node in nodes {
-        let line = node.data().sourcepos.start.line;
+        let start = node.data().sourcepos.start;
         if let NodeValue::CodeBlock(block) = &node.data().value {
             let mark = sources.as_deref_mut().and_then(|sources| {
                 let (raw, file) = code_blocks::source_of(&block.info)?;
                 // a file that the repository does not know may be one that readers are told to write
-                sources.rows().find(line, &raw, Some(&file))?;
-                sources.cite(line, &raw, Some(&file))
+                sources.rows().find(start.line, &raw, Some(&file))?;
+                let mark = sources.cite(start.line, &raw, Some(&file))?;
+                let is_place = file.lines.is_some() && WrittenCitation::parse(&raw).is_some_and(|raw| raw == file);
+                if is_place && mark.standing == Standing::Found && mark.shown != file {
+                    cited.places.add(start, Written::Fence(raw), mark.shown.label());
+                }
+                Some(mark)
             });
             cited.code_marks.push(mark);
             continue;

@@ -40,6 +40,7 @@ mod llms_txt;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use assets::is_shared_asset;
 pub use escape::escaped;
 pub use evidence::{
     Excerpt, Excerpts, MAX_EXCERPT_LINES, MAX_LINE_CHARS, MAX_SITE_BYTES, MAX_WHOLE_FILE_LINES, Place, SiteEvidence,

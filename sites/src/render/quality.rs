@@ -2,7 +2,10 @@
 //! leads to it.
 
 use askama::Template;
-use shared::evidence::{Counts, Finding, ScoreCard};
+use shared::{
+    evidence::{Counts, Finding, Grade, ScoreCard},
+    grading,
+};
 
 use super::{
     assets::Assets,
@@ -28,6 +31,8 @@ pub(crate) struct Checked {
 struct Figure {
     name: &'static str,
     value: String,
+    /// What it is worth; nothing for what is only told.
+    points: Option<u8>,
     meaning: &'static str,
 }
 
@@ -59,6 +64,7 @@ struct QualityTemplate<'a> {
     grade: &'static str,
     points: String,
     figures: Vec<Figure>,
+    formula: String,
     reports: Vec<PageReport>,
 }
 
@@ -104,6 +110,7 @@ pub(crate) fn quality_html(site: &Site<'_>, assets: &Assets, rendered: &[Rendere
         grade: score.grade.as_str(),
         points: number(score.points),
         figures: figures(score),
+        formula: formula(),
         reports: reports(site, rendered),
     }))
 }
@@ -122,32 +129,42 @@ fn share(percent: Option<f64>, part: u32, whole: u32) -> String {
 fn figures(score: &ScoreCard) -> Vec<Figure> {
     let Counts { citations, resolved, supportable, supported, names, known_names, code_lines, verbatim_lines, .. } =
         score.counts;
-    let figure = |name, value, meaning| Figure { name, value, meaning };
+    let figure = |name, value, points, meaning| Figure { name, value, points, meaning };
     vec![
         figure(
             "Citations per 1,000 words",
             number(score.citations_per_1000_words),
+            Some(grading::DENSITY),
             "how often the text says where it comes from",
         ),
         figure(
             "Median width of a citation",
-            score.median_width.map_or_else(|| "nothing to count".to_owned(), |lines| format!("{lines} lines")),
+            score.median_width.map_or_else(|| "nothing to count".to_owned(), lines),
+            None,
             "the narrower, the easier to check",
         ),
-        figure("Citations that resolve", share(score.valid_percent, resolved, citations), "file and lines exist"),
+        figure(
+            "Citations that resolve",
+            share(score.valid_percent, resolved, citations),
+            Some(grading::VALID),
+            "file and lines exist",
+        ),
         figure(
             "Support",
             share(score.support_percent, supported, supportable),
+            Some(grading::SUPPORT),
             "names that stand in the lines that their section cites",
         ),
         figure(
             "Names that exist",
             share(score.names_percent, known_names, names),
+            Some(grading::NAMES),
             "names in code type that the repository knows",
         ),
         figure(
             "Verbatim code",
             share(score.verbatim_percent, verbatim_lines, code_lines),
+            Some(grading::VERBATIM),
             "lines of quoted code that stand in their source",
         ),
         figure(
@@ -155,15 +172,39 @@ fn figures(score: &ScoreCard) -> Vec<Figure> {
             score
                 .coverage_percent
                 .map_or_else(|| "nothing to count".to_owned(), |percent| format!("{} %", number(percent))),
+            Some(grading::COVERAGE),
             "public names, flags, settings and routes that a page mentions",
         ),
-        figure("Broken links", score.broken_links.to_string(), "between pages of this site"),
+        figure("Broken links", score.broken_links.to_string(), Some(grading::LINKS), "between pages of this site"),
         figure(
             "Unverified sections",
             format!("{} of {}", score.unverified_sections, score.sections),
+            Some(grading::VERIFIED),
             "with something that could not be confirmed; marked in the text",
         ),
     ]
+}
+
+fn lines(count: u32) -> String {
+    format!("{count} line{}", if count == 1 { "" } else { "s" })
+}
+
+/// What the points make, in short.
+fn formula() -> String {
+    let grades: Vec<String> = Grade::ALL
+        .into_iter()
+        .map(|grade| match grade.least_points() {
+            0 => format!("{grade} below"),
+            least => format!("{grade} from {least}"),
+        })
+        .collect();
+    format!(
+        "The grade is made of points: {}. The table says how many of 100 a figure is worth; what has nothing to count \
+         does not weigh. Warnings take up to {} away. Without citations that resolve there are at most {}.",
+        grades.join(", "),
+        grading::MOST_FOR_WARNINGS,
+        grading::MOST_WITHOUT_CITATIONS
+    )
 }
 
 /// The whole site first, then its pages in reading order.

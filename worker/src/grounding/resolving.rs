@@ -208,14 +208,14 @@ impl<'a> Resolver<'a> {
         }
         let is_whole = |name: &String| {
             let definitions = self.index.definitions(name).iter();
-            definitions.filter(|found| *found.path == *place.path).any(|found| found.lines == (first, last))
+            definitions.filter(|found| found.path == place.path).any(|found| found.lines == (first, last))
         };
         // a long definition is cited whole for what is said of the whole
         if names_in(context.text).iter().any(is_whole) {
             return place;
         }
         for names in [names_in(context.near()), names_in(context.text)] {
-            let inside = names.iter().flat_map(|name| self.index.definitions(name)).filter(|definition| {
+            let inside = names.iter().flat_map(|name| self.index.definitions(name).iter()).filter(|definition| {
                 definition.path == place.path && definition.lines.0 >= first && definition.lines.1 <= last
             });
             let range = inside.map(|definition| definition.lines).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
@@ -233,16 +233,16 @@ impl<'a> Resolver<'a> {
     fn by_symbol(&self, context: &Context<'_>, path: Option<&str>) -> Option<Place> {
         context.written.lines?;
         let file_name = |path: &str| path.rsplit('/').next().map(str::to_owned);
-        let is_here = |definition: &&Definition| match path {
+        let is_here = |definition: &Definition<'_>| match path {
             Some(path) => definition.path == path,
-            None => file_name(&definition.path) == file_name(&context.written.path),
+            None => file_name(definition.path) == file_name(&context.written.path),
         };
         let names = names_in(context.near());
         let found = names.iter().find_map(|name| {
             let mut here = self.index.definitions(name).iter().filter(is_here);
             here.next().filter(|_| here.next().is_none())
         })?;
-        self.place(self.index.file(&found.path)?, Some(found.lines), CitationState::Moved)
+        self.place(self.index.file(found.path)?, Some(found.lines), CitationState::Moved)
     }
 
     /// A file that went into another folder: one of the same name and content.

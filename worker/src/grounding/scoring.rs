@@ -1,13 +1,12 @@
 //! The score card of a site: shares that anybody can count again, and one grade made of them (`docs/quality.md`).
 
-use shared::evidence::{CitationState, Counts, Finding, Grade, PageEvidence, ScoreCard, Severity};
+use shared::{
+    evidence::{CitationState, Counts, Finding, Grade, PageEvidence, ScoreCard, Severity},
+    grading,
+};
 
-/// Most points that pages can have whose repository is not known: nothing of them was traced.
-const MOST_WITHOUT_REPOSITORY: f64 = 79.0;
 /// Citations that resolve per 1,000 words below which pages count as having none.
 const NEXT_TO_NO_CITATIONS: f64 = 1.0;
-/// Most points without citations that resolve.
-const MOST_WITHOUT_CITATIONS: f64 = 59.0;
 /// Citations per 1,000 words that are enough.
 const ENOUGH_CITATIONS: f64 = 10.0;
 /// Share of identifiers in the cited lines that is enough.
@@ -58,7 +57,7 @@ pub(crate) fn score(
 }
 
 /// A share of the points: how many, and how much of them was reached; none when there was nothing to count.
-type Part = (f64, Option<f64>);
+type Part = (u8, Option<f64>);
 
 /// The formula of `docs/quality.md`.
 fn points(card: &ScoreCard, warnings: u32, has_repository: bool) -> f64 {
@@ -75,25 +74,27 @@ fn points(card: &ScoreCard, warnings: u32, has_repository: bool) -> f64 {
         None if counts.resolved == 0 => Some(0.0),
         None => None,
     };
-    let traced: [Part; 3] = [(20.0, Some(valid)), (20.0, support), (10.0, Some(density))];
+    let traced: [Part; 3] =
+        [(grading::VALID, Some(valid)), (grading::SUPPORT, support), (grading::DENSITY, Some(density))];
     let others: [Part; 5] = [
-        (20.0, of(counts.known_names, counts.names).map(|share| 1.0 - 5.0 * (1.0 - share))),
-        (10.0, Some(1.0 - f64::from(card.unverified_sections) / sections)),
-        (5.0, of(counts.broken_links, counts.links).map(|share| 1.0 - 10.0 * share)),
-        (5.0, of(counts.verbatim_lines, counts.code_lines)),
-        (10.0, card.coverage_percent.map(|percent| percent / 100.0 / ENOUGH_COVERAGE)),
+        (grading::NAMES, of(counts.known_names, counts.names).map(|share| 1.0 - 5.0 * (1.0 - share))),
+        (grading::VERIFIED, Some(1.0 - f64::from(card.unverified_sections) / sections)),
+        (grading::LINKS, of(counts.broken_links, counts.links).map(|share| 1.0 - 10.0 * share)),
+        (grading::VERBATIM, of(counts.verbatim_lines, counts.code_lines)),
+        (grading::COVERAGE, card.coverage_percent.map(|percent| percent / 100.0 / ENOUGH_COVERAGE)),
     ];
     let parts = traced.iter().filter(|_| has_repository).chain(&others);
-    let counted = parts.filter_map(|(weight, reached)| reached.map(|reached| (weight, reached.clamp(0.0, 1.0))));
+    let counted =
+        parts.filter_map(|(weight, reached)| reached.map(|reached| (f64::from(*weight), reached.clamp(0.0, 1.0))));
     let (reached, all) = counted.fold((0.0, 0.0), |(sum, all), (weight, share)| (sum + weight * share, all + weight));
-    let penalty = 5.0 * (f64::from(warnings) / sections).min(1.0);
+    let penalty = f64::from(grading::MOST_FOR_WARNINGS) * (f64::from(warnings) / sections).min(1.0);
     let is_untraced = per_1000(counts.resolved, counts.words) < NEXT_TO_NO_CITATIONS;
     let most = match (has_repository, is_untraced) {
-        (false, _) => MOST_WITHOUT_REPOSITORY,
-        (true, true) => MOST_WITHOUT_CITATIONS,
-        (true, false) => 100.0,
+        (false, _) => grading::MOST_WITHOUT_REPOSITORY,
+        (true, true) => grading::MOST_WITHOUT_CITATIONS,
+        (true, false) => 100,
     };
-    (100.0 * reached / all - penalty).clamp(0.0, most)
+    (100.0 * reached / all - penalty).clamp(0.0, f64::from(most))
 }
 
 fn per_1000(part: u32, words: u32) -> f64 {

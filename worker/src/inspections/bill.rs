@@ -19,6 +19,7 @@ pub(super) struct Expected {
 pub(super) struct Priced {
     pub(super) calls: Vec<BilledCalls>,
     pub(super) total: Cost,
+    pub(super) with_rework: Cost,
     pub(super) unknown: Option<String>,
 }
 
@@ -30,15 +31,34 @@ pub(super) async fn price(
     expected: &[Expected],
 ) -> sqlx::Result<Priced> {
     if provider == Provider::Builtin {
-        return Ok(Priced { calls: Vec::new(), total: nothing(), unknown: None });
+        return Ok(Priced { calls: Vec::new(), total: nothing(), with_rework: nothing(), unknown: None });
     }
     let mut calls = Vec::new();
     for one in expected.iter().filter(|one| one.calls != Some(0)) {
         let past = db::inspections::past_calls(conn, provider, model, one.purpose).await?;
         calls.push(of_past(*one, &past));
     }
+    let with_rework = match rework(expected) {
+        Some(Expected { calls: Some(0), .. }) => add_up(&calls),
+        Some(again) => {
+            let past = db::inspections::past_calls(conn, provider, model, again.purpose).await?;
+            let all: Vec<BilledCalls> = calls.iter().cloned().chain([of_past(again, &past)]).collect();
+            add_up(&all)
+        }
+        None => Cost::default(),
+    };
     let total = add_up(&calls);
-    Ok(Priced { unknown: why_unknown(&calls, provider, model), calls, total })
+    Ok(Priced { unknown: why_unknown(&calls, provider, model), calls, total, with_rework })
+}
+
+/// The calls when every page that is written goes back once; nothing when a model decides first which these are.
+fn rework(expected: &[Expected]) -> Option<Expected> {
+    let is_asked = |one: &Expected| matches!(one.purpose, "plan" | "plan_update") && one.calls != Some(0);
+    if expected.iter().any(is_asked) {
+        return None;
+    }
+    let pages: Option<u32> = expected.iter().map(|one| one.calls).sum();
+    Some(Expected { purpose: "sections", calls: pages })
 }
 
 /// Nothing at all.
@@ -123,6 +143,10 @@ mod tests {
         let never = [known[0].clone(), billed("plan", Some(1), &past(0, None))];
         assert_eq!(add_up(&never).input_tokens, None);
         assert_eq!(why(&never).unwrap(), "`claude` `m` has made no call for `plan` yet");
+        let expected = |purpose, calls| Expected { purpose, calls: Some(calls) };
+        let update = [expected("plan_update", 0), expected("sections", 3), expected("edit", 1)];
+        assert_eq!(rework(&update), Some(expected("sections", 4)));
+        assert_eq!(rework(&[expected("plan_update", 1), expected("sections", 3)]), None);
         let endless = [billed("page", None, &past(5, Some(1.0)))];
         assert_eq!(add_up(&endless).calls, None);
         assert!(why(&endless).unwrap().contains("how many pages"));

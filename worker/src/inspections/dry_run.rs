@@ -14,8 +14,7 @@ use shared::{
     },
     names::PageSlug,
     provider::Provider,
-    source::RepoSource,
-    variant::{Status, VariantKey},
+    variant::VariantKey,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -23,13 +22,14 @@ use super::{
     bill::{Expected, price},
     blame::Blame,
     place::Place,
+    warnings,
 };
 use crate::{
     Worker,
     git::{self, Checkout},
     pipeline::{
         Assessment, Base, Decision, Draft, OldSite, StageError, Update, compare_all, conclude, draft, extracted_plan,
-        find_base, is_tree_of_last_good, read_steering, repair_links,
+        find_base, find_other, is_tree_of_last_good, read_steering, repair_links,
     },
     steering::Steering,
     writers::{self, CallContext, Writer},
@@ -83,6 +83,7 @@ pub(super) async fn dry_run(
     };
     let mut conn = worker.config.pool.acquire().await?;
     let priced = price(&mut conn, key.provider, &key.model, &doing.expected).await?;
+    let warnings = warnings::list(&mut conn, &request, &priced.total).await?;
     Ok(Bill {
         head_commit: head.to_string(),
         site_commit: site,
@@ -92,6 +93,8 @@ pub(super) async fn dry_run(
         questions: doing.questions,
         calls: priced.calls,
         total: priced.total,
+        with_rework: priced.with_rework,
+        warnings,
         unknown: priced.unknown,
     })
 }
@@ -123,7 +126,8 @@ impl Look<'_> {
         if is_served && self.is_same_tree(&checkout).await? {
             return Ok(Doing::of(Outcome::UpToDate));
         }
-        if !self.request.force && self.would_take_over(head).await? {
+        let Self { worker, key, request, place, .. } = self;
+        if !request.force && find_other(worker, key, &request.options, &place.source, head).await?.is_some() {
             return Ok(Doing::of(Outcome::TakeOver));
         }
         let max_files = self.place.limits().max_files;
@@ -171,31 +175,6 @@ impl Look<'_> {
         let tree = tree.map_err(|error| StageError::Fail(error.message))?;
         let mut conn = self.worker.config.pool.acquire().await?;
         is_tree_of_last_good(&mut conn, row.id, Some(&tree)).await
-    }
-
-    /// Whether the pages of another model's variant of this very commit would be taken over.
-    async fn would_take_over(&self, head: &str) -> Result<bool, StageError> {
-        if self.key.provider == Provider::Builtin {
-            return Ok(false);
-        }
-        let mut conn = self.worker.config.pool.acquire().await?;
-        let scope = Scope::Owner(&self.key.owner);
-        let rows = db::variants::list_of_project(&mut conn, scope, &self.key.name).await?;
-        let own_time = self.row.and_then(|row| row.last_generated);
-        let newest = rows
-            .into_iter()
-            .filter(|row| row.owner == self.key.owner && row.branch == self.key.branch && row.status == Status::Ready)
-            .filter(|row| row.key() != *self.key && row.ai_provider != Provider::Builtin)
-            .filter(|row| row.site_prefix.is_some() && own_time.is_none_or(|own| row.last_generated > Some(own)))
-            .max_by_key(|row| (row.last_generated, row.id));
-        let Some(newest) = newest.filter(|row| row.last_commit_sha.as_deref() == Some(head)) else { return Ok(false) };
-        let served = db::inspections::find_served_options(&mut conn, newest.id).await?;
-        drop(conn);
-        let is_same = served.as_ref() == Some(&self.request.options);
-        let Ok(other) = RepoSource::from_stored(&newest.repo_url) else { return Ok(false) };
-        let own = self.place.source.clone();
-        let compared = tokio::task::spawn_blocking(move || own == other || own.identity() == other.identity());
-        Ok(is_same && compared.await.map_err(anyhow::Error::from)?)
     }
 
     async fn find_base(&self, writer: &dyn Writer, steering: &Steering) -> Result<Result<Base, String>, StageError> {

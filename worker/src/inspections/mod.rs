@@ -1,13 +1,15 @@
 //! Answers questions about sites without making anything: no generation, no AI call, no slot, no lock of the variant.
 //!
 //! In reading order: `place` (the commits that are looked at), `check` (how far a site is behind), `blame` (which commit did
-//! it), `dry_run` (what a run would do), `bill` (what that would cost). The job that leads here is `worker/src/jobs/inspect.rs`.
+//! it), `dry_run` (what a run would do), `bill` (what that would cost),
+//! `warnings` (what would keep it). The job that leads here is `worker/src/jobs/inspect.rs`.
 
 mod place;
 mod check;
 mod blame;
 mod dry_run;
 mod bill;
+mod warnings;
 
 use serde_json::Value;
 use shared::{db::inspections::ClaimedInspection, inspection::Kind};

@@ -9,6 +9,7 @@ use shared::{
 };
 
 use super::{StageError, run::Run};
+use crate::Worker;
 
 /// Most findings that the sentence names, and the longest part of each, in characters.
 const MAX_NAMED: usize = 3;
@@ -17,7 +18,7 @@ const MAX_NAMED_CHARS: usize = 200;
 /// Ends the run when its site is below the grade. `wished` is what the request asks for, else the repository; `MIN_GRADE` is
 /// a floor under both.
 pub(crate) async fn pass(run: &Run, wished: Option<Grade>) -> Result<(), StageError> {
-    let Some(asked) = asked(run, wished) else { return Ok(()) };
+    let Some(asked) = asked(&run.worker, wished) else { return Ok(()) };
     let mut connection = run.worker.config.pool.acquire().await?;
     let id = run.claimed.id;
     if db::sections::find_grade(&mut connection, id).await?.is_some_and(|grade| grade.reaches(asked)) {
@@ -31,9 +32,9 @@ pub(crate) async fn pass(run: &Run, wished: Option<Grade>) -> Result<(), StageEr
 }
 
 /// The grade that the site must reach.
-pub(super) fn asked(run: &Run, wished: Option<Grade>) -> Option<Grade> {
+pub(super) fn asked(worker: &Worker, wished: Option<Grade>) -> Option<Grade> {
     // the best one is the least
-    [wished, run.worker.config.min_grade].into_iter().flatten().min()
+    [wished, worker.config.min_grade].into_iter().flatten().min()
 }
 
 fn refusal(found: &Evidence, asked: Grade) -> String {

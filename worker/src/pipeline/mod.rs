@@ -39,6 +39,7 @@ pub(crate) use self::{
     run::{may_pass, persist},
     sources::find_sources,
     steering::read_steering,
+    taking_over::find_other,
     validating::rewrite_sections,
 };
 use crate::{Worker, held::StopSign, writers::Writer};

@@ -10,15 +10,19 @@ use shared::{
         generations::{Claimed, Takeover},
     },
     events,
+    jobs::is_same_repository,
     names::{CommitSha, ModelId},
+    options::RunOptions,
     plan::Plan,
     provider::Provider,
     source::RepoSource,
     stage::Stage,
+    variant::VariantKey,
 };
 use sqlx::PgConnection;
 
 use super::{StageError, cloning::Pinned, gate, run::Run};
+use crate::Worker;
 
 /// Whose pages a run has taken over; kept as the checkpoint of [`Stage::UpToDate`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -45,30 +49,33 @@ pub(crate) async fn take_over(run: &Run, pinned: &Pinned) -> Result<Option<(Take
     if planned.is_some() || run.claimed.starts_anew() {
         return Ok(None);
     }
-    let mut connection = run.worker.config.pool.acquire().await?;
-    let options = &run.claimed.request.options;
-    let found = db::generations::find_takeover(&mut connection, run.claimed.variant_id, options).await?;
-    let Some(found) = found.filter(|found| found.commit.as_deref() == Some(pinned.commit.as_str())) else {
-        return Ok(None);
-    };
+    let (key, options) = (&run.claimed.key, &run.claimed.request.options);
+    match find_other(&run.worker, key, options, &run.source, pinned.commit.as_str()).await? {
+        Some(found) => copy(run, &found).await,
+        None => Ok(None),
+    }
+}
+
+/// The site whose pages a run of this variant would take over at this commit.
+pub(crate) async fn find_other(
+    worker: &Worker,
+    key: &VariantKey,
+    options: &RunOptions,
+    source: &RepoSource,
+    commit: &str,
+) -> Result<Option<Takeover>, StageError> {
+    let mut connection = worker.config.pool.acquire().await?;
+    let found = db::generations::find_takeover(&mut connection, key, options).await?;
+    let Some(found) = found.filter(|found| found.commit.as_deref() == Some(commit)) else { return Ok(None) };
     // pages that nobody checked cannot reach a grade
-    if gate::asked(run, options.min_grade).is_some()
+    if gate::asked(worker, options.min_grade).is_some()
         && db::sections::find_grade(&mut connection, found.generation).await?.is_none()
     {
         return Ok(None);
     }
     drop(connection);
-    if !is_same_repository(run, &found).await? {
-        return Ok(None);
-    }
-    copy(run, &found).await
-}
-
-async fn is_same_repository(run: &Run, found: &Takeover) -> Result<bool, StageError> {
-    let Ok(other) = RepoSource::from_stored(&found.repo_url) else { return Ok(false) };
-    let own = run.source.clone();
-    let compared = tokio::task::spawn_blocking(move || own == other || own.identity() == other.identity());
-    Ok(compared.await.map_err(anyhow::Error::from)?)
+    let is_same = RepoSource::from_stored(&found.repo_url).is_ok() && is_same_repository(&found.repo_url, source).await;
+    Ok(is_same.then_some(found))
 }
 
 /// All of it or nothing: in between the other variant may be deleted or made anew.

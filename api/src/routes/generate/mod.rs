@@ -79,6 +79,7 @@ pub(super) async fn create_generation(
             repo_url: request.source.to_string(),
             force: request.force,
             repo_type: request.repo_type,
+            max_cost_usd: request.max_cost_usd,
             options: request.options,
         };
         return dry_run(&state, &caller, &request.source, &asked, inspections::read_wait(&uri)?).await;

@@ -156,6 +156,17 @@ fn one_place_has_one_number_and_the_lines_of_its_row() {
 }
 
 #[test]
+fn the_copy_of_a_code_block_names_the_lines_at_the_commit() {
+    let markdown =
+        format!("{MARKDOWN}\n```rust lib.rs:3-4\nfn a() {{}}\n```\n\n```toml title=\"lib.rs\"\nlib.rs:3-4\n```\n");
+    let site = site_of("parsers", &markdown, true);
+    let copy = text(&site, "parsers.md");
+    assert!(copy.contains("```rust src/lib.rs:13-14\nfn a() {}"), "{copy}");
+    assert!(copy.contains("```rust src/lib.rs:1-2\n"), "{copy}");
+    assert!(copy.contains("```toml title=\"lib.rs\"\nlib.rs:3-4\n```"), "{copy}");
+}
+
+#[test]
 fn what_is_not_found_says_so_and_shows_nothing_of_it() {
     let site = site_of("parsers", MARKDOWN, true);
     let html = text(&site, "parsers.html");
@@ -194,11 +205,14 @@ fn a_page_says_what_it_was_checked_against_and_leads_to_the_quality_page() {
     let site = site_of("parsers", MARKDOWN, false);
     assert_sound(&site);
     let html = text(&site, "parsers.html");
-    let line = "href=\"quality.html#_dm-p-parsers\">Checked against <code>0123456</code>: 6 of 8 citations resolve</a>";
+    let line =
+        "href=\"quality.html#_dm-p-parsers\">Checked against <code>0123456</code>: 6 of 8 citations resolve</a>.";
     assert!(html.contains(line), "{html}");
     assert!(html.contains("<a href=\"quality.html\">Quality: grade B</a>"));
     let quality = text(&site, "quality.html");
-    for said in ["Grade B", "81.2 of 100 points", "75 % (6 of 8)", "mentioned nowhere", "#use\">Use</a>", "31.2"] {
+    for said in
+        ["Grade B", "81.2 of 100 points", "75 % (6 of 8)", "mentioned nowhere", "#use\">Use</a>", "31.2", "A from 90"]
+    {
         assert!(quality.contains(said), "{said} in {quality}");
     }
 }

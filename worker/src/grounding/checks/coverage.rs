@@ -1,7 +1,10 @@
 //! Rule (h): what the project offers is mentioned. Reason: what no page mentions does not exist for a reader. Notes only: not
 //! every symbol deserves a sentence, but the share tells how much of the whole was looked at.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, HashSet},
+};
 
 use shared::evidence::{Rule, Severity};
 
@@ -14,6 +17,8 @@ const MAX_FINDINGS: usize = 30;
 const LISTED: usize = 12;
 /// Fewest files that make a folder a module.
 const MIN_FILES: usize = 3;
+/// The place of public symbols among the kinds of what is told: the last one.
+const SYMBOLS: u8 = 7;
 
 /// Asks for everything that is offered, and gives the share that is mentioned, in percent.
 pub(super) fn check(scene: &Scene<'_>, findings: &mut Findings) -> Option<f64> {
@@ -48,33 +53,31 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Findings) -> Option<f64> {
     let mut symbols = HashSet::new();
     for definition in scene.index.public_definitions() {
         let is_inner = !definition.owner.is_empty() || definition.name.starts_with('_');
-        if is_inner || is_aside(&definition.path) || !symbols.insert((&definition.name, &definition.path)) {
+        if is_inner || is_aside(definition.path) || !symbols.insert((definition.name, definition.path)) {
             continue;
         }
         all += 1;
-        if said.words.contains(definition.name.as_str()) {
+        if said.words.contains(definition.name) {
             mentioned += 1;
         } else {
             silent
-                .entry((7, format!("public symbols of `{}`", short(&definition.path))))
+                .entry((SYMBOLS, format!("public symbols of `{}`", short(definition.path))))
                 .or_default()
-                .insert(&definition.name);
+                .insert(definition.name);
         }
     }
-    tell(findings, &silent);
+    tell(scene, findings, &silent);
     let share = |part: usize, whole: usize| {
         f64::from(u32::try_from(part).unwrap_or(u32::MAX)) / f64::from(u32::try_from(whole).unwrap_or(u32::MAX))
     };
     (all > 0).then(|| share(mentioned, all) * 100.0)
 }
 
-fn tell(findings: &mut Findings, silent: &BTreeMap<(u8, String), BTreeSet<&str>>) {
-    let mut order: Vec<_> = silent.iter().collect();
-    // of symbols the files with most of them
-    order.sort_by_key(|((kind, name), names)| {
-        (*kind, if *kind == 7 { usize::MAX - names.len() } else { 0 }, name.as_str())
-    });
-    for ((_, what), names) in order.into_iter().take(MAX_FINDINGS) {
+fn tell(scene: &Scene<'_>, findings: &mut Findings, silent: &BTreeMap<(u8, String), BTreeSet<&str>>) {
+    let mut told: Vec<Silent<'_>> = silent.iter().map(|(what, names)| Silent::of(scene, what, names)).collect();
+    // of symbols the files with what is used most, then those with most of them
+    told.sort_by_key(|silent| (silent.kind, Reverse((silent.uses, silent.names.len())), silent.what));
+    for Silent { what, names, .. } in told.iter().take(MAX_FINDINGS) {
         let listed: Vec<String> = names.iter().take(LISTED).map(|name| format!("`{}`", short(name))).collect();
         let rest = names.len().saturating_sub(LISTED);
         let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
@@ -82,6 +85,30 @@ fn tell(findings: &mut Findings, silent: &BTreeMap<(u8, String), BTreeSet<&str>>
         let evidence = names.iter().take(LISTED).copied().collect::<Vec<_>>().join(" ");
         let fix = "mention them where a reader looks for them, if they are meant for readers".to_owned();
         findings.add_site(Rule::Coverage, Severity::Note, &Says { message, evidence: &evidence, fix });
+    }
+}
+
+/// What no page mentions, of one kind and place.
+struct Silent<'a> {
+    kind: u8,
+    what: &'a str,
+    /// Symbols in order of how many files use them, what is used most first; all else by name.
+    names: Vec<&'a str>,
+    /// How many files use these symbols, all together.
+    uses: usize,
+}
+
+impl<'a> Silent<'a> {
+    fn of(scene: &Scene<'_>, (kind, what): &'a (u8, String), names: &BTreeSet<&'a str>) -> Self {
+        let mut counted: Vec<(usize, &str)> = names.iter().map(|name| (0, *name)).collect();
+        if *kind == SYMBOLS {
+            for (uses, name) in &mut counted {
+                *uses = scene.index.count_references(name);
+            }
+            counted.sort_by_key(|(uses, name)| (Reverse(*uses), *name));
+        }
+        let uses = counted.iter().map(|(uses, _)| uses).sum();
+        Self { kind: *kind, what, names: counted.into_iter().map(|(_, name)| name).collect(), uses }
     }
 }
 

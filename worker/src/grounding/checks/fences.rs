@@ -1,6 +1,6 @@
 //! Fenced code: what its info string says (`rust src/lib.rs:10-24`, `example`), and whether it is a shell session.
 
-use shared::citation::WrittenCitation;
+use shared::citation::{WrittenCitation, is_example};
 
 /// A code block.
 #[derive(Debug)]
@@ -27,12 +27,12 @@ impl Fence {
         if !is_fenced {
             return fence;
         }
+        fence.is_example = is_example(info);
         let info = info.trim().trim_start_matches('{').trim_end_matches('}');
-        for (at, word) in info.split_whitespace().enumerate() {
+        let words = info.split_whitespace().filter(|word| !word.eq_ignore_ascii_case("example"));
+        for (at, word) in words.enumerate() {
             let named = ["title=", "filename=", "file="].iter().find_map(|key| word.strip_prefix(key));
-            if word.eq_ignore_ascii_case("example") {
-                fence.is_example = true;
-            } else if let Some(file) = named {
+            if let Some(file) = named {
                 let file = WrittenCitation::parse(file.trim_matches(['"', '\'']));
                 // a title without lines names a file that the reader makes as often as one of the repository
                 fence.source = fence.source.or(file.filter(|file| file.lines.is_some()));

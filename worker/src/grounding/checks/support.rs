@@ -99,8 +99,8 @@ fn fix_for(scene: &Scene<'_>, names: &[&str]) -> String {
     match defined {
         Some(at) => format!(
             "`{}` is defined in `{}:{}`; cite the lines that the text is about",
-            short(&at.name),
-            short(&at.path),
+            short(at.name),
+            short(at.path),
             at.lines.0
         ),
         None => "cite the lines that the text is about".to_owned(),

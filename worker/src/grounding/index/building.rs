@@ -14,12 +14,14 @@ use git2::Oid;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Definition, Index, IndexedFile, Offer, SharedStr,
-    entries::{Entry, Key, Parsed},
+    Index, IndexedFile, Offer,
+    definitions::TableBuilder,
+    entries::{Entry, Key, Parsing, encode},
     kept::{Keeper, Kept, Record},
     project::{self, IndexedPackage, Project},
     texts::{MAX_TEXT_BYTES, Texts},
-    words::{Dictionary, hashes},
+    uses::UsesByFile,
+    words::{Dictionary, hash_of_name, hashes},
 };
 use crate::{
     git::{self, Checkout},
@@ -169,7 +171,7 @@ fn read_plain(build: &Build<'_>, pending: &[Pending], shared: &Mutex<Assembly>) 
             anyhow::ensure!(!build.cancel.is_cancelled(), "the run was cancelled");
             let bytes = reader.bytes(&pending.file, MAX_TEXT_BYTES);
             let text = bytes.map_or(ReadText { lines: None, words: Vec::new() }, |bytes| read_text(&bytes));
-            let entry = Entry { lines: text.lines, parsed: Parsed::default(), words: text.words };
+            let entry = Entry { lines: text.lines, words: text.words, ..Entry::default() };
             lock(shared).fold(&pending.key, &entry);
         }
         Ok(())
@@ -213,14 +215,17 @@ impl ReadingSources {
     fn fold(&self, at: usize, outline: Result<Outline, String>, shared: &Mutex<Assembly>) {
         let Some(pending) = self.pending.get(at) else { return };
         let text = lock(&self.read).remove(&at).unwrap_or(ReadText { lines: None, words: Vec::new() });
-        let (parsed, reason) = match outline {
-            Ok(Outline { definitions, facts }) => (Parsed { definitions, facts, is_given_up: false }, None),
-            Err(reason) => (Parsed { is_given_up: true, ..Parsed::default() }, Some(reason)),
-        };
-        let mut assembly = lock(shared);
-        assembly.fold(&pending.key, &Entry { lines: text.lines, parsed, words: text.words });
-        if let Some(reason) = reason {
-            assembly.findings.push(format!("`{}` was not parsed: {reason}", pending.file.path));
+        let read = Entry { lines: text.lines, words: text.words, ..Entry::default() };
+        match outline {
+            Ok(Outline { definitions, facts, uses }) => {
+                lock(shared).fold(&pending.key, &Entry { definitions, facts, uses, ..read });
+            }
+            Err(reason) => {
+                let mut assembly = lock(shared);
+                let parsing = assembly.failed.get(&pending.key).copied().unwrap_or_default().failed_again();
+                assembly.fold(&pending.key, &Entry { parsing, ..read });
+                assembly.findings.push(format!("`{}` was not parsed: {reason}", pending.file.path));
+            }
         }
     }
 
@@ -232,8 +237,9 @@ impl ReadingSources {
             }
             let bytes = reader.bytes(&pending.file, MAX_SOURCE_BYTES).unwrap_or_default();
             let text = read_text(&bytes);
-            let parsed = Parsed { is_given_up: true, ..Parsed::default() };
-            lock(shared).fold(&pending.key, &Entry { lines: text.lines, parsed, words: text.words });
+            let parsing = Parsing::NotReached;
+            lock(shared)
+                .fold(&pending.key, &Entry { lines: text.lines, words: text.words, parsing, ..Entry::default() });
         }
     }
 }
@@ -260,10 +266,12 @@ struct Assembly {
     wanted: HashMap<Key, Vec<usize>>,
     /// For each file whether it is the project's own.
     is_own: Vec<bool>,
-    names: HashSet<SharedStr>,
-    definitions: Vec<Definition>,
+    definitions: TableBuilder,
     offers: Vec<Offer>,
     dictionary: Dictionary,
+    uses: UsesByFile,
+    /// What the parser failed at before, and may try again.
+    failed: HashMap<Key, Parsing>,
     /// The file in which it is kept, as long as that can be written.
     keeper: Option<Keeper>,
     findings: Vec<String>,
@@ -283,10 +291,11 @@ impl Assembly {
             files,
             wanted,
             is_own,
-            names: HashSet::new(),
-            definitions: Vec::new(),
+            definitions: TableBuilder::default(),
             offers: Vec::new(),
             dictionary: Dictionary::default(),
+            uses: UsesByFile::default(),
+            failed: HashMap::new(),
             keeper: build.keep.and_then(|path| written(Keeper::create(path))),
             findings: Vec::new(),
             folded: 0,
@@ -317,8 +326,8 @@ impl Assembly {
         let mut project = None;
         loop {
             match kept.next() {
-                Ok(Some(Record::Entry(key, entry))) if !entry.parsed.is_given_up => self.fold(&key, &entry),
-                Ok(Some(Record::Entry(..))) => {}
+                Ok(Some(Record::Entry(key, entry))) if entry.parsing.is_settled() => self.fold(&key, &entry),
+                Ok(Some(Record::Entry(key, entry))) => drop(self.failed.insert(key, entry.parsing)),
                 Ok(Some(Record::Project(json))) => project = serde_json::from_slice(&json).ok(),
                 Ok(None) => return project,
                 Err(error) => {
@@ -333,36 +342,20 @@ impl Assembly {
     fn fold(&mut self, key: &Key, entry: &Entry) {
         let Some(places) = self.wanted.remove(key) else { return };
         self.folded += 1;
+        let words = entry.numbered(&mut self.dictionary);
         if let Some(mut keeper) = self.keeper.take() {
-            // all of its words are in the dictionary then, whether or not it could be written
-            let put = written(keeper.put(key, entry, &mut self.dictionary));
+            let put = written(keeper.put(&encode(key, entry, &words)));
             self.keeper = put.map(|()| keeper);
-        } else {
-            for word in &entry.words {
-                self.dictionary.number(*word);
-            }
         }
+        let used = words.iter().filter(|word| word.is_used).map(|word| word.number);
+        self.uses.add(&places, used.collect());
         for at in places {
             let Some(file) = self.files.get_mut(at) else { continue };
             file.lines = entry.lines;
-            if entry.parsed.definitions.is_empty() && entry.parsed.facts.is_empty() {
-                continue;
-            }
-            let path: SharedStr = file.path.as_str().into();
             let is_own = self.is_own.get(at).copied().unwrap_or_default();
-            for definition in &entry.parsed.definitions {
-                let definition = Definition {
-                    name: share(&mut self.names, &definition.name),
-                    path: path.clone(),
-                    owner: share(&mut self.names, &definition.owner),
-                    kind: definition.kind,
-                    lines: definition.lines,
-                    is_public: definition.is_public && is_own,
-                };
-                self.definitions.push(definition);
-            }
+            self.definitions.add(u32::try_from(at).unwrap_or(u32::MAX), &entry.definitions, is_own);
             if is_own {
-                self.offers.extend(entry.parsed.facts.iter().flat_map(|fact| project::offers(fact, &path)));
+                self.offers.extend(entry.facts.iter().flat_map(|fact| project::offers(fact, &file.path)));
             }
         }
     }
@@ -373,13 +366,21 @@ impl Assembly {
             .iter()
             .filter_map(|package| Some((package.manifest.strip_suffix("Cargo.toml")?, package.is_library)))
             .collect();
-        for definition in self.definitions.iter_mut().filter(|found| found.is_public && found.path.ends_with(".rs")) {
-            let path = definition.path.as_str();
+        let is_seen = |path: &str| {
             let around = folders.iter().filter(|(folder, _)| path.starts_with(folder));
             let package = around.max_by_key(|(folder, _)| folder.len());
             let is_program = path.ends_with("src/main.rs") || path.contains("src/bin/");
-            definition.is_public = !is_program && package.is_none_or(|(_, is_library)| *is_library);
-        }
+            !is_program && package.is_none_or(|(_, is_library)| *is_library)
+        };
+        let mut last = (u32::MAX, true);
+        self.definitions.hide(|file| {
+            // those of one file stand side by side
+            if last.0 != file {
+                let path = self.files.get(file as usize).map_or("", |file| file.path.as_str());
+                last = (file, !path.ends_with(".rs") || is_seen(path));
+            }
+            last.1
+        });
     }
 
     /// The index, and whether it was kept.
@@ -389,9 +390,11 @@ impl Assembly {
             written(keeper.put_project(&json).and_then(|()| keeper.finish())).is_some()
         });
         self.hide_parts_of_programs(&project.packages);
+        let uses = self.uses.by_name(&self.definitions.name_hashes(hash_of_name), &self.dictionary);
         let mut index = Index {
             files: self.files,
-            definitions: self.definitions,
+            definitions: self.definitions.finish(),
+            uses,
             words: self.dictionary.into_set(),
             offers: self.offers,
             texts: Texts::of_repository(&build.checkout.git_dir),
@@ -407,14 +410,4 @@ impl Assembly {
 /// What could be written; an index that is not kept is built again, nothing else.
 fn written<T>(result: io::Result<T>) -> Option<T> {
     result.inspect_err(|error| tracing::warn!(%error, "the index cannot be kept")).ok()
-}
-
-/// One text for all that are called alike.
-fn share(names: &mut HashSet<SharedStr>, name: &str) -> SharedStr {
-    if let Some(known) = names.get(name) {
-        return known.clone();
-    }
-    let new: SharedStr = name.into();
-    names.insert(new.clone());
-    new
 }

@@ -1,16 +1,15 @@
 //! What the index keeps of one blob, whatever paths it has, and how that is written down.
 
 use git2::Oid;
-use serde::{Deserialize, Serialize};
 
 use super::words::Dictionary;
 use crate::writers::builtin::{
-    languages::{Language, Outlined},
+    languages::{
+        Language, Outlined,
+        packing::{Input, pack_definitions, pack_facts, put, unpack_definitions, unpack_facts},
+    },
     symbols::Fact,
 };
-
-/// Longest entry that is read back, in bytes; a file of the largest size that is read stays below.
-const MAX_ENTRY_BYTES: u64 = 64 << 20;
 
 /// What is read: a content, and the language as which it is parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,62 +19,121 @@ pub(super) struct Key {
 }
 
 /// What is kept of it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Entry {
     /// How many lines it has; none for what is not text.
     pub(super) lines: Option<u32>,
-    /// What parsing found.
-    pub(super) parsed: Parsed,
-    /// Hashes of its words, in order.
-    pub(super) words: Vec<u64>,
-}
-
-/// What parsing found.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub(super) struct Parsed {
     /// Definitions in source order.
-    #[serde(rename = "d", skip_serializing_if = "Vec::is_empty")]
     pub(super) definitions: Vec<Outlined>,
     /// What it reads from its surroundings or offers.
-    #[serde(rename = "f", skip_serializing_if = "Vec::is_empty")]
     pub(super) facts: Vec<Fact>,
-    /// The parser gave it up or did not come to it: the next commit tries again.
-    #[serde(rename = "g", skip_serializing_if = "std::ops::Not::not")]
-    pub(super) is_given_up: bool,
+    /// Hashes of its words, in order.
+    pub(super) words: Vec<u64>,
+    /// Hashes of those of them that its code uses as names, in order.
+    pub(super) uses: Vec<u64>,
+    /// How parsing it went.
+    pub(super) parsing: Parsing,
+}
+
+/// How parsing went. What a newer parser would do better is in kept files of an older version, which are as good as none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Parsing {
+    /// It was parsed, or is nothing to parse.
+    #[default]
+    Done,
+    /// The parser failed at it so many times.
+    Failed(u8),
+    /// The parser did not come to it.
+    NotReached,
+}
+
+impl Parsing {
+    /// Failures after which a content is not parsed any more. One may be the fault of a busy machine.
+    const MOST_FAILURES: u8 = 2;
+    const NOT_REACHED: u8 = u8::MAX;
+
+    /// After one more failure.
+    pub(super) fn failed_again(self) -> Self {
+        match self {
+            Self::Failed(times) => Self::Failed(times.saturating_add(1).min(Self::MOST_FAILURES)),
+            Self::Done | Self::NotReached => Self::Failed(1),
+        }
+    }
+
+    /// Whether the next commit leaves it at that.
+    pub(super) fn is_settled(self) -> bool {
+        match self {
+            Self::Done => true,
+            Self::Failed(times) => times >= Self::MOST_FAILURES,
+            Self::NotReached => false,
+        }
+    }
+
+    fn number(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed(times) => times,
+            Self::NotReached => Self::NOT_REACHED,
+        }
+    }
+
+    fn of_number(number: u8) -> Self {
+        match number {
+            0 => Self::Done,
+            Self::NOT_REACHED => Self::NotReached,
+            times => Self::Failed(times),
+        }
+    }
+}
+
+/// A word of an entry with its number.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NumberedWord {
+    pub(super) number: u32,
+    pub(super) is_used: bool,
+    /// What it stands for, if it was met for the first time.
+    new: Option<u64>,
+}
+
+impl Entry {
+    /// Gives numbers to the words.
+    pub(super) fn numbered(&self, dictionary: &mut Dictionary) -> Vec<NumberedWord> {
+        let mut uses = self.uses.iter().peekable();
+        let words = self.words.iter().map(|word| {
+            while uses.next_if(|used| *used < word).is_some() {}
+            let is_used = uses.next_if(|used| *used == word).is_some();
+            let (number, is_new) = dictionary.number(*word);
+            NumberedWord { number, is_used, new: is_new.then_some(*word) }
+        });
+        words.collect()
+    }
 }
 
 /// Writes an entry. Words that were met before in this file are written as their numbers.
-pub(super) fn encode(key: &Key, entry: &Entry, dictionary: &mut Dictionary) -> Vec<u8> {
-    let mut out = Vec::with_capacity(64 + entry.words.len() * 4);
+pub(super) fn encode(key: &Key, entry: &Entry, words: &[NumberedWord]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(64 + entry.definitions.len() * 24 + words.len() * 4);
     out.extend_from_slice(key.blob.as_bytes());
     let language = key.language.and_then(|language| Language::ALL.iter().position(|known| *known == language));
     out.push(language.and_then(|number| u8::try_from(number).ok()).unwrap_or(u8::MAX));
     put(&mut out, entry.lines.map_or(0, |lines| u64::from(lines) + 1));
-    let parsed = if entry.parsed == Parsed::default() {
-        Vec::new()
-    } else {
-        serde_json::to_vec(&entry.parsed).expect("strings and numbers can be written as JSON")
-    };
-    put(&mut out, parsed.len() as u64);
-    out.extend_from_slice(&parsed);
+    out.push(entry.parsing.number());
+    pack_definitions(&entry.definitions, &mut out);
+    pack_facts(&entry.facts, &mut out);
 
-    let (mut new, mut known) = (Vec::new(), Vec::new());
-    for word in &entry.words {
-        match dictionary.number(*word) {
-            (_, true) => new.push(*word),
-            (number, false) => known.push(number),
-        }
+    let is_new = |word: &&NumberedWord| word.new.is_some();
+    put(&mut out, words.iter().filter(is_new).count() as u64);
+    for word in words.iter().filter(is_new) {
+        out.extend_from_slice(&word.new.unwrap_or_default().to_le_bytes());
+        out.push(u8::from(word.is_used));
     }
+    let known = words.iter().filter(|word| word.new.is_none());
+    let mut known: Vec<(u32, bool)> = known.map(|word| (word.number, word.is_used)).collect();
     known.sort_unstable();
-    put(&mut out, new.len() as u64);
-    for word in new {
-        out.extend_from_slice(&word.to_le_bytes());
-    }
     put(&mut out, known.len() as u64);
     let mut last = 0;
-    for number in known {
-        put(&mut out, u64::from(number - last));
+    for (number, is_used) in known {
+        // the lowest bit says whether it is used
+        put(&mut out, u64::from(number - last) << 1 | u64::from(is_used));
         last = number;
     }
     out
@@ -84,66 +142,33 @@ pub(super) fn encode(key: &Key, entry: &Entry, dictionary: &mut Dictionary) -> V
 /// Reads what [`encode`] wrote. `words` are those of the entries before, and those of this one are added. Nothing when the
 /// bytes make no sense.
 pub(super) fn decode(bytes: &[u8], words: &mut Vec<u64>) -> Option<(Key, Entry)> {
-    let mut input = Input { bytes };
+    let mut input = Input::of(bytes);
     let blob = Oid::from_bytes(input.take(20)?).ok()?;
     let language = Language::ALL.get(usize::from(*input.take(1)?.first()?)).copied();
     let lines = match input.number()? {
         0 => None,
         lines => Some(u32::try_from(lines - 1).ok()?),
     };
-    let length = input.length()?;
-    let json = input.take(length)?;
-    let parsed = if json.is_empty() { Parsed::default() } else { serde_json::from_slice(json).ok()? };
+    let parsing = Parsing::of_number(*input.take(1)?.first()?);
+    let definitions = unpack_definitions(&mut input)?;
+    let facts = unpack_facts(&mut input)?;
 
     let before = words.len();
+    let mut own = Vec::new();
     for _ in 0..input.length()? {
-        words.push(u64::from_le_bytes(input.take(8)?.try_into().ok()?));
+        let word = input.word()?;
+        words.push(word);
+        own.push((word, *input.take(1)?.first()? != 0));
     }
-    let mut own: Vec<u64> = words.get(before..)?.to_vec();
     let mut number = 0_usize;
     for _ in 0..input.length()? {
-        number = number.checked_add(usize::try_from(input.number()?).ok()?)?;
-        own.push(*words.get(..before)?.get(number)?);
+        let step = input.number()?;
+        number = number.checked_add(usize::try_from(step >> 1).ok()?)?;
+        own.push((*words.get(..before)?.get(number)?, step & 1 != 0));
     }
     own.sort_unstable();
-    input.bytes.is_empty().then_some((Key { blob, language }, Entry { lines, parsed, words: own }))
-}
-
-/// Bytes that are read from the front.
-struct Input<'a> {
-    bytes: &'a [u8],
-}
-
-impl<'a> Input<'a> {
-    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.bytes.split_at_checked(length)?;
-        self.bytes = rest;
-        Some(taken)
-    }
-
-    fn number(&mut self) -> Option<u64> {
-        let mut number = 0_u64;
-        for shift in (0..64).step_by(7) {
-            let byte = *self.take(1)?.first()?;
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Some(number);
-            }
-        }
-        None
-    }
-
-    fn length(&mut self) -> Option<usize> {
-        let length = self.number().filter(|length| *length <= MAX_ENTRY_BYTES)?;
-        usize::try_from(length).ok()
-    }
-}
-
-/// Seven bits a byte, the lowest first.
-fn put(out: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        out.push(u8::try_from(number & 0x7f).unwrap_or_default() | 0x80);
-        number >>= 7;
-    }
-    out.push(u8::try_from(number).unwrap_or_default());
+    let uses = own.iter().filter(|(_, is_used)| *is_used).map(|(word, _)| *word).collect();
+    let words = own.iter().map(|(word, _)| *word).collect();
+    let entry = Entry { lines, definitions, facts, words, uses, parsing };
+    input.is_empty().then_some((Key { blob, language }, entry))
 }

@@ -17,13 +17,10 @@ use std::{
 use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};
 use sha2::{Digest, Sha256};
 
-use super::{
-    entries::{Entry, Key, decode, encode},
-    words::Dictionary,
-};
+use super::entries::{Entry, Key, decode};
 
 /// First bytes of the file. The last one is the version, raised whenever the same blob would give another entry.
-const HEAD: [u8; 16] = *b"docmill index\0\0\x01";
+const HEAD: [u8; 16] = *b"docmill index\0\0\x02";
 /// Bytes of the digest.
 const DIGEST_BYTES: u64 = 32;
 /// Longest record, in bytes.
@@ -64,9 +61,9 @@ impl Keeper {
         Ok(Self { out: ZlibEncoder::new(out, Compression::fast()) })
     }
 
-    /// Adds an entry.
-    pub(super) fn put(&mut self, key: &Key, entry: &Entry, dictionary: &mut Dictionary) -> io::Result<()> {
-        self.record(ENTRY, &encode(key, entry, dictionary))
+    /// Adds an entry, as [`encode`](super::entries::encode) wrote it.
+    pub(super) fn put(&mut self, entry: &[u8]) -> io::Result<()> {
+        self.record(ENTRY, entry)
     }
 
     /// Adds what is known of the project as a whole.

@@ -1,18 +1,18 @@
 //! The index of a repository at one commit: its files and their lines, what they define, the words they use, and what the
 //! project offers (flags, environment variables, routes, settings, commands, packages).
-
 //!
 //! In reading order: `building` (who reads what), `entries` (what is kept of one blob), `kept` (the file of all of them, in
-//! the store), `project` and `samples` (what manifests and sample configurations say), `words`, `texts`.
+//! the store), `definitions`, `uses` (which files use which of them), `project` and `samples` (what manifests and sample configurations say), `words`, `texts`.
 
 mod building;
 mod entries;
 mod kept;
+mod definitions;
+mod uses;
 mod project;
 mod samples;
 mod words;
 mod texts;
-mod shared_str;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -20,14 +20,14 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::words::words;
+pub(crate) use self::words::{hash_of_name, words};
 pub(crate) use self::{
     building::{Build, Done},
+    definitions::{Definition, Definitions},
     project::IndexedPackage,
-    shared_str::SharedStr,
     texts::FileText,
 };
-use self::{project::Project, texts::Texts, words::WordSet};
+use self::{project::Project, texts::Texts, uses::Uses, words::WordSet};
 pub(crate) use crate::writers::builtin::languages::DefinitionKind;
 use crate::writers::builtin::sources::language_name;
 
@@ -53,23 +53,6 @@ impl IndexedFile {
     fn name(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or_default()
     }
-}
-
-/// Something that a file defines. The texts are shared: a large repository defines millions of things.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Definition {
-    /// Its name, without what it belongs to.
-    pub(crate) name: SharedStr,
-    /// The file.
-    pub(crate) path: SharedStr,
-    /// What it belongs to, if to anything: a type, a module.
-    pub(crate) owner: SharedStr,
-    /// What it is.
-    pub(crate) kind: DefinitionKind,
-    /// First and last line, from 1.
-    pub(crate) lines: (u32, u32),
-    /// Whether other packages may use it.
-    pub(crate) is_public: bool,
 }
 
 /// Something that the project offers to those who run or call it.
@@ -125,8 +108,8 @@ pub(crate) struct Index {
     files: Vec<IndexedFile>,
     /// Positions of files in order of the last parts of their paths.
     by_name: Vec<u32>,
-    /// In order of name.
-    definitions: Vec<Definition>,
+    definitions: definitions::Table,
+    uses: Uses,
     words: WordSet,
     offers: Vec<Offer>,
     project: Project,
@@ -155,8 +138,6 @@ impl Index {
         self.by_name = (0..).take(self.files.len()).collect();
         let name = |at: &u32| self.files.get(*at as usize).map(IndexedFile::name);
         self.by_name.sort_by(|a, b| name(a).cmp(&name(b)).then(a.cmp(b)));
-        self.definitions.sort_unstable();
-        self.definitions.dedup();
         self.offers.sort_unstable();
         self.offers.dedup_by(|a, b| (a.kind, &a.name, &a.of, &a.path) == (b.kind, &b.name, &b.of, &b.path));
     }
@@ -198,16 +179,24 @@ impl Index {
     }
 
     /// What is defined by this name, all files together.
-    pub(crate) fn definitions(&self, name: &str) -> &[Definition] {
-        let from = self.definitions.partition_point(|definition| &*definition.name < name);
-        let all = self.definitions.get(from..).unwrap_or_default();
-        let count = all.partition_point(|definition| &*definition.name == name);
-        all.get(..count).unwrap_or_default()
+    pub(crate) fn definitions(&self, name: &str) -> Definitions<'_> {
+        self.definitions.named(name, &self.files)
     }
 
     /// Every definition that other packages may use, in order of name.
-    pub(crate) fn public_definitions(&self) -> impl Iterator<Item = &Definition> {
-        self.definitions.iter().filter(|definition| definition.is_public)
+    pub(crate) fn public_definitions(&self) -> impl Iterator<Item = Definition<'_>> {
+        self.definitions.all(&self.files).iter().filter(|definition| definition.is_public)
+    }
+
+    /// The files whose code uses a name that the repository defines, in order of path: by the name alone, outside of comments and
+    /// strings. Where a file does nothing but define it, it does not use it.
+    pub(crate) fn references(&self, name: &str) -> impl Iterator<Item = &IndexedFile> {
+        self.uses.files(name).filter_map(|at| self.files.get(at))
+    }
+
+    /// How many files [`Self::references`] gives.
+    pub(crate) fn count_references(&self, name: &str) -> usize {
+        self.uses.count(name)
     }
 
     /// Whether a word (letters, digits, `_`, `$`) stands in any file that was read.

@@ -1,53 +1,158 @@
 //! The words of a repository: which there are, as hashes, because a hundred thousand files use millions of them.
 
-use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 
 /// The words of a text: letters, digits, `_` and `$`, beginning with no digit, of two bytes at least.
 pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
-    let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
-    text.split(move |c| !is_part(c)).filter(|word| word.len() > 1 && !word.starts_with(|c: char| c.is_ascii_digit()))
+    text.split(|c| !is_part(c)).filter(|word| word.len() > 1 && !word.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+fn is_part(c: char) -> bool {
+    c.is_alphanumeric() || c == '_' || c == '$'
+}
+
+/// The hash of a name as a word; signs around it (`@name`, `empty?`) are no part of words.
+pub(crate) fn hash_of_name(name: &str) -> u64 {
+    hash(name.trim_matches(|c| !is_part(c)))
+}
+
+/// FNV-1a
+const START: u64 = 0xcbf2_9ce4_8422_2325;
+
+fn mix(state: u64, byte: u8) -> u64 {
+    (state ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+}
+
+fn finish(state: u64) -> u64 {
+    // its last bits alone are weak
+    (state ^ (state >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// What stands for a word; the same in every version of docmill that writes the same version of the kept index.
 pub(super) fn hash(word: &str) -> u64 {
-    // FNV-1a
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for byte in word.bytes() {
-        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    }
-    // its last bits alone are weak
-    (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    finish(word.bytes().fold(START, mix))
 }
 
 /// The hashes of a text's words, in order, each once.
 pub(super) fn hashes(text: &str) -> Vec<u64> {
-    let mut hashes: Vec<u64> = words(text).map(hash).collect();
+    let mut hashes = if text.is_ascii() { hashes_of_ascii(text) } else { words(text).map(hash).collect() };
     hashes.sort_unstable();
     hashes.dedup();
     hashes.shrink_to_fit();
     hashes
 }
 
-/// Numbers for words, in the order in which they are met.
-#[derive(Debug, Default)]
+/// The same as `words(text).map(hash)`, in one go over the bytes.
+fn hashes_of_ascii(text: &str) -> Vec<u64> {
+    let mut hashes = Vec::with_capacity(text.len() / 8);
+    let (mut state, mut length, mut is_number) = (START, 0_u32, false);
+    for byte in text.bytes().chain([b' ']) {
+        if byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' {
+            is_number |= length == 0 && byte.is_ascii_digit();
+            state = mix(state, byte);
+            length += 1;
+        } else if length > 0 {
+            if length > 1 && !is_number {
+                hashes.push(finish(state));
+            }
+            (state, length, is_number) = (START, 0, false);
+        }
+    }
+    hashes
+}
+
+/// Numbers for words, in the order in which they are met. A table of places in the list of hashes: half the memory of a map, and
+/// it grows without a copy of itself.
+#[derive(Debug)]
 pub(super) struct Dictionary {
-    numbers: HashMap<u64, u32>,
+    hashes: Vec<u64>,
+    /// Numbers of words, each at the place that its hash leads to or behind; [`FREE`] elsewhere. A power of two of them.
+    places: Vec<u32>,
+    /// Nobody outside can choose words that meet at one place.
+    secret: u64,
+}
+
+const FREE: u32 = u32::MAX;
+
+impl Default for Dictionary {
+    fn default() -> Self {
+        Self { hashes: Vec::new(), places: vec![FREE; 1 << 10], secret: RandomState::new().hash_one(0) | 1 }
+    }
 }
 
 impl Dictionary {
     /// The number of a word, and whether it is new.
     pub(super) fn number(&mut self, hash: u64) -> (u32, bool) {
-        let next = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
-        match self.numbers.entry(hash) {
-            std::collections::hash_map::Entry::Occupied(known) => (*known.get(), false),
-            std::collections::hash_map::Entry::Vacant(place) => (*place.insert(next), true),
+        let place = match self.find(hash) {
+            Ok(number) => return (number, false),
+            Err(place) => place,
+        };
+        // a repository of more words than that is larger than any that is read
+        let number = u32::try_from(self.hashes.len()).unwrap_or(FREE);
+        self.hashes.push(hash);
+        self.places[place] = number;
+        if self.hashes.len() > self.places.len() / 4 * 3 {
+            self.grow();
         }
+        (number, true)
+    }
+
+    /// The number of a word that is known.
+    pub(super) fn known(&self, hash: u64) -> Option<u32> {
+        self.find(hash).ok()
+    }
+
+    /// How many words there are.
+    pub(super) fn len(&self) -> usize {
+        self.hashes.len()
+    }
+
+    /// Its number, or the free place that it would have.
+    fn find(&self, hash: u64) -> Result<u32, usize> {
+        let mask = self.places.len() - 1;
+        let mut place = self.place(hash);
+        loop {
+            match self.places[place] {
+                FREE => return Err(place),
+                number if self.hashes.get(number as usize) == Some(&hash) => return Ok(number),
+                _ => place = (place + 1) & mask,
+            }
+        }
+    }
+
+    fn place(&self, hash: u64) -> usize {
+        let product = u128::from(hash ^ self.secret.rotate_left(32)) * u128::from(self.secret);
+        let folded = product ^ (product >> 64);
+        usize::try_from(folded & (self.places.len() as u128 - 1)).unwrap_or_default()
+    }
+
+    fn grow(&mut self) {
+        let doubled = self.places.len() * 2;
+        // first gives the memory back
+        self.places = Vec::new();
+        self.places = vec![FREE; doubled];
+        for (hash, number) in self.hashes.iter().zip(0..) {
+            let place = self.free_place(*hash);
+            self.places[place] = number;
+        }
+    }
+
+    /// The place of a word that is not in the table.
+    fn free_place(&self, hash: u64) -> usize {
+        let mask = self.places.len() - 1;
+        let mut place = self.place(hash);
+        while self.places[place] != FREE {
+            place = (place + 1) & mask;
+        }
+        place
     }
 
     /// All of them.
     pub(super) fn into_set(self) -> WordSet {
-        let mut hashes: Vec<u64> = self.numbers.into_keys().collect();
+        drop(self.places);
+        let mut hashes = self.hashes;
         hashes.sort_unstable();
+        hashes.shrink_to_fit();
         WordSet { hashes }
     }
 }
@@ -71,5 +176,36 @@ impl WordSet {
     /// Whether a word is among them.
     pub(super) fn contains(&self, word: &str) -> bool {
         self.hashes.binary_search(&hash(word)).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_the_same_whichever_way_they_are_read() {
+        for text in ["", "a", "ab", "7up up7 _x $y a.b::cd-ef\nx", "end of it", "0x10 __init__ $ _ $$"] {
+            let mut slow: Vec<u64> = words(text).map(hash).collect();
+            slow.sort_unstable();
+            slow.dedup();
+            assert_eq!(hashes(text), slow, "{text}");
+        }
+        assert!(hashes("größe ab").contains(&hash("größe")));
+        assert_eq!((hash_of_name("empty?"), hash_of_name("@name")), (hash("empty"), hash("name")));
+    }
+
+    #[test]
+    fn a_dictionary_numbers_words_in_the_order_in_which_they_come() {
+        let mut dictionary = Dictionary::default();
+        for number in 0..10_000_u32 {
+            assert_eq!(dictionary.number(hash(&format!("w{number}"))), (number, true));
+        }
+        for number in 0..10_000_u32 {
+            assert_eq!(dictionary.number(hash(&format!("w{number}"))), (number, false));
+            assert_eq!(dictionary.known(hash(&format!("w{number}"))), Some(number));
+        }
+        assert_eq!((dictionary.known(hash("other")), dictionary.len()), (None, 10_000));
+        assert!(dictionary.into_set().contains("w9999"));
     }
 }

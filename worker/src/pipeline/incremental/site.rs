@@ -1,10 +1,9 @@
 //! The pages of a site as a newer commit is compared with them: their sections, and what these cite.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::collections::HashMap;
 
-use regex::Regex;
 use shared::{
-    citation::WrittenCitation,
+    citation::found_citations,
     db,
     evidence::{Citation, CitationState, PageEvidence, SectionEvidence},
     ids::GenerationId,
@@ -17,9 +16,6 @@ use crate::grounding::{
     resolving::hash,
     staleness::{OldPage, OldSection},
 };
-
-static IN_BRACKETS: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"\[\[([^\[\]\n]{1,480})\]\]").expect("the pattern is a constant"));
 
 /// The pages of a run, in the order of its plan.
 pub(crate) async fn load_pages(conn: &mut PgConnection, generation: GenerationId) -> sqlx::Result<Vec<OldPage>> {
@@ -50,12 +46,16 @@ pub(crate) fn read_page(slug: PageSlug, markdown: &str, evidence: Option<PageEvi
 }
 
 fn read_section(section: &Section<'_>) -> OldSection {
-    let citations = written_in(section.text).map(|(written, citation)| Citation {
-        written,
-        path: citation.path,
-        lines: citation.lines,
-        content_hash: String::new(),
-        state: CitationState::Exact,
+    let found = found_citations(section.text, usize::MAX).into_iter();
+    let citations = found.filter_map(|found| {
+        let citation = found.citation?;
+        Some(Citation {
+            written: found.written.to_owned(),
+            path: citation.path,
+            lines: citation.lines,
+            content_hash: String::new(),
+            state: CitationState::Exact,
+        })
     });
     let mut each_once: Vec<Citation> = Vec::new();
     for citation in citations {
@@ -71,20 +71,4 @@ fn read_section(section: &Section<'_>) -> OldSection {
         citations: each_once,
         identifiers: Vec::new(),
     }
-}
-
-/// What a text cites, as it is written and as it is read.
-fn written_in(text: &str) -> impl Iterator<Item = (String, WrittenCitation)> {
-    let mut was_in_code = false;
-    let mut found = Vec::new();
-    for line in section::lines(text) {
-        if !line.in_code {
-            let inside = IN_BRACKETS.captures_iter(line.text).filter_map(|found| found.get(1));
-            found.extend(inside.map(|inside| inside.as_str().to_owned()));
-        } else if !was_in_code && let Some((_, source)) = line.text.trim().rsplit_once(' ') {
-            found.push(source.to_owned());
-        }
-        was_in_code = line.in_code;
-    }
-    found.into_iter().filter_map(|written| WrittenCitation::parse(&written).map(|citation| (written, citation)))
 }

@@ -22,12 +22,17 @@ pub(super) struct IndexFiles {
 impl IndexFiles {
     /// Makes the lists: of many definitions those that others may use, and those outside of tests, come first.
     pub(super) fn of(index: &Index) -> Self {
-        let mut definitions: Vec<&Definition> = index.public_definitions().collect();
-        definitions.sort_by_key(|found| (is_test(&found.path), found.path.clone(), found.lines, found.name.clone()));
+        let mut definitions: Vec<Definition<'_>> = index.public_definitions().collect();
+        definitions.sort_by_key(|found| (is_test(found.path), found.path, found.lines, found.name));
         let symbols = definitions.into_iter().map(|found| {
             let owner = if found.owner.is_empty() { String::new() } else { format!("{}::", found.owner) };
-            let (path, (first, last)) = (&found.path, found.lines);
-            format!("{path}:{first}-{last} {owner}{}", found.name)
+            let (Definition { name, path, .. }, (first, last)) = (found, found.lines);
+            let used = match index.count_references(name) {
+                0 => String::new(),
+                1 => ", used in 1 file".to_owned(),
+                files => format!(", used in {files} files"),
+            };
+            format!("{path}:{first}-{last} {owner}{name}{used}")
         });
         let offers = index.offers().iter().filter(|offer| !is_test(&offer.path)).map(offer_line);
         Self { symbols: listed(symbols, MAX_SYMBOL_BYTES), offers: listed(offers, MAX_OFFER_BYTES) }

@@ -298,21 +298,21 @@ impl<'s, 'a> Lookup<'s, 'a> {
         let index = self.scene.index;
         let definitions = index.definitions(last);
         let is_type = owner.starts_with(|c: char| c.is_ascii_uppercase()) && !index.definitions(owner).is_empty();
-        let is_judged = identifier.is_surely_code && is_type && !definitions.is_empty();
-        if !is_judged
-            || definitions.iter().any(|definition| definition.owner.is_empty() || definition.owner.contains(*owner))
-        {
+        let Some(first) = definitions.first().filter(|_| identifier.is_surely_code && is_type) else {
+            return Verdict::Known;
+        };
+        if definitions.iter().any(|definition| definition.owner.is_empty() || definition.owner.contains(*owner)) {
             return Verdict::Known;
         }
         // inherited, derived or written by a macro: the file of the type would name it
         let stands_beside = index
             .definitions(owner)
             .iter()
-            .any(|definition| self.scene.text(&definition.path).is_none_or(|text| text.text.contains(*last)));
+            .any(|definition| self.scene.text(definition.path).is_none_or(|text| text.text.contains(*last)));
         if stands_beside {
             return Verdict::Known;
         }
-        let fix = format!("`{last}` belongs to `{}`", definitions[0].owner);
+        let fix = format!("`{last}` belongs to `{}`", first.owner);
         let needles = [format!("{owner}::{last}"), format!("{owner}.{last}")];
         let needle = needles.into_iter().find(|needle| identifier.parts.len() == 2 || needle.contains("::"));
         Verdict::Missing(Missed { what: "the name", fix, looks_own: true, needle })

@@ -5,7 +5,10 @@
 mod claims;
 mod values;
 
-use shared::evidence::{Rule, Severity};
+use shared::{
+    citation::WrittenCitation,
+    evidence::{Rule, Severity},
+};
 
 use self::{
     claims::{Claim, claims},
@@ -62,8 +65,8 @@ fn check_block(
     let files = Values::of(own.iter().map(|cited| cited.file.text.as_str()));
     for claim in missing {
         let place = (page, Some(block.section));
-        let label =
-            own.first().map(|cited| format!("{}:{}-{}", cited.path, cited.lines.0, cited.lines.1)).unwrap_or_default();
+        let label = own.first().map(|cited| WrittenCitation { path: cited.path.clone(), lines: Some(cited.lines) });
+        let label = label.map(|label| label.label()).unwrap_or_default();
         let message = format!("`{}` does not occur in the cited lines (`{}`)", short(&claim.written), short(&label));
         let (severity, fix) = if files.hold(claim) {
             (Severity::Warning, "it stands elsewhere in the cited file: cite those lines, or correct the number")
@@ -86,10 +89,10 @@ fn texts_of_names(scene: &Scene<'_>, cited: &[Cited]) -> Vec<String> {
         if definitions.len() > 4 {
             continue;
         }
-        for definition in definitions {
+        for definition in definitions.iter() {
             let (first, last) = definition.lines;
             if last.saturating_sub(first) < SHORT_DEFINITION
-                && let Some(text) = scene.text(&definition.path)
+                && let Some(text) = scene.text(definition.path)
                 && let Some(lines) = text.lines(first, last)
             {
                 texts.push(lines.to_owned());

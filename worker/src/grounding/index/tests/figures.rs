@@ -118,20 +118,19 @@ fn peak_mb() -> u64 {
 
 /// Memory of this process and all its children, sampled, at its peak.
 fn watch_memory(stop: &CancellationToken) -> u64 {
-    let own = std::process::id().to_string();
     let mut peak = 0;
     while !stop.is_cancelled() {
-        let mut total = 0;
-        for process in std::fs::read_dir("/proc").unwrap().flatten() {
-            let Ok(stat) = std::fs::read_to_string(process.path().join("stat")) else { continue };
-            let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-            let pid = process.file_name();
-            if pid == own.as_str() || fields.get(1) == Some(&own.as_str()) {
-                total += fields.get(21).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or_default() * 4;
-            }
+        let mut processes = vec![std::process::id().to_string()];
+        for thread in std::fs::read_dir("/proc/self/task").unwrap().flatten() {
+            let children = std::fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+            processes.extend(children.split_whitespace().map(str::to_owned));
         }
-        peak = peak.max(total >> 10);
-        std::thread::sleep(Duration::from_millis(20));
+        let pages = processes.iter().filter_map(|process| {
+            let sizes = std::fs::read_to_string(format!("/proc/{process}/statm")).ok()?;
+            sizes.split_whitespace().nth(1)?.parse::<u64>().ok()
+        });
+        peak = peak.max(pages.sum::<u64>() * 4 >> 10);
+        std::thread::sleep(Duration::from_millis(50));
     }
     peak
 }
@@ -157,7 +156,7 @@ fn measure(what: &str, build: &Build<'_>) -> Index {
         "{what}: {took:.2?} ({worked:.2?} of processor time), {} files, {} definitions, {} blobs read ({} parsed, {} known), {} left out; all processes {} MB, \
          this one at its peak {} MB",
         index.files().len(),
-        index.definitions.len(),
+        index.definitions.all(index.files()).len(),
         done.read,
         done.parsed,
         done.known,

@@ -92,7 +92,7 @@ fn a_parser_that_dies_leaves_words_and_is_tried_again_for_the_next_commit() {
     let dying = |build| Build { parser: (&script, patient()), keep: Some(&kept), ..build };
     let (index, done) = fixture.build_with(dying);
     assert!(done.findings.len() >= 20 && done.findings.len() <= 22, "{:?}", done.findings);
-    assert_eq!((index.definitions.len(), index.files().len()), (0, 50));
+    assert_eq!((index.definitions.all(index.files()).len(), index.files().len()), (0, 50));
     assert!((0..50).all(|n| index.has_word(&format!("f{n}"))));
     let (index, done) = fixture.build_with(|build| Build { known: Some(&kept), ..build });
     assert_eq!((done.known, done.read), (0, 50));

@@ -15,7 +15,12 @@ fn borrowed(files: &[(String, Vec<u8>)]) -> Vec<(&str, &[u8])> {
 
 /// Everything that can be asked for, as text.
 fn describe(index: &Index) -> String {
-    format!("{:?}\n{:?}\n{:?}\n{:?}", index.files, index.definitions, index.offers, index.project)
+    let definitions: Vec<_> = index.definitions.all(&index.files).iter().collect();
+    let mut uses = Vec::new();
+    for definition in &definitions {
+        uses.push((definition.name, index.references(definition.name).map(|file| &file.path).collect::<Vec<_>>()));
+    }
+    format!("{:?}\n{definitions:?}\n{uses:?}\n{:?}\n{:?}", index.files, index.offers, index.project)
 }
 
 #[test]

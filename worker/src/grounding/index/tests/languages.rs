@@ -7,11 +7,12 @@ fn defined(path: &str, text: &str) -> Vec<String> {
     let fixture = Fixture::new(&[(path, text.as_bytes())]);
     let (index, done) = fixture.build();
     assert_eq!((done.parsed, done.findings.len()), (1, 0), "{path}: {:?}", done.findings);
-    let mut all: Vec<_> = index.definitions.iter().map(|definition| (definition.lines, definition)).collect();
-    all.sort_by_key(|(lines, definition)| (*lines, definition.name.clone()));
-    let describe = |definition: &super::super::Definition| {
+    let mut all: Vec<_> =
+        index.definitions.all(index.files()).iter().map(|definition| (definition.lines, definition)).collect();
+    all.sort_by_key(|(lines, definition)| (*lines, definition.name));
+    let describe = |definition: super::super::Definition<'_>| {
         let mark = if definition.is_public { "+" } else { "" };
-        let owner = Some(&definition.owner).filter(|owner| !owner.is_empty()).map(|owner| format!("{owner}."));
+        let owner = Some(definition.owner).filter(|owner| !owner.is_empty()).map(|owner| format!("{owner}."));
         let (first, last) = definition.lines;
         format!("{mark}{}{} {first}-{last}", owner.unwrap_or_default(), definition.name)
     };
@@ -244,6 +245,70 @@ fn kotlin_swift_and_shell_are_outlined() {
     assert!(!found.iter().any(|line| line.contains("local")), "{found:?}");
     let text = "#!/bin/bash\nPORT=80\nrun() {\n  local x=1\n}\nfunction stop { :; }\n";
     assert_eq!(defined("run.sh", text), ["PORT 2-2", "run 3-5", "stop 6-6"]);
+}
+
+#[test]
+fn a_name_is_used_where_code_uses_it_and_not_where_it_is_defined_or_spoken_of() {
+    for (ending, defines, uses, speaks) in [
+        (
+            "rs",
+            "pub fn launch() {}\n",
+            "fn f() { println!(\"{}\", a::launch()); }\n",
+            "// launch\nfn f() { \"launch\"; }\n",
+        ),
+        ("py", "def launch():\n    pass\n", "import a\na.launch()\n", "# launch\nx = 'launch'\n"),
+        ("js", "export function launch() {}\n", "import { launch } from './a';\n", "// launch\nf('launch');\n"),
+        ("ts", "export function launch(): void {}\n", "const x: number = a.launch();\n", "/* launch */ f(`launch`);\n"),
+        ("tsx", "export function Launch() {}\n", "const x = <Launch a={1} />;\n", "// Launch\nf('Launch');\n"),
+        (
+            "go",
+            "package a\nfunc launch() {}\n",
+            "package a\nfunc f() { launch() }\n",
+            "package a\n// launch\nvar x = \"launch\"\n",
+        ),
+        (
+            "java",
+            "class A { void launch() {} }\n",
+            "class B { B(A a) { a.launch(); } }\n",
+            "// launch\nclass C { String x = \"launch\"; }\n",
+        ),
+        (
+            "c",
+            "int launch(void) { return 1; }\n",
+            "int f(void) { return launch(); }\n",
+            "/* launch */\nchar *x = \"launch\";\n",
+        ),
+        (
+            "cpp",
+            "int A::launch() { return 1; }\n",
+            "int f(A *a) { return a->launch(); }\n",
+            "// launch\nauto x = \"launch\";\n",
+        ),
+        (
+            "cs",
+            "class A { void launch() {} }\n",
+            "class B { B(A a) { a.launch(); } }\n",
+            "// launch\nclass C { string x = \"launch\"; }\n",
+        ),
+        ("rb", "def launch?\nend\n", "a.launch?\n", "# launch?\nx = 'launch?'\n"),
+        ("php", "<?php\nfunction launch() {}\n", "<?php\n$a->launch();\n", "<?php\n// launch\n$x = 'launch';\n"),
+        ("kt", "fun launch() {}\n", "val x = a.launch()\n", "// launch\nval x = \"launch\"\n"),
+        ("swift", "func launch() {}\n", "let x = a.launch()\n", "// launch\nlet x = \"launch\"\n"),
+        ("sh", "launch() {\n  :\n}\n", "if true; then launch; fi\n", "# launch\necho 'launch it'\n"),
+    ] {
+        let path = |name: &str| format!("{name}.{ending}");
+        let fixture = Fixture::new(&[
+            (&path("defines"), defines.as_bytes()),
+            (&path("speaks"), speaks.as_bytes()),
+            (&path("uses"), uses.as_bytes()),
+        ]);
+        let (index, _) = fixture.build();
+        let name =
+            ["launch", "Launch", "launch?"].into_iter().find(|name| !index.definitions(name).is_empty()).unwrap();
+        let found: Vec<&str> = index.references(name).map(|file| file.path.as_str()).collect();
+        assert_eq!(found, [path("uses")], "{ending}");
+        assert_eq!((index.count_references(name), index.count_references("true")), (1, 0), "{ending}");
+    }
 }
 
 #[test]

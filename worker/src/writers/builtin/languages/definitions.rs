@@ -1,5 +1,7 @@
 //! Which nodes of a syntax tree define something, and how they are named: one table per language.
 
+use std::sync::OnceLock;
+
 use tree_sitter::Node;
 
 use super::{
@@ -212,8 +214,49 @@ fn rows(language: Language) -> &'static [Row] {
     }
 }
 
-/// The rules of a language by the number that its grammar gives to a kind of node.
-pub(super) fn rules(language: Language, grammar: &tree_sitter::Language) -> Vec<Option<Rule>> {
+/// Kinds of nodes that name something in code, in all grammars together.
+const IDENTIFIERS: [&str; 14] = [
+    "identifier",
+    "type_identifier",
+    "field_identifier",
+    "property_identifier",
+    "private_property_identifier",
+    "shorthand_property_identifier",
+    "shorthand_field_identifier",
+    "package_identifier",
+    "namespace_identifier",
+    "simple_identifier",
+    // Ruby
+    "constant",
+    // PHP
+    "name",
+    // shell
+    "command_name",
+    "variable_name",
+];
+
+/// What the nodes of a grammar mean, by the numbers that it gives to their kinds.
+pub(super) struct Nodes {
+    /// What they define.
+    pub(super) rules: Vec<Option<Rule>>,
+    /// Whether they are names.
+    pub(super) is_identifier: Vec<bool>,
+}
+
+/// The nodes of a language. Made once in a process: looking kinds up by their names takes as long as parsing a small file.
+pub(super) fn nodes(language: Language, grammar: &tree_sitter::Language) -> &'static Nodes {
+    static NODES: [OnceLock<Nodes>; Language::ALL.len()] = [const { OnceLock::new() }; Language::ALL.len()];
+    NODES[language as usize].get_or_init(|| {
+        let ids = 0..u16::try_from(grammar.node_kind_count()).unwrap_or(u16::MAX);
+        let is_name = |id| {
+            let is_named = grammar.node_kind_is_named(id);
+            is_named && grammar.node_kind_for_id(id).is_some_and(|kind| IDENTIFIERS.contains(&kind))
+        };
+        Nodes { rules: rules(language, grammar), is_identifier: ids.map(is_name).collect() }
+    })
+}
+
+fn rules(language: Language, grammar: &tree_sitter::Language) -> Vec<Option<Rule>> {
     let mut rules = vec![None; grammar.node_kind_count()];
     let mut put = |node: &str, rule: Rule| {
         let id = grammar.id_for_node_kind(node, true);

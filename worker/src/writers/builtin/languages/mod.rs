@@ -14,9 +14,12 @@ mod java;
 mod java_facts;
 mod c;
 mod other_facts;
+mod other_routes;
+mod rails_routes;
 mod definitions;
 mod visibility;
 mod outline;
+pub(crate) mod packing;
 
 use serde::{Deserialize, Serialize};
 use tree_sitter::Node;

@@ -1,11 +1,11 @@
-//! Environment variables and options that scripts and programs in the languages without a reader of their own read, found
-//! line by line.
+//! Environment variables and options that scripts and programs in the languages without a reader of their own read, and what
+//! `other_routes` finds, line by line.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{Language, syntax::Source};
+use super::{Language, other_routes::routes, syntax::Source};
 use crate::writers::builtin::symbols::Fact;
 
 /// Lines that are longer are data.
@@ -61,7 +61,7 @@ pub(super) fn facts(language: Language, source: &Source<'_>) -> Vec<Fact> {
     if language == Language::Shell {
         return shell(lines);
     }
-    let mut facts = Vec::new();
+    let mut facts = routes(language, source.text);
     for (text, line) in lines() {
         for found in ENVIRONMENT.captures_iter(text) {
             facts.push(Fact::Environment { name: found[1].to_owned(), default: String::new(), line });

@@ -1,19 +1,23 @@
 //! The outline of a file: everything that it defines, public or not, with the lines where. One walk over the syntax tree,
 //! without recursion.
 
-use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
+
 use tree_sitter::{Node, TreeCursor};
 
 use super::{
     Language,
-    definitions::{Naming, Rule, name_node, rules, split_name},
+    definitions::{Naming, Nodes, Rule, name_node, nodes, split_name},
     facts,
     syntax::{Source, children, lines},
     visibility::{Place, is_public},
 };
-use crate::writers::builtin::{
-    sources::says_generated,
-    symbols::{Fact, cut},
+use crate::{
+    grounding::index::hash_of_name,
+    writers::builtin::{
+        sources::says_generated,
+        symbols::{Fact, cut},
+    },
 };
 
 /// Most definitions of one file; what comes after them is found as a word only.
@@ -24,70 +28,75 @@ const MAX_NAME_BYTES: usize = 200;
 const MAX_DEPTH: usize = 400;
 
 /// What a definition is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum DefinitionKind {
     /// A module or namespace.
-    #[serde(rename = "o")]
     Module,
     /// A class, structure, interface, enumeration or another name for one.
-    #[serde(rename = "t")]
     Type,
     /// A function or method.
-    #[serde(rename = "f")]
     Function,
     /// A field, a variant, a property.
-    #[serde(rename = "m")]
     Member,
     /// A constant.
-    #[serde(rename = "c")]
     Constant,
     /// A variable outside of functions.
-    #[serde(rename = "v")]
     Variable,
     /// A macro.
-    #[serde(rename = "a")]
     Macro,
 }
 
+impl DefinitionKind {
+    /// Every kind; the position is its number on the pipe and in the kept index.
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Module, Self::Type, Self::Function, Self::Member, Self::Constant, Self::Variable, Self::Macro];
+}
+
 /// One definition.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Outlined {
     /// What it is.
-    #[serde(rename = "k")]
     pub(crate) kind: DefinitionKind,
     /// Its name.
-    #[serde(rename = "n")]
     pub(crate) name: String,
     /// What it belongs to; may be empty.
-    #[serde(rename = "o", default, skip_serializing_if = "String::is_empty")]
     pub(crate) owner: String,
     /// First and last line, from 1.
-    #[serde(rename = "l")]
     pub(crate) lines: (u32, u32),
     /// Whether other packages may use it.
-    #[serde(rename = "p", default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) is_public: bool,
 }
 
 /// What the index keeps of a parsed file.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Outline {
     /// Definitions in source order.
-    #[serde(rename = "d", skip_serializing_if = "Vec::is_empty")]
     pub(crate) definitions: Vec<Outlined>,
     /// What the program reads from its surroundings or offers to them.
-    #[serde(rename = "f", skip_serializing_if = "Vec::is_empty")]
     pub(crate) facts: Vec<Fact>,
+    /// Hashes of the names that its code uses, whatever they mean there, in order: identifiers outside of comments and strings,
+    /// without those that name a definition of the file where they do.
+    pub(crate) uses: Vec<u64>,
 }
 
 /// Takes the outline from a syntax tree.
 pub(crate) fn outline(language: Language, root: Node<'_>, text: &str, path: &str) -> Outline {
     let source = Source { text };
-    let rules = rules(language, &root.language());
-    let mut walk = Walk { language, source: &source, path, rules, owners: Vec::new(), found: Vec::new() };
+    let nodes = nodes(language, &root.language());
+    let mut walk = Walk {
+        language,
+        source: &source,
+        path,
+        nodes,
+        owners: Vec::new(),
+        found: Vec::new(),
+        name_ends: HashSet::new(),
+        uses: Vec::new(),
+    };
     walk.run(root);
-    let mut definitions = walk.found;
+    let (mut definitions, mut uses) = (walk.found, walk.uses);
+    uses.sort_unstable();
+    uses.dedup();
     if matches!(language, Language::JavaScript | Language::TypeScript | Language::Tsx) {
         publish_exported(&source, root, &mut definitions);
     }
@@ -96,7 +105,7 @@ pub(crate) fn outline(language: Language, root: Node<'_>, text: &str, path: &str
             definition.is_public = false;
         }
     }
-    Outline { definitions, facts: facts(language, &source, root) }
+    Outline { definitions, facts: facts(language, &source, root), uses }
 }
 
 /// What the nodes below belong to.
@@ -116,9 +125,12 @@ struct Walk<'s, 'a, 't> {
     language: Language,
     source: &'s Source<'a>,
     path: &'s str,
-    rules: Vec<Option<Rule>>,
+    nodes: &'static Nodes,
     owners: Vec<Owner<'a, 't>>,
     found: Vec<Outlined>,
+    /// Where the names of the definitions end.
+    name_ends: HashSet<usize>,
+    uses: Vec<u64>,
 }
 
 impl<'a, 't> Walk<'_, 'a, 't> {
@@ -130,6 +142,7 @@ impl<'a, 't> Walk<'_, 'a, 't> {
             ancestors.push(node);
             if node.is_named() {
                 self.visit(&ancestors, node);
+                self.note_use(node);
             }
             let enter = node.is_named() && ancestors.len() < MAX_DEPTH && self.found.len() < MAX_DEFINITIONS;
             if enter && cursor.goto_first_child() {
@@ -158,7 +171,7 @@ impl<'a, 't> Walk<'_, 'a, 't> {
     }
 
     fn visit(&mut self, ancestors: &[Node<'t>], node: Node<'t>) {
-        let Some(rule) = self.rules.get(usize::from(node.kind_id())).copied().flatten() else {
+        let Some(rule) = self.nodes.rules.get(usize::from(node.kind_id())).copied().flatten() else {
             self.note_section(node);
             return;
         };
@@ -183,6 +196,7 @@ impl<'a, 't> Walk<'_, 'a, 't> {
             is_public(self.language, self.source, self.path, name, kind, &place)
         });
         if let Some(kind) = kind {
+            self.name_ends.insert(named.end_byte());
             let owner = before.or_else(|| self.receiver(node)).or_else(|| self.owner_name());
             self.found.push(Outlined {
                 kind,
@@ -259,6 +273,14 @@ impl<'a, 't> Walk<'_, 'a, 't> {
             "variable_assignment" => !in_body && matches!(parent, "program" | "declaration_command"),
             "field_declaration" if rule.naming == Naming::AnyDeclarator => true,
             _ => !(is_value && in_body),
+        }
+    }
+
+    /// An identifier that is not the name of what is defined there.
+    fn note_use(&mut self, node: Node<'_>) {
+        let is_identifier = self.nodes.is_identifier.get(usize::from(node.kind_id())).is_some_and(|is| *is);
+        if is_identifier && !self.name_ends.contains(&node.end_byte()) {
+            self.uses.push(hash_of_name(self.source.text(node)));
         }
     }
 

@@ -3,7 +3,7 @@
 //! Files are dealt out by their position, so which files stay unparsed after too many deaths is the same every time.
 
 use std::{
-    io::{BufRead, BufReader, BufWriter, Read, Write},
+    io::{BufReader, BufWriter, ErrorKind, Write},
     os::unix::process::ExitStatusExt,
     path::Path,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
@@ -13,10 +13,9 @@ use std::{
 };
 
 use anyhow::Context;
-use shared::os::{self, Resource};
 use tokio_util::sync::CancellationToken;
 
-use super::frames::{Answer, Extract, Request, write_request};
+use super::frames::{Extract, Request, read_answer, write_request};
 use crate::writers::builtin::{languages::Language, tree::FileReader};
 
 /// Children that parse side by side.
@@ -25,10 +24,6 @@ const CHILDREN: usize = 2;
 const FEW_FILES: usize = 16;
 /// How soon a cancelled run is noticed.
 const CANCEL_POLL: Duration = Duration::from_millis(100);
-/// Address space of one child, in bytes.
-const CHILD_MEMORY_BYTES: u64 = 1 << 30;
-/// Longest answer, in bytes; the limits of `symbols` keep real ones far below.
-const MAX_ANSWER_BYTES: u64 = 64 << 20;
 /// Largest source file that is parsed, in bytes.
 pub(crate) const MAX_SOURCE_BYTES: u64 = 512 << 10;
 /// The kernel's number of the signal that cannot be caught.
@@ -152,7 +147,8 @@ enum Stop {
 
 /// Runs one child over the files until all are answered or something stops it.
 fn parse_until_stop<T: Extract>(work: &Work<'_, T>, progress: &mut Progress<'_>) -> anyhow::Result<Stop> {
-    // this thread waits for the child, so the death signal, which is bound to the thread, cannot come too early
+    // this thread waits for the child, so the death signal that the child asks for, which is bound to the thread, cannot
+    // come too early
     let mut child = spawn(work.program)?;
     let pipes = child.stdin.take().zip(child.stdout.take());
     let (stdin, stdout) = pipes.context("the parser has no pipes")?;
@@ -182,11 +178,9 @@ fn parse_until_stop<T: Extract>(work: &Work<'_, T>, progress: &mut Progress<'_>)
 
 fn spawn(program: &Path) -> anyhow::Result<Child> {
     let mut command = Command::new(program);
-    command.arg("parse-source").env_clear().current_dir("/");
+    // without a hook between fork and exec nothing is forked: the page tables of a large process are not copied
+    command.args(["parse-source", &std::process::id().to_string()]).env_clear().current_dir("/");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-    os::limit(&mut command, vec![(Resource::AddressSpaceBytes, CHILD_MEMORY_BYTES)]);
-    os::die_with_parent(&mut command, SIGKILL);
-    os::lower_priority(&mut command);
     command.spawn().with_context(|| format!("the parser `{}` cannot be started", program.display()))
 }
 
@@ -206,20 +200,20 @@ fn send_requests<T: Extract>(work: &Work<'_, T>, rest: &[usize], stdin: ChildStd
     out.flush().ok();
 }
 
-type Line<T> = Result<Answer<T>, ()>;
+/// What was found or why it was given up; an error is an answer that cannot be read.
+type Answer<T> = Result<Result<T, String>, ()>;
 
-fn read_answers<T: Extract>(stdout: ChildStdout, answers: &mpsc::SyncSender<Line<T>>) {
+fn read_answers<T: Extract>(stdout: ChildStdout, answers: &mpsc::SyncSender<Answer<T>>) {
     let mut input = BufReader::with_capacity(1 << 16, stdout);
-    let mut line = Vec::new();
     loop {
-        line.clear();
-        match (&mut input).take(MAX_ANSWER_BYTES).read_until(b'\n', &mut line) {
-            Ok(0) | Err(_) => return,
-            // the child died in the middle of its answer
-            Ok(length) if line.last() != Some(&b'\n') && (length as u64) < MAX_ANSWER_BYTES => return,
-            Ok(_) => {}
-        }
-        if answers.send(serde_json::from_slice(&line).map_err(|_| ())).is_err() {
+        let answer = match read_answer(&mut input) {
+            Ok(answer) => Ok(answer),
+            Err(error) if error.kind() == ErrorKind::InvalidData => Err(()),
+            // the child died
+            Err(_) => return,
+        };
+        let is_last = answer.is_err();
+        if answers.send(answer).is_err() || is_last {
             return;
         }
     }
@@ -236,7 +230,7 @@ enum Ended {
 fn collect_answers<T: Extract>(
     work: &Work<'_, T>,
     progress: &mut Progress<'_>,
-    answers: &Receiver<Line<T>>,
+    answers: &Receiver<Answer<T>>,
 ) -> anyhow::Result<Ended> {
     let mut waiting_since = Instant::now();
     let mut given_up = 0;
@@ -246,16 +240,8 @@ fn collect_answers<T: Extract>(
         }
         match answers.recv_timeout(CANCEL_POLL) {
             Ok(Ok(answer)) => {
-                progress.note(
-                    work,
-                    match answer {
-                        Answer::Parsed(file) => Ok(*file),
-                        Answer::GivenUp(reason) => {
-                            given_up += 1;
-                            Err(reason)
-                        }
-                    },
-                );
+                given_up += usize::from(answer.is_err());
+                progress.note(work, answer);
                 waiting_since = Instant::now();
             }
             Ok(Err(())) => return Ok(Ended::Unreadable),
