@@ -141,10 +141,11 @@ fn links_to_lines_on_every_repository_host_are_citations_in_markdown_and_html() 
         fs::write(file, text).unwrap();
     };
     for (name, links) in [("good", &good), ("bad", &bad)] {
-        let listed: String = links.iter().map(|link| format!("- It [adds]({link}).\n")).collect();
-        write(&format!("{name}-md/index.md"), &page(&listed));
-        let listed: String = links.iter().map(|link| format!("<li>It <a href='{link}'>adds</a>.</li>")).collect();
-        let html = format!("<html><body><main><h1>Adder</h1><p>{BODY}</p><ul>{listed}</ul></main></body></html>");
+        let listed: Vec<String> = links.iter().map(|link| format!("- It [adds]({link}).\n")).collect();
+        write(&format!("{name}-md/index.md"), &page(&listed.concat()));
+        let listed: Vec<String> = links.iter().map(|link| format!("<li>It <a href='{link}'>adds</a>.</li>")).collect();
+        let html =
+            format!("<html><body><main><h1>Adder</h1><p>{BODY}</p><ul>{}</ul></main></body></html>", listed.concat());
         write(&format!("{name}-html/index.html"), &html);
     }
     let root = repository.path();

@@ -189,7 +189,7 @@ impl<'a> Rewriter<'a> {
 
     /// A link to a source file of the repository: from the page, or from the root, as pages of a wiki have it.
     fn relative(&self, page: &str, target: &str) -> Option<WrittenCitation> {
-        self.from_page(page, target).or_else(|| {
+        self.beside_page(page, target).or_else(|| {
             let (path, fragment) = split_fragment(target);
             let path = decode(path.trim_start_matches('/'));
             let lines = fragment.and_then(lines_of)?;
@@ -198,7 +198,7 @@ impl<'a> Rewriter<'a> {
         })
     }
 
-    fn from_page(&self, page: &str, target: &str) -> Option<WrittenCitation> {
+    fn beside_page(&self, page: &str, target: &str) -> Option<WrittenCitation> {
         let (source, base) = (self.source?, self.base?);
         let (path, fragment) = split_fragment(target);
         let folder = page.rsplit_once('/').map_or("", |(folder, _)| folder);

@@ -56,7 +56,7 @@ impl Source {
         let base = base.or_else(|| base_by_content(&list.files, folder));
         let files = list.files.into_iter().map(|file| file.path).collect();
         let names = names_of(&repository, work_tree.as_deref().unwrap_or(&git_dir));
-        Ok(Some(Self { names, checkout, files, base }))
+        Ok(Some(Self { checkout, files, base, names }))
     }
 
     /// The pages of the folder, their copies and translations as paths of the repository: what documentation says is no
