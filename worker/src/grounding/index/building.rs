@@ -103,6 +103,8 @@ impl Index {
         let reader = FileReader::open(git_dir).context("the repository cannot be opened")?;
         reading.fold_the_rest(&reader, &shared);
 
+        // what the threads used for files is a third of all memory by now, and putting things in order needs some
+        shared::os::return_free_memory();
         let mut assembly = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
         done.findings.append(&mut assembly.findings);
         let project = read_project(build, listed, &reader, project);

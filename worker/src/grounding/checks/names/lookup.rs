@@ -300,8 +300,7 @@ impl<'s, 'a> Lookup<'s, 'a> {
         let Some(first) = definitions.first().filter(|_| identifier.is_surely_code && is_type) else {
             return Verdict::Known;
         };
-        if definitions.iter().any(|definition| definition.owner.is_empty() || definition.owner.contains(*owner))
-        {
+        if definitions.iter().any(|definition| definition.owner.is_empty() || definition.owner.contains(*owner)) {
             return Verdict::Known;
         }
         // inherited, derived or written by a macro: the file of the type would name it
