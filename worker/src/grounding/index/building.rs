@@ -379,7 +379,7 @@ impl Assembly {
             // those of one file stand side by side
             if last.0 != file {
                 let path = self.files.get(file as usize).map_or("", |file| file.path.as_str());
-                last = (file, !path.ends_with(".rs") || is_seen(path));
+                last = (file, Language::of_path(path) != Some(Language::Rust) || is_seen(path));
             }
             last.1
         });
