@@ -3,10 +3,6 @@
 //! (how good the whole is), `anchoring` (where cited lines went in a newer commit), `staleness` (what that means for sections),
 //! `comparing` (the same for two commits and a whole site).
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "indexes of files in memory are for tests, packages for the pages to come")
-)]
 pub(crate) mod index;
 pub(crate) mod resolving;
 pub(crate) mod checks;

@@ -103,6 +103,8 @@ impl Index {
         let reader = FileReader::open(git_dir).context("the repository cannot be opened")?;
         reading.fold_the_rest(&reader, &shared);
 
+        // what the threads used for files is a third of all memory by now, and putting things in order needs some
+        shared::os::return_free_memory();
         let mut assembly = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
         done.findings.append(&mut assembly.findings);
         let project = read_project(build, listed, &reader, project);
@@ -377,7 +379,7 @@ impl Assembly {
             // those of one file stand side by side
             if last.0 != file {
                 let path = self.files.get(file as usize).map_or("", |file| file.path.as_str());
-                last = (file, !path.ends_with(".rs") || is_seen(path));
+                last = (file, Language::of_path(path) != Some(Language::Rust) || is_seen(path));
             }
             last.1
         });

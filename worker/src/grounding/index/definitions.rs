@@ -89,7 +89,7 @@ impl Names {
 
     fn push(&mut self, name: &str) {
         // a repository with 4 GB of names is larger than any that is read; what is too much has no name
-        if self.text.len() + name.len() <= u32::MAX as usize {
+        if u32::try_from(self.text.len() + name.len()).is_ok() {
             self.text.push_str(name);
         }
         self.ends.push(u32::try_from(self.text.len()).unwrap_or(u32::MAX));

@@ -117,7 +117,8 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    /// The index of files that are in memory: path and bytes. For tests, and for what is small.
+    /// The index of files that are in memory: path and bytes.
+    #[cfg(test)]
     pub(crate) fn of_files(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
         let texts = Texts::in_memory(files);
         let indexed = texts.iter_memory().map(|(path, text)| IndexedFile {

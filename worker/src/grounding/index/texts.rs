@@ -91,6 +91,7 @@ impl std::fmt::Debug for Texts {
 
 impl Texts {
     /// Keeps those that are text.
+    #[cfg(test)]
     pub(super) fn in_memory(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
         let texts = files.into_iter().filter_map(|(path, bytes)| Some((path, Arc::new(FileText::read(&bytes)?))));
         Self::Memory(texts.collect())
@@ -102,6 +103,7 @@ impl Texts {
     }
 
     /// Those that are here.
+    #[cfg(test)]
     pub(super) fn iter_memory(&self) -> impl Iterator<Item = (&str, &Arc<FileText>)> {
         let texts = match self {
             Self::Memory(texts) => Some(texts),

@@ -166,6 +166,7 @@ pub(super) struct WordSet {
 
 impl WordSet {
     /// The words of these texts.
+    #[cfg(test)]
     pub(super) fn of_texts<'a>(texts: impl Iterator<Item = &'a str>) -> Self {
         let mut all: Vec<u64> = texts.flat_map(hashes).collect();
         all.sort_unstable();

@@ -243,6 +243,24 @@ fn what_no_page_mentions_is_told_and_accuses_nobody() {
     assert!(checked.score.coverage_percent.unwrap() < 10.0);
 }
 
+#[test]
+fn of_symbols_that_no_page_mentions_those_that_most_files_use_come_first() {
+    let file = |path: &str, text: &str| (path.to_owned(), text.as_bytes().to_vec());
+    let index = index_of(&[
+        file("Cargo.toml", "[package]\nname = \"demo\"\nversion = \"1.0.0\"\n"),
+        file("src/lib.rs", "pub fn alpha() {}\npub fn beta() {}\npub fn zeta() {}\n"),
+        file("src/many.rs", "pub fn many() {}\npub fn of() {}\npub fn them() {}\npub fn unused() {}\n"),
+        file("src/one.rs", "fn f() { zeta(); beta() }\n"),
+        file("src/two.rs", "// alpha\nfn f() { zeta() }\n"),
+    ]);
+    let checked = check(&index, &page("# T\n\nText.\n"), &by_model());
+    let told: Vec<&str> = checked.findings.iter().map(|finding| finding.message.as_str()).collect();
+    let symbols: Vec<&str> = told.into_iter().filter(|message| message.contains("public symbols")).collect();
+    let [lib, many] = symbols.as_slice() else { panic!("{symbols:?}") };
+    assert!(lib.ends_with("`src/lib.rs`: `zeta`, `beta`, `alpha`"), "{lib}");
+    assert!(many.ends_with("`src/many.rs`: `many`, `of`, `them`, `unused`"), "{many}");
+}
+
 /// Prints how long the rules take over 50 pages and 2,500 files; run it with `--release --ignored --nocapture`.
 #[test]
 #[ignore = "prints a figure and protects nothing"]

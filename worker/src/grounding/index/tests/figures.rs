@@ -129,7 +129,7 @@ fn watch_memory(stop: &CancellationToken) -> u64 {
             let sizes = std::fs::read_to_string(format!("/proc/{process}/statm")).ok()?;
             sizes.split_whitespace().nth(1)?.parse::<u64>().ok()
         });
-        peak = peak.max(pages.sum::<u64>() * 4 >> 10);
+        peak = peak.max(pages.sum::<u64>() / 256);
         std::thread::sleep(Duration::from_millis(50));
     }
     peak

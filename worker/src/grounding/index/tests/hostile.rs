@@ -97,6 +97,17 @@ fn a_parser_that_dies_leaves_words_and_is_tried_again_for_the_next_commit() {
     let (index, done) = fixture.build_with(|build| Build { known: Some(&kept), ..build });
     assert_eq!((done.known, done.read), (0, 50));
     assert_eq!(index.definitions("f7").len(), 1);
+
+    // at what it failed twice it is not tried a third time; what it did not come to is no fault of the file
+    let again = fixture.path("again.index");
+    let dying_again = |build| Build { parser: (&script, patient()), known: Some(&kept), keep: Some(&again), ..build };
+    fixture.build_with(dying_again);
+    let third = fixture.path("third.index");
+    let (index, done) = fixture.build_with(|build| Build { known: Some(&again), keep: Some(&third), ..build });
+    assert_eq!((done.known, done.read, done.parsed), (20, 30, 30), "{:?}", done.findings);
+    assert!((0..50).all(|n| index.has_word(&format!("f{n}"))));
+    let (_, done) = fixture.build_with(|build| Build { known: Some(&third), ..build });
+    assert_eq!((done.known, done.read), (50, 0));
 }
 
 #[test]

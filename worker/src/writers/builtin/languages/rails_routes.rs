@@ -111,7 +111,7 @@ fn actions<'a>(rest: &'a str, word: &str) -> Option<Vec<&'a str>> {
     let (_, rest) = rest.split_once(word)?;
     let rest = rest.trim_start();
     let listed = match rest.split_once('[') {
-        Some((before, rest)) if matches!(before, "" | "%i" | "%w") => rest.split(']').next()?,
+        Some(("" | "%i" | "%w", rest)) => rest.split(']').next()?,
         _ => rest.split([',', ' ']).next()?,
     };
     Some(listed.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|action| !action.is_empty()).collect())
