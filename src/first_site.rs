@@ -85,7 +85,7 @@ impl Wanted {
             call_timeout_minutes: i32::try_from(writers.call_timeout_minutes).unwrap_or(i32::MAX),
             options: RunOptions::default(),
         };
-        let mut transaction = db::begin(&pool).await?;
+        let mut transaction = db::begin(pool).await?;
         let started = jobs::start_generation(&mut transaction, &self.key, &self.source, &request).await?;
         transaction.commit().await?;
         match started {

@@ -205,7 +205,7 @@ impl Parts {
 
 /// Stores the settings of writers that the program was started with: they win over what admins had set.
 pub(crate) async fn save_given_settings(pool: &PgPool, writers: &WriterSettings) -> anyhow::Result<()> {
-    let mut transaction = db::begin(&pool).await?;
+    let mut transaction = db::begin(pool).await?;
     db::settings::save_given(&mut transaction, &writers.given()).await.context("cannot store the settings")?;
     Ok(transaction.commit().await?)
 }

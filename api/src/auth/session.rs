@@ -35,7 +35,7 @@ const ADMIN_KEY_HASH: &str = "admin_key_hash";
 /// Ends the sessions of `admin` when the admin key is another one than at the last start: they began with the old one.
 pub async fn end_those_of_an_old_admin_key(pool: &PgPool, pepper: &Pepper, admin_key: &Secret) -> sqlx::Result<()> {
     let hash = hex::encode(pepper.mac(&format!("admin key of sessions {}", admin_key.expose())));
-    let mut transaction = db::begin(&pool).await?;
+    let mut transaction = db::begin(pool).await?;
     if db::access::replace_fact(&mut transaction, ADMIN_KEY_HASH, &hash).await? {
         db::access::delete_sessions_of(&mut transaction, ADMIN).await?;
         announce_access(&mut transaction, &AccessChange::User(ADMIN.into())).await?;

@@ -69,7 +69,7 @@ impl<W: Write> Import<'_, W> {
             bail!("broken off; the same command goes on where this one stopped");
         }
         match self.writable() {
-            Some(pool) => Ok(Some(db::begin(&pool).await?)),
+            Some(pool) => Ok(Some(db::begin(pool).await?)),
             None => Ok(None),
         }
     }

@@ -87,7 +87,7 @@ fn kill_until_gone(first: Option<u32>, is_wanted: impl Fn(u64, u32) -> bool) {
     }
 }
 
-/// The number that was given to a process last (proc_loadavg(5), the fifth field).
+/// The number that was given to a process last (`proc_loadavg`, section 5 of the manual, the fifth field).
 fn last_process_id() -> Option<u32> {
     fs::read_to_string("/proc/loadavg").ok()?.split_whitespace().nth(4)?.parse().ok()
 }
