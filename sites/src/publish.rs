@@ -213,9 +213,10 @@ async fn write(store: &SiteStore, prefix: &SitePrefix, site: EncodedSite) -> Res
     let pack = (prefix.pack_path(), site.pack);
     let files = site.files.into_iter().map(|(key, bytes)| (key.object_path(), vec![bytes]));
     stream::iter(files.chain([pack]))
-        .map(|(path, parts)| async move { store.create(&path, parts).await })
+        .map(|(path, parts)| async move { store.create_unsynced(&path, parts).await })
         .buffer_unordered(CONCURRENT_WRITES)
         .try_collect::<()>()
         .await?;
+    store.sync_site(prefix).await?;
     store.create(&prefix.manifest_path(), [site.manifest.to_json()]).await
 }

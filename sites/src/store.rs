@@ -7,7 +7,8 @@
 //! commits/<generation>/<name>           the commit that a generation is made from, and its index
 //! ```
 //!
-//! Everything is written once and never changed. A write that returned survives a crash of the machine.
+//! Everything is written once and never changed. A write that returned survives a crash of the machine; the files of a site do
+//! before its manifest is there.
 
 use std::{
     error::Error,
@@ -99,6 +100,8 @@ fn means_disk_full(error: &(dyn Error + 'static)) -> bool {
 #[derive(Debug, Clone)]
 pub struct SiteStore {
     objects: Arc<dyn ObjectStore>,
+    /// The same one. What is written by it may be lost in a crash until [`SiteStore::sync_site`] returns.
+    unsynced: Arc<dyn ObjectStore>,
     folder: Option<Arc<FilePath>>,
 }
 
@@ -116,14 +119,16 @@ impl SiteStore {
             }
         };
         let folder = open().map_err(|error| StoreError::new("open", "its folder", error))?;
-        let objects =
-            LocalFileSystem::new_with_prefix(&folder).map_err(|error| StoreError::new("open", "its folder", error))?;
-        Ok(Self { objects: Arc::new(objects.with_fsync(true)), folder: Some(folder.into()) })
+        let open =
+            || LocalFileSystem::new_with_prefix(&folder).map_err(|error| StoreError::new("open", "its folder", error));
+        let (objects, unsynced) = (Arc::new(open()?.with_fsync(true)), Arc::new(open()?));
+        Ok(Self { objects, unsynced, folder: Some(folder.into()) })
     }
 
     /// Keeps everything in memory, for tests.
     pub fn memory() -> Self {
-        Self { objects: Arc::new(InMemory::new()), folder: None }
+        let objects = Arc::new(InMemory::new());
+        Self { unsynced: Arc::clone(&objects) as _, objects, folder: None }
     }
 
     /// Where a site lies as plain files, when it does.
@@ -181,12 +186,30 @@ impl SiteStore {
 
     /// Writes an object that must not be there yet.
     pub(crate) async fn create(&self, path: &Path, parts: impl IntoIterator<Item = Bytes>) -> Result<(), StoreError> {
-        let payload = parts.into_iter().collect();
-        match self.objects.put_opts(path, payload, PutOptions::from(PutMode::Create)).await {
-            Ok(_) => Ok(()),
-            Err(object_store::Error::AlreadyExists { .. }) => Err(StoreError::Exists(path.to_string())),
-            Err(error) => Err(StoreError::new("write", path.as_ref(), error)),
-        }
+        create(self.objects.as_ref(), path, parts).await
+    }
+
+    /// The same for one of many objects of a site, which survive a crash when [`Self::sync_site`] has returned.
+    pub(crate) async fn create_unsynced(
+        &self,
+        path: &Path,
+        parts: impl IntoIterator<Item = Bytes>,
+    ) -> Result<(), StoreError> {
+        create(self.unsynced.as_ref(), path, parts).await
+    }
+
+    /// Waits until all that is written of a site survives a crash. Once for all of it: the disk is asked for each file and each
+    /// folder once, not for every folder above each file.
+    pub(crate) async fn sync_site(&self, prefix: &SitePrefix) -> Result<(), StoreError> {
+        // other stores keep what they have taken
+        let Some(folder) = self.folder.clone() else { return Ok(()) };
+        let site = folder.join(prefix.to_string());
+        let synced = task::spawn_blocking(move || {
+            sync_tree(&site)?;
+            fs::File::open(folder.as_ref())?.sync_all()
+        });
+        let synced = synced.await.unwrap_or_else(|panic| Err(panic.into()));
+        synced.map_err(|error| StoreError::new("write", prefix.to_string(), error))
     }
 
     /// Reads an object, or a part of it; `None` when there is no such object.
@@ -236,6 +259,31 @@ impl SiteStore {
             _ => Ok(()),
         }
     }
+}
+
+async fn create(
+    objects: &dyn ObjectStore,
+    path: &Path,
+    parts: impl IntoIterator<Item = Bytes>,
+) -> Result<(), StoreError> {
+    match objects.put_opts(path, parts.into_iter().collect(), PutOptions::from(PutMode::Create)).await {
+        Ok(_) => Ok(()),
+        Err(object_store::Error::AlreadyExists { .. }) => Err(StoreError::Exists(path.to_string())),
+        Err(error) => Err(StoreError::new("write", path.as_ref(), error)),
+    }
+}
+
+/// Every file and every folder below a folder, and the folder itself.
+fn sync_tree(folder: &FilePath) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            sync_tree(&entry.path())?;
+        } else {
+            fs::File::open(entry.path())?.sync_all()?;
+        }
+    }
+    fs::File::open(folder)?.sync_all()
 }
 
 async fn send_file(objects: &dyn ObjectStore, path: &Path, file: &FilePath) -> Result<(), AnyError> {
