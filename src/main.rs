@@ -17,6 +17,9 @@ use clap::{
 };
 use shared::{settings::CommonSettings, telemetry};
 
+/// Niceness of a worker process.
+const NICENESS_OF_WORKERS: i32 = 5;
+
 /// Turns any Git repository into a documentation site whose claims can be traced to the code.
 #[derive(Debug, Parser)]
 #[command(version, about, propagate_version = true, max_term_width = 110)]
@@ -103,7 +106,7 @@ fn start(program: Program) -> anyhow::Result<()> {
     telemetry::start(level)?;
     if let Command::Worker(_) = &program.command {
         // who answers people on the same host comes first
-        shared::os::lower_own_priority().context("cannot lower the priority")?;
+        shared::os::step_back_to(NICENESS_OF_WORKERS).context("cannot lower the priority")?;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(async {

@@ -88,6 +88,9 @@ pub fn own_session(command: &mut Command) {
     }
 }
 
+/// Niceness of the programs that a worker starts.
+const NICENESS_OF_CHILDREN: i32 = 10;
+
 /// The child and what it starts get the processor only when nobody of usual priority wants it: those who answer people come
 /// first.
 #[expect(unsafe_code, reason = "the priority of a child can only be set between fork and exec")]
@@ -98,20 +101,21 @@ pub fn lower_priority(command: &mut Command) {
     }
 }
 
-/// The same for this process.
-#[expect(unsafe_code, reason = "setpriority has no safe form in std")]
+/// The same for this process; to be called before it starts a thread.
 pub fn step_back() -> io::Result<()> {
-    const NICENESS: i32 = 10;
-    // SAFETY: setpriority takes three numbers and touches no memory
-    check(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICENESS) }).map(drop)
+    step_back_to(NICENESS_OF_CHILDREN)
 }
 
-/// The same for this very process, a little: to be called before it starts a thread.
-#[expect(unsafe_code, reason = "the standard library sets no priority")]
-pub fn lower_own_priority() -> io::Result<()> {
-    const NICENESS: i32 = 5;
-    // SAFETY: setpriority takes three numbers and touches no memory
-    check(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICENESS) }).map(drop)
+/// Lowers the priority of this process to a niceness from 0 to 19, unless it is lower already. To be called before it starts a
+/// thread.
+#[expect(unsafe_code, reason = "getpriority and setpriority have no safe form in std")]
+pub fn step_back_to(niceness: i32) -> io::Result<()> {
+    // SAFETY: both take numbers and touch no memory
+    unsafe {
+        // only a privileged process may come forward again
+        let niceness = niceness.max(libc::getpriority(libc::PRIO_PROCESS, 0));
+        check(libc::setpriority(libc::PRIO_PROCESS, 0, niceness)).map(drop)
+    }
 }
 
 /// What a child may take; everything it starts is bound, too.
