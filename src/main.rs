@@ -53,14 +53,15 @@ enum Command {
 
 fn main() -> ExitCode {
     // children that meet hostile input read neither `.env` nor settings
-    match std::env::args_os().nth(1) {
+    let command = std::env::args_os().nth(1);
+    match &command {
         Some(argument) if argument == "parse-source" => return finish(worker::parse_source_child()),
         Some(argument) if argument == worker::LAUNCH_COMMAND => std::process::exit(worker::launch_child()),
         _ => {}
     }
     // docsfy's `.env` in the current folder works here too; real variables win. `check` has no settings, and its current folder
     // is often somebody's repository
-    let is_check = std::env::args_os().nth(1).is_some_and(|argument| argument == "check");
+    let is_check = command.is_some_and(|argument| argument == "check");
     if !is_check
         && let Err(error) = dotenvy::dotenv()
         && !error.not_found()

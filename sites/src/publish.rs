@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    fmt::Write,
     io,
     sync::{
         Arc, Mutex, PoisonError,
@@ -163,10 +162,7 @@ fn encode_file(key: &SiteKey, bytes: &Bytes) -> io::Result<Arc<EncodedFile>> {
 }
 
 fn encode_bytes(key: &SiteKey, bytes: &Bytes) -> io::Result<EncodedFile> {
-    let mut sha256 = String::with_capacity(64);
-    for byte in Sha256::digest(bytes) {
-        write!(sha256, "{byte:02x}").expect("writing to a string never fails");
-    }
+    let sha256 = hex::encode(Sha256::digest(bytes));
     let mut forms = Vec::new();
     if is_compressible(key.content_type()) {
         for encoding in Encoding::ALL {

@@ -18,8 +18,8 @@ use crate::{
     held::{StopReason, StopSign},
 };
 
-/// Longest one renewal may take.
-const RENEWAL_TIMEOUT: Duration = Duration::from_secs(3);
+/// Longest one renewal of any lease may take.
+pub(crate) const RENEWAL_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Renews the lease until the handle is dropped. A lease that cannot be renewed stops the run before anybody else may take
 /// it; a renewal that says "abort" stops it too, whatever happened to the notification.

@@ -11,10 +11,8 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Worker,
     held::{HeldList, StopReason},
+    lease::RENEWAL_TIMEOUT,
 };
-
-/// Longest one renewal may take.
-const RENEWAL_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The pages of this process.
 pub(crate) type Pages = HeldList<HeldPage>;

@@ -27,8 +27,7 @@ impl Assets {
     pub(crate) fn add(files: &mut SiteFiles, project: &str, search_script: String) -> Self {
         let mut add = |name: &str, ending: &str, content: String| {
             let digest = Sha256::digest(content.as_bytes());
-            let [a, b, c, d, ..] = digest[..] else { unreachable!("a SHA-256 digest has 32 bytes") };
-            let path = format!("assets/{name}.{a:02x}{b:02x}{c:02x}{d:02x}.{ending}");
+            let path = format!("assets/{name}.{}.{ending}", hex::encode(&digest[..4]));
             files.insert(path.clone(), content.into_bytes());
             path
         };

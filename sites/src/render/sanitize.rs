@@ -3,7 +3,6 @@
 use std::{
     borrow::Cow,
     collections::{HashMap, HashSet},
-    fmt::Write as _,
     sync::{Arc, Mutex},
 };
 
@@ -30,10 +29,7 @@ pub(crate) struct HeldOut {
 impl HeldOut {
     pub(crate) fn new(page: &str) -> Self {
         let digest = Sha256::digest(page.as_bytes());
-        let mut mark = String::from("docmill");
-        for byte in &digest[..12] {
-            write!(mark, "{byte:02x}").expect("writing to a String cannot fail");
-        }
+        let mark = format!("docmill{}", hex::encode(&digest[..12]));
         Self { mark, pieces: Vec::new() }
     }
 

@@ -12,12 +12,10 @@ use shared::{
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
-use crate::{Worker, inspections::answer, pipeline::StageError, runner::Work};
+use crate::{Worker, inspections::answer, lease::RENEWAL_TIMEOUT, pipeline::StageError, runner::Work};
 
 /// Longest time for an answer; the limits of a clone hold as well.
 const MAX_TIME: Duration = Duration::from_mins(10);
-/// Longest one renewal may take.
-const RENEWAL_TIMEOUT: Duration = Duration::from_secs(3);
 /// Inspections that one process makes at the same time.
 const AT_ONCE: usize = 2;
 

@@ -386,7 +386,8 @@ pub(crate) async fn go_on(worker: &Worker, has_slot: bool) -> anyhow::Result<Opt
     Ok(own)
 }
 
-async fn admit(worker: &Worker, conn: &mut PgConnection, takes: bool) -> sqlx::Result<Option<ClaimedPage>> {
+/// The same in the caller's transaction, which should end soon.
+pub(crate) async fn admit(worker: &Worker, conn: &mut PgConnection, takes: bool) -> sqlx::Result<Option<ClaimedPage>> {
     let lease = Duration::from_millis(worker.config.timing.lease_ms);
     admit_pages(conn, &worker.config.provider_limits, takes.then_some(Taker { worker: &worker.name, lease })).await
 }

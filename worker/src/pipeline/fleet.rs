@@ -3,7 +3,7 @@
 use shared::{
     db::{self, page_jobs::NewPageJob},
     events::{Heard, PAGES_CHANNEL},
-    jobs::{admit_pages, take_back_pages},
+    jobs::take_back_pages,
 };
 use tokio::{
     sync::broadcast::{Receiver, error::RecvError},
@@ -11,6 +11,7 @@ use tokio::{
 };
 
 use super::{StageError, run::Run};
+use crate::jobs::page::admit;
 
 /// How often the rows are looked at although nothing was heard.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -25,7 +26,7 @@ pub(crate) async fn write(run: &Run, pages: &[NewPageJob]) -> Result<(), StageEr
     let window = i32::try_from(run.concurrent_pages).unwrap_or(i32::MAX);
     let mut transaction = db::begin_progress(&config.pool).await?;
     db::page_jobs::ask(&mut transaction, id, fence, run.claimed.key.provider, window, pages).await?;
-    admit_pages(&mut transaction, &config.provider_limits, None).await?;
+    admit(&run.worker, &mut transaction, false).await?;
     transaction.commit().await?;
     loop {
         let mut progress = db::page_jobs::progress(&mut *config.pool.acquire().await?, id).await?;

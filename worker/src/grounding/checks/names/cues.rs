@@ -238,16 +238,18 @@ pub(in crate::grounding::checks) fn is_flag_of_example(document: &Document<'_>, 
     examples.into_iter().any(|fence| forms.iter().any(|form| fence.code.contains(form.as_str())))
 }
 
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
 /// Whether the word stands in the code, and not as a part of a longer one.
 fn stands_in(code: &str, word: &str) -> bool {
-    let is_word = |c: char| c.is_alphanumeric() || c == '_';
     code.match_indices(word)
         .any(|(at, _)| !code[..at].ends_with(is_word) && !code[at + word.len()..].starts_with(is_word))
 }
 
 /// Whether the code gives the name a value: `out = …`, `let out = …`, `out := …`.
 fn is_made_in(code: &str, name: &str) -> bool {
-    let is_word = |c: char| c.is_alphanumeric() || c == '_';
     code.match_indices(name).any(|(at, _)| {
         let behind = code[at + name.len()..].trim_start();
         let is_given = behind.starts_with(":=") || behind.starts_with('=') && !behind.starts_with("==");
