@@ -85,8 +85,9 @@ impl Wanted {
             call_timeout_minutes: i32::try_from(writers.call_timeout_minutes).unwrap_or(i32::MAX),
             options: RunOptions::default(),
         };
+        let wanted = jobs::Wanted { key: self.key.clone(), source: self.source.clone(), request };
         let mut transaction = db::begin(pool).await?;
-        let started = jobs::start_generation(&mut transaction, &self.key, &self.source, &request).await?;
+        let started = jobs::start_generation(&mut transaction, &wanted).await?;
         transaction.commit().await?;
         match started {
             Started::Queued(id) => Ok(id),

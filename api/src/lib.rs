@@ -15,6 +15,7 @@ mod access;
 mod brief_cache;
 mod served;
 mod deleted_sites;
+mod starts;
 mod views;
 mod watch;
 mod routes;

@@ -19,6 +19,7 @@ use crate::{
     auth::{self, Caller, Proof, keys::KeyBook, pepper::Pepper},
     brief_cache::BriefCache,
     served::{self, ServedSites},
+    starts::Starts,
     views::Views,
     watch::{WatchTimes, hub::Hub, places::Places},
 };
@@ -76,6 +77,7 @@ struct Inner {
     callers: Arc<Callers>,
     served: Arc<ServedSites>,
     views: Views,
+    starts: Starts,
     hub: Hub,
     sockets: Arc<Places>,
     streams: Arc<Places>,
@@ -96,6 +98,7 @@ impl ApiState {
             callers,
             served,
             views: Views::new(parts.pool.clone()),
+            starts: Starts::new(parts.pool.clone()),
             hub: Hub::start(parts.pool.clone(), &parts.listening),
             sockets: Places::new(SOCKETS.0, SOCKETS.1),
             streams: Places::new(STREAMS.0, STREAMS.1),
@@ -161,6 +164,11 @@ impl ApiState {
     /// What callers see of everything.
     pub(crate) fn views(&self) -> &Views {
         &self.0.views
+    }
+
+    /// Starts generations.
+    pub(crate) fn starts(&self) -> &Starts {
+        &self.0.starts
     }
 
     /// Hands out what happens.

@@ -10,7 +10,7 @@ use tokio::sync::broadcast;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
-    db,
+    db::{self, starts::Start},
     generation::State,
     ids::{GenerationId, InspectionId},
     stage::Stage,
@@ -93,7 +93,18 @@ pub struct PageProgress<'a> {
     pub page: Option<&'a str>,
 }
 
-/// The generation ended, or was queued. Call it after the rows were changed: the end of one that is ready is told with its
+/// These generations were queued, each of another variant.
+pub async fn emit_queued(conn: &mut PgConnection, starts: &[Start]) -> sqlx::Result<()> {
+    let (variants, generations): (Vec<_>, Vec<_>) = starts.iter().map(|start| (start.variant_id, start.id)).unzip();
+    db::events::insert_all(conn, &variants, &generations, "status_change", &status(State::Queued)).await?;
+    Ok(())
+}
+
+fn status(state: State) -> Value {
+    json!({ "status": state })
+}
+
+/// The generation ended, or was queued again. Call it after the rows were changed: the end of one that is ready is told with its
 /// pages, commit, time and duration.
 pub async fn emit_state(
     conn: &mut PgConnection,
@@ -102,7 +113,7 @@ pub async fn emit_state(
     state: State,
     message: Option<&str>,
 ) -> sqlx::Result<i64> {
-    let mut body = json!({ "status": state });
+    let mut body = status(state);
     if let Some(message) = message {
         body["error_message"] = Value::from(message);
     }

@@ -33,7 +33,8 @@ const SIDE_BY_SIDE: usize = 4;
 async fn race(pool: &PgPool, key: &VariantKey) -> bool {
     let mut conn = pool.acquire().await.unwrap();
     let source = RepoSource::LocalPath("/srv/demo".into());
-    let started = jobs::start_generation(&mut conn, key, &source, &new_generation(key)).await.unwrap();
+    let wanted = jobs::Wanted { key: key.clone(), source, request: new_generation(key) };
+    let started = jobs::start_generation(&mut conn, &wanted).await.unwrap();
     let Started::Queued(id) = started else { panic!("{started:?}") };
     let lease = std::time::Duration::from_mins(1);
     let fence = db::generations::claim(&mut conn, id, "racer", lease).await.unwrap().unwrap().fence;

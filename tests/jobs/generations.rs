@@ -10,7 +10,7 @@ use shared::{
     },
     generation::State,
     ids::GenerationId,
-    jobs::{Started, start_generation},
+    jobs::{Started, Wanted, start_generation},
     provider::Provider,
     source::RepoSource,
     stage::Stage,
@@ -39,7 +39,7 @@ pub(crate) fn key() -> VariantKey {
 pub(crate) async fn start(connection: &mut PgConnection) -> Option<GenerationId> {
     let request = NewGeneration { call_timeout_minutes: 60, ..new_generation(&key()) };
     let source = RepoSource::LocalPath("/tmp/demo".into());
-    match start_generation(connection, &key(), &source, &request).await.unwrap() {
+    match start_generation(connection, &Wanted { key: key(), source, request }).await.unwrap() {
         Started::Queued(id) => Some(id),
         Started::Busy => None,
         other @ Started::OtherRepository(_) => panic!("{other:?}"),

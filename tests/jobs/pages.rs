@@ -8,7 +8,7 @@ use shared::{
         page_jobs::{self, Admitted, ClaimedPage, HeldPage, NewPageJob, PageTask, Taker},
     },
     ids::GenerationId,
-    jobs::{PageJob, Started, admit_pages, request_abort, start_generation, take_back_pages},
+    jobs::{PageJob, Started, Wanted, admit_pages, request_abort, start_generation, take_back_pages},
     names::PageSlug,
     provider::Provider,
     source::RepoSource,
@@ -27,7 +27,8 @@ fn slug(number: usize) -> PageSlug {
 async fn ask(conn: &mut PgConnection, name: &str, provider: Provider, pages: usize, window: i32) -> GenerationId {
     let key = VariantKey { name: name.parse().unwrap(), provider, model: "opus".parse().unwrap(), ..key() };
     let source = RepoSource::LocalPath("/tmp/demo".into());
-    let started = start_generation(conn, &key, &source, &new_generation(&key)).await.unwrap();
+    let request = new_generation(&key);
+    let started = start_generation(conn, &Wanted { key, source, request }).await.unwrap();
     let Started::Queued(id) = started else { panic!("{started:?}") };
     let claimed = db::generations::claim(conn, id, "coordinator", LEASE).await.unwrap().unwrap();
     let slugs: Vec<PageSlug> = (1..=pages).map(slug).collect();

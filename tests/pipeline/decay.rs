@@ -82,7 +82,8 @@ impl Bench {
     async fn generate(&self) -> Vec<(String, String)> {
         let source = shared::source::RepoSource::LocalPath(self.history.path());
         let mut transaction = self.world.pool.begin().await.unwrap();
-        shared::jobs::start_generation(&mut transaction, &self.key, &source, &new_generation(&self.key)).await.unwrap();
+        let wanted = shared::jobs::Wanted { key: self.key.clone(), source, request: new_generation(&self.key) };
+        shared::jobs::start_generation(&mut transaction, &wanted).await.unwrap();
         transaction.commit().await.unwrap();
         let row = loop {
             let row = self.world.row(&self.key).await;

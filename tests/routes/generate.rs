@@ -1,9 +1,12 @@
 //! Asking for a site.
 
+use std::collections::HashMap;
+
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use serde_json::{Value, json};
 use shared::{db, provider::Provider};
 
-use super::{Api, answer, refusal};
+use super::{Api, answer, refusal, variant_of};
 use crate::support::{repository::Repository, world::World};
 
 fn body(path: &std::path::Path) -> Value {
@@ -252,4 +255,70 @@ async fn nothing_is_started_for_a_user_who_is_deleted_just_now() {
             .unwrap();
         assert_eq!(owned, i64::from(!deleted));
     }
+}
+
+#[tokio::test]
+async fn of_many_requests_at_once_each_gets_its_own_answer() {
+    let world = World::without_worker().await;
+    let api = Api::start(&world).await;
+    let ask = |number: usize| {
+        let mut request = json!({"repo_url": format!("https://no-such-host.invalid/acme/demo-{}", number % 20)});
+        match number {
+            // these two cannot be started with the others, and do not hold them up
+            0 => request["ai_model"] = json!("opus"),
+            1 => request["repo_url"] = json!("https://no-such-host.invalid/acme/held"),
+            _ => (),
+        }
+        let asked = api.post("/api/generate").json(&request);
+        async move { (number, answer(asked).await) }
+    };
+    let held = variant_of("admin", "held");
+    let mut holder = world.pool.begin().await.unwrap();
+    sqlx::query(
+        "INSERT INTO variants (owner, name, branch, ai_provider, ai_model, repo_url) VALUES ($1, $2, $3, $4, $5, '')",
+    )
+    .bind(&held.owner)
+    .bind(held.name.as_str())
+    .bind(held.branch.as_str())
+    .bind(held.provider.as_str())
+    .bind(held.model.as_str())
+    .execute(&mut *holder)
+    .await
+    .unwrap();
+    let mut answers = (0..40).map(ask).collect::<FuturesUnordered<_>>();
+    let mut accepted = HashMap::new();
+    let (mut refused, mut others) = (0, 0);
+    let mut letting_go = Some(holder);
+    while let Some((number, (status, body))) = answers.next().await {
+        match (number, status) {
+            (0, status) => {
+                assert_eq!((status, &body["detail"]), (400, &json!("Provider 'builtin' has one model: 'extract'")))
+            }
+            // a machine under load may not be done with the others within what a lock is waited for
+            (1, status) => {
+                assert!([202, 503].contains(&status), "{body}");
+                others += i64::from(status == 202);
+            }
+            (_, 202) => assert_eq!(accepted.insert(body["project"].clone(), body["generation_id"].clone()), None),
+            (_, status) => {
+                assert_eq!(status, 409, "{body}");
+                refused += 1;
+            }
+        }
+        if accepted.len() + refused == 38
+            && let Some(holder) = letting_go.take()
+        {
+            holder.rollback().await.unwrap();
+        }
+    }
+    assert_eq!((accepted.len(), refused), (20, 18));
+    let told: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM events e JOIN generations g ON g.id = e.generation_id
+          WHERE g.state = 'queued' AND e.kind = 'status_change' AND e.body = '{\"status\": \"queued\"}'",
+    )
+    .fetch_one(&world.pool)
+    .await
+    .unwrap();
+    let mut conn = world.pool.acquire().await.unwrap();
+    assert_eq!((told, db::queue::count_waiting(&mut conn, "generate").await.unwrap()), (20 + others, 20 + others));
 }

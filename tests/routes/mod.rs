@@ -203,7 +203,8 @@ pub(crate) async fn queue(world: &World, key: &VariantKey) -> GenerationId {
 
 async fn start(conn: &mut PgConnection, key: &VariantKey) -> GenerationId {
     let source = RepoSource::LocalPath("/srv/demo".into());
-    let started = jobs::start_generation(conn, key, &source, &new_generation(key)).await.unwrap();
+    let wanted = jobs::Wanted { key: key.clone(), source, request: new_generation(key) };
+    let started = jobs::start_generation(conn, &wanted).await.unwrap();
     let Started::Queued(id) = started else { panic!("{started:?}") };
     id
 }

@@ -186,7 +186,8 @@ impl World {
     ) -> Option<GenerationId> {
         let source = RepoSource::LocalPath(repository.path());
         let mut transaction = self.pool.begin().await.unwrap();
-        let started = jobs::start_generation(&mut transaction, key, &source, &request).await.unwrap();
+        let wanted = jobs::Wanted { key: key.clone(), source, request };
+        let started = jobs::start_generation(&mut transaction, &wanted).await.unwrap();
         transaction.commit().await.unwrap();
         match started {
             Started::Queued(id) => Some(id),

@@ -69,8 +69,20 @@ pub async fn delete_of_owner(conn: &mut PgConnection, owner: &str) -> sqlx::Resu
 
 /// Keeps a user from being deleted until the end of the transaction; false when the user is gone.
 pub async fn hold_owner(conn: &mut PgConnection, username: &str) -> sqlx::Result<bool> {
-    let held = sqlx::query!("SELECT id FROM users WHERE username = $1 FOR KEY SHARE", username);
-    Ok(held.fetch_optional(conn).await?.is_some())
+    Ok(!hold_owners(conn, [username]).await?.is_empty())
+}
+
+/// The same for several; gives those that are still there.
+pub async fn hold_owners<'u>(
+    conn: &mut PgConnection,
+    usernames: impl IntoIterator<Item = &'u str>,
+) -> sqlx::Result<BTreeSet<String>> {
+    let usernames: Vec<&str> = usernames.into_iter().collect();
+    let held = sqlx::query_scalar!(
+        "SELECT username FROM users WHERE username = ANY($1) ORDER BY username FOR KEY SHARE",
+        &usernames as &[&str],
+    );
+    Ok(held.fetch_all(conn).await?.into_iter().collect())
 }
 
 /// Folders of deleted sites that somebody still has to remove, the oldest first.

@@ -82,28 +82,44 @@ pub async fn insert(
     kind: &str,
     body: &Value,
 ) -> sqlx::Result<i64> {
-    let row = sqlx::query!(
+    let id = insert_all(conn, &[variant_id], &[generation], kind, body).await?.pop();
+    id.ok_or(sqlx::Error::RowNotFound)
+}
+
+/// The same event for several generations, each of another variant. Those whose variants are gone are left out.
+pub async fn insert_all(
+    conn: &mut PgConnection,
+    variants: &[i64],
+    generations: &[GenerationId],
+    kind: &str,
+    body: &Value,
+) -> sqlx::Result<Vec<i64>> {
+    let rows = sqlx::query!(
         r#"
         WITH held AS (
-            SELECT id FROM variants WHERE id = $1 FOR NO KEY UPDATE
+            SELECT id FROM variants WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE
         ),
         made AS (
-            INSERT INTO events (variant_id, generation_id, kind, body) SELECT held.id, $2, $3, $4 FROM held RETURNING id
+            INSERT INTO events (variant_id, generation_id, kind, body)
+            SELECT held.id, new.generation, $3, $4
+              FROM held
+              JOIN unnest($1::bigint[], $2::uuid[]) AS new (variant, generation) ON new.variant = held.id
+            RETURNING id, variant_id, generation_id
         )
         SELECT made.id AS "id!",
-               pg_notify($5, json_build_object('id', made.id, 'variant', $1::bigint, 'generation', $2::uuid,
-                                               'kind', $3::text)::text) IS NOT NULL AS announced
+               pg_notify($5, json_build_object('id', made.id, 'variant', made.variant_id,
+                                               'generation', made.generation_id, 'kind', $3::text)::text) IS NOT NULL AS announced
           FROM made
         "#,
-        variant_id,
-        generation as GenerationId,
+        variants,
+        generations as &[GenerationId],
         kind,
         body,
         CHANNEL,
     )
-    .fetch_one(conn)
+    .fetch_all(conn)
     .await?;
-    Ok(row.id)
+    Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
 /// Sends a notification when the transaction commits.

@@ -72,35 +72,6 @@ impl Claimed {
     }
 }
 
-/// Makes the row of a new generation, queued. The partial unique index refuses a second active one.
-pub async fn create(
-    conn: &mut PgConnection,
-    id: GenerationId,
-    variant_id: i64,
-    request: &NewGeneration,
-) -> sqlx::Result<()> {
-    sqlx::query!(
-        r#"
-        INSERT INTO generations (id, variant_id, requested_by, force, replace, repo_type, call_timeout_min, protocol,
-               max_cost_usd, options)
-        VALUES ($1, $2, $3, $4, $7, $5, $6, $8, $9, $10)
-        "#,
-        id as GenerationId,
-        variant_id,
-        request.requested_by,
-        request.force,
-        request.repo_type.map(RepoType::as_str),
-        request.call_timeout_minutes,
-        request.replace,
-        PROTOCOL,
-        request.max_cost_usd,
-        Json(&request.options) as _,
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
 /// Takes a queued generation for `worker`: raises the fence and starts a lease. `None` when there is nothing to take: it is
 /// taken, ended, deleted, paused, for newer workers only, or a person asked to abort it.
 pub async fn claim(

@@ -17,6 +17,7 @@ use sqlx::{
 
 pub mod variants;
 pub mod views;
+pub mod starts;
 pub mod generations;
 pub mod retries;
 pub mod past_runs;
@@ -111,6 +112,12 @@ pub async fn begin(pool: &PgPool) -> sqlx::Result<Transaction<'static, Postgres>
 /// spares a commit a millisecond, during which no other transaction that notifies can commit.
 pub async fn begin_progress(pool: &PgPool) -> sqlx::Result<Transaction<'static, Postgres>> {
     begin_with(pool, "BEGIN; SET LOCAL synchronous_commit = off").await
+}
+
+/// The same for several things of which each can be done alone as well: it fails rather than wait for a lock longer than a
+/// moment, because all of them wait with it.
+pub async fn begin_in_haste(pool: &PgPool) -> sqlx::Result<Transaction<'static, Postgres>> {
+    begin_with(pool, "BEGIN; SET LOCAL lock_timeout = '50ms'").await
 }
 
 async fn begin_with(pool: &PgPool, statement: &'static str) -> sqlx::Result<Transaction<'static, Postgres>> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, postgres::types::PgInterval};
 
 use super::generations::interval;
 
@@ -19,30 +19,43 @@ pub struct Due {
     pub pause: Duration,
 }
 
-/// Puts a task into a queue. A task of the same key that still waits or runs stays alone; one that has ended is
+/// A task that is to be put into a queue.
+#[derive(Debug, Clone)]
+pub struct NewTask {
+    /// What it names.
+    pub payload: Value,
+    /// At most one task of this key waits or runs; no two that are pushed together have the same.
+    pub idempotency_key: String,
+    /// When.
+    pub due: Due,
+}
+
+/// Puts tasks into a queue. A task of the same key that still waits or runs stays alone; one that has ended is
 /// put back. Attempts are practically unlimited: our rows decide about retries.
-pub async fn push(
-    conn: &mut PgConnection,
-    queue: &str,
-    payload: &Value,
-    idempotency_key: &str,
-    due: Due,
-) -> sqlx::Result<()> {
+pub async fn push(conn: &mut PgConnection, queue: &str, tasks: &[NewTask]) -> sqlx::Result<()> {
+    if tasks.is_empty() {
+        return Ok(());
+    }
+    let payloads: Vec<Value> = tasks.iter().map(|task| task.payload.clone()).collect();
+    let keys: Vec<String> = tasks.iter().map(|task| task.idempotency_key.clone()).collect();
+    let priorities: Vec<i32> = tasks.iter().map(|task| task.due.priority).collect();
+    let pauses: Vec<PgInterval> = tasks.iter().map(|task| interval(task.due.pause)).collect();
     sqlx::query!(
         r#"
         INSERT INTO apalis.jobs (id, job_type, job, status, max_attempts, run_at, priority, idempotency_key, metadata)
-        VALUES (apalis.generate_ulid(), $1, convert_to($2::jsonb::text, 'UTF8'), 'Pending', 1000000,
-                now() + $5::interval, $4, $3, '')
+        SELECT apalis.generate_ulid(), $1, convert_to(new.payload::text, 'UTF8'), 'Pending', 1000000,
+               now() + new.pause, new.priority, new.key, ''
+          FROM unnest($2::jsonb[], $3::text[], $4::int[], $5::interval[]) AS new (payload, key, priority, pause)
         ON CONFLICT (job_type, idempotency_key) DO UPDATE
            -- the payload too: another version may have written one that cannot be read
            SET job = EXCLUDED.job, status = 'Pending', run_at = EXCLUDED.run_at, lock_by = NULL, lock_at = NULL, done_at = NULL
          WHERE jobs.status IN ('Done', 'Failed', 'Killed')
         "#,
         queue,
-        payload,
-        idempotency_key,
-        due.priority,
-        interval(due.pause),
+        &payloads,
+        &keys,
+        &priorities,
+        &pauses,
     )
     .execute(conn)
     .await?;

@@ -142,34 +142,6 @@ pub async fn hold(conn: &mut PgConnection, key: &VariantKey) -> sqlx::Result<Opt
     .await
 }
 
-/// Makes the row of a variant for its first generation; `None` when there is one by now.
-pub async fn create(
-    conn: &mut PgConnection,
-    key: &VariantKey,
-    repo_url: &str,
-    repo_type: Option<RepoType>,
-    generation: GenerationId,
-) -> sqlx::Result<Option<i64>> {
-    sqlx::query_scalar!(
-        r#"
-        INSERT INTO variants (owner, name, branch, ai_provider, ai_model, repo_url, repo_type, generation_id, status)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'generating')
-        ON CONFLICT (owner, name, branch, ai_provider, ai_model) DO NOTHING
-        RETURNING id
-        "#,
-        key.owner,
-        key.name.as_str(),
-        key.branch.as_str(),
-        key.provider.as_str(),
-        key.model.as_str(),
-        repo_url,
-        repo_type.map(RepoType::as_str),
-        generation as GenerationId,
-    )
-    .fetch_optional(conn)
-    .await
-}
-
 /// Turns a variant that is held and idle to `generating`. What the last run left (plan, page count, site) stays.
 pub async fn start(
     conn: &mut PgConnection,

@@ -1,13 +1,14 @@
 //! Rings the bell for a queued generation.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
 use super::Job;
 use crate::{
-    db::{self, generations::NewGeneration},
+    db::{self, generations::NewGeneration, queue::Due, starts::NewStart},
     events,
-    generation::State,
     ids::GenerationId,
     source::RepoSource,
     variant::{Status, VariantKey},
@@ -42,36 +43,60 @@ pub enum Started {
     OtherRepository(String),
 }
 
+/// What a generation is asked for.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// The variant, which may not exist yet.
+    pub key: VariantKey,
+    /// Its repository.
+    pub source: RepoSource,
+    /// The request.
+    pub request: NewGeneration,
+}
+
+impl Wanted {
+    /// `stored`: the address of this repository that the variant has now, when it is written in another way.
+    fn to_start<'a>(&'a self, stored: Option<&'a str>) -> NewStart<'a> {
+        let Self { key, source, request } = self;
+        NewStart { id: GenerationId::new(), key, repo_url: source.to_string(), stored_repo_url: stored, request }
+    }
+}
+
 /// Starts a generation as part of the caller's transaction: takes the variant, makes the generation's row, rings the bell.
-pub async fn start_generation(
-    conn: &mut PgConnection,
-    key: &VariantKey,
-    source: &RepoSource,
-    request: &NewGeneration,
-) -> sqlx::Result<Started> {
-    let id = GenerationId::new();
-    let repo_url = source.to_string();
-    let variant = loop {
-        let Some(held) = db::variants::hold(conn, key).await? else {
-            match db::variants::create(conn, key, &repo_url, request.repo_type, id).await? {
-                Some(variant) => break variant,
-                // somebody made it just now: it is there to be held
-                None => continue,
-            }
-        };
+pub async fn start_generation(conn: &mut PgConnection, wanted: &Wanted) -> sqlx::Result<Started> {
+    let mut stored_repo_url: Option<String> = None;
+    loop {
+        let start = wanted.to_start(stored_repo_url.as_deref());
+        if !start_all(conn, std::slice::from_ref(&start)).await?.is_empty() {
+            return Ok(Started::Queued(start.id));
+        }
+        // none: it was deleted just now
+        let Some(held) = db::variants::hold(conn, &wanted.key).await? else { continue };
         if held.status == Status::Generating {
             return Ok(Started::Busy);
         }
-        if !request.force && !is_same_repository(&held.repo_url, source).await {
+        if !wanted.request.force && !is_same_repository(&held.repo_url, &wanted.source).await {
             return Ok(Started::OtherRepository(held.repo_url));
         }
-        db::variants::start(conn, held.id, &repo_url, request.repo_type, id).await?;
-        break held.id;
-    };
-    db::generations::create(conn, id, variant, request).await?;
-    super::enqueue(conn, &GenerateJob { generation: id, fence: 0 }).await?;
-    events::emit_state(conn, variant, id, State::Queued, None).await?;
-    Ok(Started::Queued(id))
+        stored_repo_url = Some(held.repo_url);
+    }
+}
+
+/// The same for many, no two of the same variant, in as many statements as for one. Gives the generation of each that was
+/// started; [`start_generation`] says of each of the others why it was not, or starts it.
+pub async fn start_generations(conn: &mut PgConnection, wanted: &[&Wanted]) -> sqlx::Result<Vec<Option<GenerationId>>> {
+    let starts: Vec<NewStart<'_>> = wanted.iter().map(|wanted| wanted.to_start(None)).collect();
+    let started = start_all(conn, &starts).await?;
+    Ok(starts.iter().map(|start| Some(start.id).filter(|id| started.contains(id))).collect())
+}
+
+/// Gives those that were started.
+async fn start_all(conn: &mut PgConnection, starts: &[NewStart<'_>]) -> sqlx::Result<HashSet<GenerationId>> {
+    let started = db::starts::start(conn, starts).await?;
+    let jobs: Vec<GenerateJob> = started.iter().map(|start| GenerateJob { generation: start.id, fence: 0 }).collect();
+    super::enqueue_all(conn, jobs.iter().map(|job| (job, Due::default()))).await?;
+    events::emit_queued(conn, &started).await?;
+    Ok(started.iter().map(|start| start.id).collect())
 }
 
 /// Whether a stored address names the same repository; one that cannot be read any more stands in nobody's way.

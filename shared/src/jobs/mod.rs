@@ -16,7 +16,7 @@ mod page;
 mod inspect;
 
 pub use abort::{AbortJob, request_abort};
-pub use generate::{GenerateJob, Started, is_same_repository, start_generation};
+pub use generate::{GenerateJob, Started, Wanted, is_same_repository, start_generation, start_generations};
 pub use inspect::{InspectJob, ask as ask_inspection};
 pub use page::{PageJob, admit_pages, pause, resume, take_back_pages};
 pub use retry::{RETRY_STAGES, Retried, RetriedRun, retry_generation};
@@ -40,15 +40,18 @@ pub async fn enqueue<J: Job>(conn: &mut PgConnection, job: &J) -> sqlx::Result<(
 
 /// The same for a job that is due after a pause.
 pub async fn enqueue_after<J: Job>(conn: &mut PgConnection, job: &J, pause: Duration) -> sqlx::Result<()> {
-    push(conn, job, db::queue::Due { priority: J::PRIORITY, pause }).await
+    enqueue_all(conn, [(job, db::queue::Due { priority: J::PRIORITY, pause })]).await
 }
 
-async fn push<J: Job>(conn: &mut PgConnection, job: &J, due: db::queue::Due) -> sqlx::Result<()> {
-    let payload = serde_json::to_value(job).map_err(|error| sqlx::Error::Encode(error.into()))?;
-    db::queue::push(conn, J::QUEUE, &payload, &job.idempotency_key(), due).await
-}
-
-/// The same as [`enqueue`] for a job whose row says how urgent it is.
-async fn enqueue_with<J: Job>(conn: &mut PgConnection, job: &J, priority: i32) -> sqlx::Result<()> {
-    push(conn, job, db::queue::Due { priority, pause: Duration::ZERO }).await
+/// The same for several jobs of one kind, no two of them the same.
+async fn enqueue_all<'j, J: Job>(
+    conn: &mut PgConnection,
+    jobs: impl IntoIterator<Item = (&'j J, db::queue::Due)>,
+) -> sqlx::Result<()> {
+    let task = |(job, due): (&J, _)| {
+        let payload = serde_json::to_value(job).map_err(|error| sqlx::Error::Encode(error.into()))?;
+        Ok(db::queue::NewTask { payload, idempotency_key: job.idempotency_key(), due })
+    };
+    let tasks: Vec<_> = jobs.into_iter().map(task).collect::<sqlx::Result<_>>()?;
+    db::queue::push(conn, J::QUEUE, &tasks).await
 }

@@ -9,7 +9,8 @@ use super::Job;
 use crate::{
     db::{
         self,
-        page_jobs::{ClaimedPage, Taker},
+        page_jobs::{Admitted, ClaimedPage, Taker},
+        queue::Due,
     },
     ids::GenerationId,
     names::PageSlug,
@@ -44,10 +45,12 @@ pub async fn admit_pages(
 ) -> sqlx::Result<Option<ClaimedPage>> {
     let slots = db::page_jobs::begin_admission(conn).await?;
     let admission = db::page_jobs::admit(conn, limits, slots, taker).await?;
-    for page in admission.others {
-        let job = PageJob { generation: page.generation, slug: page.slug, fence: page.fence };
-        super::enqueue_with(conn, &job, page.priority).await?;
-    }
+    let job = |page: Admitted| {
+        let due = Due { priority: page.priority, ..Due::default() };
+        (PageJob { generation: page.generation, slug: page.slug, fence: page.fence }, due)
+    };
+    let jobs: Vec<_> = admission.others.into_iter().map(job).collect();
+    super::enqueue_all(conn, jobs.iter().map(|(job, due)| (job, *due))).await?;
     Ok(admission.own)
 }
 

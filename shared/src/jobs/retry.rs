@@ -4,7 +4,7 @@ use sqlx::PgConnection;
 
 use super::GenerateJob;
 use crate::{
-    db::{self, retries::Kept},
+    db::{self, retries::Kept, starts::Start},
     events,
     generation::State,
     ids::GenerationId,
@@ -83,7 +83,7 @@ pub async fn retry_generation(
     db::variants::start(conn, held.variant_id, &held.repo_url, held.repo_type, id).await?;
     db::retries::create(conn, id, of, from, requested_by, &kept).await?;
     super::enqueue(conn, &GenerateJob { generation: id, fence: 0 }).await?;
-    events::emit_state(conn, held.variant_id, id, State::Queued, None).await?;
+    events::emit_queued(conn, &[Start { id, variant_id: held.variant_id }]).await?;
     Ok(Retried::Queued(RetriedRun { id, key: held.key, repo_type: held.repo_type }))
 }
 

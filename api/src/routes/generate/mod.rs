@@ -17,11 +17,10 @@ use shared::{
         variants::Scope,
     },
     inspection::{DryRunRequest, Inspection},
-    jobs::{Started, is_same_repository, start_generation},
+    jobs::{Wanted, is_same_repository},
     names::ModelId,
     provider::{BUILTIN_MODEL, Provider},
     source::{RepoSource, check_local_repository},
-    user::ADMIN,
     variant::{Status, VariantKey},
     wire::{ErrorResponse, GenerateRequest, GenerateResponse, ValidationErrorResponse},
     writer_defaults::WriterDefaults,
@@ -35,6 +34,7 @@ use super::inspections::{self, WaitParams};
 use crate::{
     auth::{Caller, doors::Writer},
     error::ApiError,
+    starts::other_repository,
     state::ApiState,
 };
 use validation::ValidRequest;
@@ -63,51 +63,16 @@ pub(super) async fn create_generation(
     Writer { caller, body: request }: Writer<ValidRequest>,
 ) -> Result<Response, ApiError> {
     check_source(&state, &caller, &request.source).await?;
-    // one connection for all of it: many who ask at once wait for few
-    let mut transaction = db::begin(state.pool()).await?;
-    let defaults = db::settings::read_defaults(&mut transaction).await?;
-    let (provider, model) = choose_writer(&defaults, request.provider, request.model)?;
-    let name = request.source.project_name().map_err(|error| ApiError::bad_request(error.0))?;
-    let key = VariantKey { owner: caller.username.to_string(), name, branch: request.branch, provider, model };
+    let username = caller.username.to_string();
     if request.dry_run {
-        let asked = DryRunRequest {
-            owner: key.owner.clone(),
-            name: key.name.clone(),
-            branch: key.branch.clone(),
-            provider: key.provider,
-            model: key.model.clone(),
-            repo_url: request.source.to_string(),
-            force: request.force,
-            repo_type: request.repo_type,
-            max_cost_usd: request.max_cost_usd,
-            options: request.options,
-        };
-        return dry_run(&state, &caller, &request.source, &asked, inspections::read_wait(&uri)?).await;
+        let mut conn = state.pool().acquire().await?;
+        let defaults = db::settings::read_defaults(&mut conn).await?;
+        drop(conn);
+        return dry_run(&state, &caller, to_wanted(&username, &request, &defaults)?, inspections::read_wait(&uri)?)
+            .await;
     }
-    let new = NewGeneration {
-        requested_by: caller.username.to_string(),
-        force: request.force,
-        replace: request.replace,
-        repo_type: request.repo_type,
-        call_timeout_minutes: match request.call_timeout_minutes {
-            Some(minutes) => minutes,
-            None => i32::try_from(defaults.call_timeout_minutes).unwrap_or(i32::MAX),
-        },
-        max_cost_usd: request.max_cost_usd,
-        options: request.options,
-    };
-    // a user who is deleted just now leaves nothing behind
-    if *caller.username != *ADMIN && !db::deletions::hold_owner(&mut transaction, &caller.username).await? {
-        return Err(ApiError::unauthorized());
-    }
-    let generation = match start_generation(&mut transaction, &key, &request.source, &new).await? {
-        Started::Queued(generation) => generation,
-        Started::Busy => return Err(ApiError::conflict(format!("Variant '{key}' is already being generated"))),
-        Started::OtherRepository(first) => {
-            return Err(ApiError::conflict(other_repository(&key, &first, &request.source)));
-        }
-    };
-    transaction.commit().await?;
+    let want = move |defaults: &WriterDefaults| to_wanted(&username, &request, defaults);
+    let (generation, Wanted { key, request: new, .. }) = state.starts().start(want).await?;
     Span::current().record(shared::telemetry::GENERATION_ID, tracing::field::display(generation));
     tracing::info!(variant = %key, owner = key.owner, force = new.force, "queued");
     let response = GenerateResponse {
@@ -120,15 +85,33 @@ pub(super) async fn create_generation(
     Ok((StatusCode::ACCEPTED, Json(response)).into_response())
 }
 
+/// Fills in what the request leaves open.
+fn to_wanted(username: &str, request: &ValidRequest, defaults: &WriterDefaults) -> Result<Wanted, ApiError> {
+    let (provider, model) = choose_writer(defaults, request.provider, request.model.clone())?;
+    let name = request.source.project_name().map_err(|error| ApiError::bad_request(error.0))?;
+    let new = NewGeneration {
+        requested_by: username.to_owned(),
+        force: request.force,
+        replace: request.replace,
+        repo_type: request.repo_type,
+        call_timeout_minutes: match request.call_timeout_minutes {
+            Some(minutes) => minutes,
+            None => i32::try_from(defaults.call_timeout_minutes).unwrap_or(i32::MAX),
+        },
+        max_cost_usd: request.max_cost_usd,
+        options: request.options.clone(),
+    };
+    let key = VariantKey { owner: username.to_owned(), name, branch: request.branch.clone(), provider, model };
+    Ok(Wanted { key, source: request.source.clone(), request: new })
+}
+
 /// Has a worker say what a request would do. A variant that is being generated is no reason to refuse: nothing is started.
 async fn dry_run(
     state: &ApiState,
     caller: &Caller,
-    source: &RepoSource,
-    request: &DryRunRequest,
+    Wanted { key, source, request }: Wanted,
     wait: Duration,
 ) -> Result<Response, ApiError> {
-    let key = request.key();
     let mut conn = state.pool().acquire().await?;
     let scope = Scope::Owner(&key.owner);
     let rows = db::variants::list_matching(&mut conn, scope, &key.name, &key.branch, key.provider, &key.model).await?;
@@ -136,24 +119,28 @@ async fn dry_run(
     let row = rows.into_iter().find(|row| row.owner == key.owner);
     if let Some(row) = &row
         && !request.force
-        && !is_same_repository(&row.repo_url, source).await
+        && !is_same_repository(&row.repo_url, &source).await
     {
-        return Err(ApiError::conflict(other_repository(&key, &row.repo_url, source)));
+        return Err(other_repository(&key, &row.repo_url, &source));
     }
+    let asked = DryRunRequest {
+        owner: key.owner,
+        name: key.name,
+        branch: key.branch,
+        provider: key.provider,
+        model: key.model,
+        repo_url: source.to_string(),
+        force: request.force,
+        repo_type: request.repo_type,
+        max_cost_usd: request.max_cost_usd,
+        options: request.options,
+    };
     let new = NewInspection {
         variant_id: row.map(|row| row.id),
         requested_by: &caller.username,
-        question: Question::DryRun(request),
+        question: Question::DryRun(&asked),
     };
     Ok(inspections::ask_and_wait(state, &new, wait).await?.into_response())
-}
-
-/// Projects are told apart by the last part of their address only, so two repositories can meet in one variant.
-fn other_repository(key: &VariantKey, first: &str, second: &RepoSource) -> String {
-    format!(
-        "Variant '{key}' was made from another repository: '{first}'. Send 'force': true to make it from '{second}' \
-         instead, or delete it first."
-    )
 }
 
 /// Whether this caller may have this repository read. The worker resolves the host once more when it fetches.
