@@ -33,7 +33,8 @@ async fn nothing_is_lost_published_twice_or_stuck_while_workers_are_killed() {
     let (length, every) = (Duration::from_secs(length.into()), Duration::from_millis(every.into()));
     let world = World::without_worker().await;
     world.stand_ins.set("pages", &PAGES.to_string());
-    world.stand_ins.set("delay.all", "90");
+    // long enough that kills meet calls, and with them runs
+    world.stand_ins.set("delay.all", "900");
     world.stand_ins.set("name-repositories", "");
     let api = ApiProgram::start(&world, &[("LOG_LEVEL", "warn")]).await;
     let mut fleet = Fleet::start(&world, workers);
