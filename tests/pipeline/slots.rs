@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use shared::{provider::Provider, stage::Stage, variant::Status};
+use shared::{
+    jobs::request_abort, provider::Provider, settings::TimingSettings, stage::Stage, variant::Status,
+};
 
 use crate::support::{
     repository::Repository,
@@ -29,6 +31,27 @@ async fn a_run_plans_between_the_pages_of_another() {
                       < (SELECT max(id) FROM ai_calls WHERE project = 'large' AND purpose = 'page')";
     let is_between: bool = sqlx::query_scalar(order).fetch_one(&world.pool).await.unwrap();
     assert!(is_between, "it waited for all pages of the other run");
+}
+
+#[tokio::test]
+async fn an_aborted_run_gives_its_places_to_others_at_once() {
+    let world = World::without_worker().await;
+    world.start_other_worker("other-work", |config| {
+        config.provider_limits = vec![(Provider::Claude, 1)];
+        // what is only given back by a lease that runs out does not come back within this test
+        config.timing = TimingSettings { lease_ms: 3_600_000, self_cancel_ms: 1_800_000, ..config.timing };
+    });
+    world.stand_ins.block("page-page-1");
+    let (first, second) = (variant("first", Provider::Claude), variant("second", Provider::Claude));
+    let repositories = (Repository::library("first"), Repository::library("second"));
+    let id = world.request(&repositories.0, &first, false).await.unwrap();
+    let row = world.wait_until(&first, |_| world.stand_ins.is_blocked("page-page-1")).await;
+    let mut transaction = world.pool.begin().await.unwrap();
+    request_abort(&mut transaction, row.id, id).await.unwrap();
+    transaction.commit().await.unwrap();
+    assert_eq!(world.wait_for_end(&first).await.status, Status::Aborted);
+    world.stand_ins.release("page-page-1");
+    assert_eq!(world.generate(&repositories.1, &second, false).await.status, Status::Ready);
 }
 
 async fn change(world: &World, statement: &'static str) -> u64 {

@@ -98,6 +98,8 @@ async fn pauses_are_listed_with_who_made_them_until_they_are_ended() {
     let (_, body) = resume(r#"{"provider":"claude"}"#).await;
     assert_eq!(body["pauses"][0]["reason"], "rate_limit");
     assert_eq!(answer(api.get("/api/admin/pauses")).await.1, body);
+    // whoever has got a higher limit need not wait for what the provider said before
+    assert_eq!(resume(r#"{"provider":"gemini"}"#).await.1["pauses"], json!([]));
     let long = format!(r#"{{"message":"{}"}}"#, "x".repeat(501));
     for body in [r#"{"provider":"gpt"}"#, r#"{"message":1}"#, &long] {
         assert_eq!(pause(body).await.0, 422);

@@ -48,11 +48,11 @@ pub async fn pause(
     super::events::notify(conn, PAUSES_CHANNEL, "paused").await
 }
 
-/// Ends the pause that an admin made of a provider, or of everything; says whether there was one. Everybody who waits is
-/// told when the transaction commits.
+/// Ends what is paused of a provider, by whomever, or the pause of everything; says whether there was one. Everybody who waits
+/// is told when the transaction commits.
 pub async fn resume(conn: &mut PgConnection, provider: Option<Provider>) -> sqlx::Result<bool> {
     let provider = provider.map_or("", Provider::as_str);
-    let ended = sqlx::query!("DELETE FROM pauses WHERE provider = $1 AND reason = 'admin'", provider);
+    let ended = sqlx::query!("DELETE FROM pauses WHERE provider = $1", provider);
     let ended = ended.execute(&mut *conn).await?.rows_affected() > 0;
     super::events::notify(conn, PAUSES_CHANNEL, "resumed").await?;
     Ok(ended)

@@ -25,7 +25,7 @@ use tracing::Instrument;
 
 use crate::{
     Worker,
-    held::{Entry, StopReason, StopSign},
+    held::{Entry, StopSign},
     ledger::{OpenCall, Tray},
     pipeline::{StageError, find_sources, persist, rewrite_sections, update_page},
     runner::Work,
@@ -226,18 +226,17 @@ impl<'a> Ending<'a, '_> {
     /// Writes down what became of the page.
     async fn end(&self, outcome: Result<Called, StageError>, call: Option<OpenCall>) -> anyhow::Result<Then<'a>> {
         if let Ok((place, Ok(markdown))) = &outcome {
-            return or_lost(self.keep(place, markdown, call).await);
+            return self.or_lost(self.keep(place, markdown, call).await);
         }
         if let Some(call) = call {
             // an answer that was of no use
             call.write(self.stop.token()).await;
         }
         let ended = match (self.stop.reason(), outcome) {
-            (Some(StopReason::Shutdown), _) => self.put_back(Duration::ZERO, false).await,
-            // nobody wants it any more, or somebody else writes it
-            (Some(StopReason::Aborted | StopReason::Lost), _) | (None, Ok((_, Ok(_))) | Err(StageError::Stopped)) => {
-                Ok(())
-            }
+            // also when nobody wants it any more: until it is put back, it takes a place from others
+            (Some(_), _) => self.put_back(Duration::ZERO, false).await,
+            // somebody else writes it
+            (None, Ok((_, Ok(_))) | Err(StageError::Stopped)) => Ok(()),
             (None, Ok((place, Err(error)))) => self.settle_failure(&place, error).await,
             (None, Err(StageError::TooNew(message))) => self.leave_to_newer(&message).await,
             (None, Err(StageError::Fail(message))) => self.fail(&message, true).await,
@@ -246,7 +245,20 @@ impl<'a> Ending<'a, '_> {
                 self.give_up_or_retry("a fault of the server; its log says more").await
             }
         };
-        or_lost(ended.map(|()| Then::Look))
+        self.or_lost(ended.map(|()| Then::Look))
+    }
+
+    /// A page that is not ours any more is no failure of this process.
+    fn or_lost(&self, ended: Result<Then<'a>, StageError>) -> anyhow::Result<Then<'a>> {
+        match ended {
+            Err(StageError::Stopped) => {
+                if self.stop.reason().is_none() {
+                    tracing::warn!("the page is not ours any more, nothing written");
+                }
+                Ok(Then::Look)
+            }
+            ended => ended.map_err(StageError::into_anyhow),
+        }
     }
 
     /// Keeps the text, settles its call, and takes the next page if this process has a slot for it: in one transaction.
@@ -346,17 +358,6 @@ impl<'a> Ending<'a, '_> {
         db::protocol::leave_pages_to_newer(&mut transaction, self.page.generation).await?;
         db::page_jobs::put_back(&mut transaction, self.page, Duration::ZERO, false).await?;
         Ok(transaction.commit().await?)
-    }
-}
-
-/// A page that is not ours any more is no failure of this process.
-fn or_lost(ended: Result<Then<'_>, StageError>) -> anyhow::Result<Then<'_>> {
-    match ended {
-        Err(StageError::Stopped) => {
-            tracing::warn!("the page is not ours any more, nothing written");
-            Ok(Then::Look)
-        }
-        ended => ended.map_err(StageError::into_anyhow),
     }
 }
 

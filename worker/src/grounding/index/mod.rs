@@ -2,7 +2,8 @@
 //! project offers (flags, environment variables, routes, settings, commands, packages).
 //!
 //! In reading order: `building` (who reads what), `entries` (what is kept of one blob), `kept` (the file of all of them, in
-//! the store), `definitions`, `uses` (which files use which of them), `project` and `samples` (what manifests and sample configurations say), `words`, `texts`.
+//! the store), `definitions`, `uses` (which files use which of them), `project` and `samples` (what manifests and sample
+//! configurations say), `words`, `texts`.
 
 mod building;
 mod entries;
