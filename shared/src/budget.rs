@@ -34,6 +34,11 @@ pub struct Spent {
 }
 
 impl Spent {
+    /// What is spent of a budget, if there is one: its limit, whose it is, and the sum of what was spent.
+    pub(crate) fn of(limit_usd: Option<f64>, whose: String, usd: Option<f64>) -> Option<Self> {
+        Some(Self { budget: Budget { limit_usd: limit_usd?, whose, left_usd: 0.0 }, usd: usd.unwrap_or(0.0) })
+    }
+
     /// What is left.
     pub fn left_usd(&self) -> f64 {
         self.budget.limit_usd - self.usd

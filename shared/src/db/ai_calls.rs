@@ -12,7 +12,7 @@ use crate::{
     ids::GenerationId,
     names::PageSlug,
     stage::Stage,
-    writer_defaults::{SettingKey, SettingValues},
+    writer_defaults::SettingKey,
 };
 
 /// A call that is about to start.
@@ -144,8 +144,7 @@ async fn begin_within_budgets(pool: &PgPool, call: &NewCall<'_>) -> sqlx::Result
     let mut transaction = super::begin(pool).await?;
     // one at a time: two that add up at once would both find the same money left; an arbitrary number, only ours
     sqlx::query!("SELECT pg_advisory_xact_lock(733030)").fetch_one(&mut *transaction).await?;
-    let limits = settings::list(&mut transaction).await?;
-    let Some((estimate, spent)) = add_up(&mut transaction, call, &limits).await? else {
+    let Some((estimate, spent)) = add_up(&mut transaction, call).await? else {
         return Ok(Begun::Gone);
     };
     if let Some(exceeded) = spent.iter().find(|spent| !spent.allows(estimate)) {
@@ -160,50 +159,30 @@ async fn begin_within_budgets(pool: &PgPool, call: &NewCall<'_>) -> sqlx::Result
 
 /// What the call is expected to cost, and what is spent or reserved already of each budget that counts; `None` when the
 /// generation is gone.
-async fn add_up(
-    conn: &mut PgConnection,
-    call: &NewCall<'_>,
-    limits: &SettingValues,
-) -> sqlx::Result<Option<(f64, Vec<Spent>)>> {
-    let limit = |key: SettingKey| limits.get(&key).and_then(|text| text.parse::<f64>().ok());
-    let (of_user, of_all) = (limit(SettingKey::UserMonthBudget), limit(SettingKey::MonthBudget));
+async fn add_up(conn: &mut PgConnection, call: &NewCall<'_>) -> sqlx::Result<Option<(f64, Vec<Spent>)>> {
     let row = sqlx::query!(
         r#"
-        WITH taken AS NOT MATERIALIZED (
-            SELECT generation_id, username, started_at,
-                   CASE WHEN outcome = 'running' THEN reserved_usd ELSE COALESCE(cost_usd, 0) END AS usd
-              FROM ai_calls
-        ),
-        month AS (SELECT date_trunc('month', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS start)
         SELECT g.max_cost_usd, g.requested_by,
-               -- what nobody limits is not added up: a month may have a million calls
                CASE WHEN g.max_cost_usd IS NOT NULL
-                    THEN (SELECT sum(usd) FROM taken WHERE generation_id = g.id) END AS of_generation,
-               CASE WHEN $3 THEN (SELECT sum(usd) FROM taken
-                                   WHERE username = g.requested_by AND started_at >= month.start) END AS of_user,
-               CASE WHEN $4 THEN (SELECT sum(usd) FROM taken WHERE started_at >= month.start) END AS of_all,
+                    THEN (SELECT sum(CASE WHEN outcome = 'running' THEN reserved_usd ELSE COALESCE(cost_usd, 0) END)
+                            FROM ai_calls WHERE generation_id = g.id) END AS of_generation,
                COALESCE((SELECT avg(cost_usd)
                            FROM (SELECT cost_usd FROM ai_calls c
                                   WHERE c.provider = v.ai_provider AND c.model = v.ai_model AND c.purpose = $2
                                     AND c.outcome = 'ok' AND c.cost_usd IS NOT NULL
                                   ORDER BY c.id DESC LIMIT 50) AS newest), 0) AS "estimate!"
-          FROM generations g JOIN variants v ON v.id = g.variant_id CROSS JOIN month
+          FROM generations g JOIN variants v ON v.id = g.variant_id
          WHERE g.id = $1
         "#,
         call.generation as GenerationId,
         call.purpose,
-        of_user.is_some(),
-        of_all.is_some(),
     )
-    .fetch_optional(conn)
+    .fetch_optional(&mut *conn)
     .await?;
     let Some(row) = row else { return Ok(None) };
-    let spent = spent_of([
-        (row.max_cost_usd, "this generation".to_owned(), row.of_generation),
-        (of_user, of_a_user(&row.requested_by), row.of_user),
-        (of_all, OF_ALL.to_owned(), row.of_all),
-    ]);
-    Ok(Some((row.estimate, spent)))
+    let of_generation = Spent::of(row.max_cost_usd, "this generation".to_owned(), row.of_generation);
+    let of_month = month_budgets(conn, &row.requested_by).await?;
+    Ok(Some((row.estimate, of_generation.into_iter().chain(of_month).collect())))
 }
 
 /// The budgets of this month that count for a user, and what is spent or reserved of them.
@@ -214,6 +193,7 @@ pub async fn month_budgets(conn: &mut PgConnection, username: &str) -> sqlx::Res
     if of_user.is_none() && of_all.is_none() {
         return Ok(Vec::new());
     }
+    // what nobody limits is not added up: a month may have a million calls
     let row = sqlx::query!(
         r#"
         WITH taken AS NOT MATERIALIZED (
@@ -221,30 +201,17 @@ pub async fn month_budgets(conn: &mut PgConnection, username: &str) -> sqlx::Res
               FROM ai_calls
              WHERE started_at >= date_trunc('month', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'
         )
-        SELECT (SELECT sum(usd) FROM taken WHERE username = $1) AS of_user,
-               CASE WHEN $2 THEN (SELECT sum(usd) FROM taken) END AS of_all
+        SELECT CASE WHEN $2 THEN (SELECT sum(usd) FROM taken WHERE username = $1) END AS of_user,
+               CASE WHEN $3 THEN (SELECT sum(usd) FROM taken) END AS of_all
         "#,
         username,
+        of_user.is_some(),
         of_all.is_some(),
     )
     .fetch_one(conn)
     .await?;
-    Ok(spent_of([(of_user, of_a_user(username), row.of_user), (of_all, OF_ALL.to_owned(), row.of_all)]))
-}
-
-/// Whose budget that of a month is, for people.
-const OF_ALL: &str = "this installation this month";
-
-fn of_a_user(username: &str) -> String {
-    format!("user `{username}` this month")
-}
-
-/// The budgets that there are, and what is spent of each.
-fn spent_of<const N: usize>(budgets: [(Option<f64>, String, Option<f64>); N]) -> Vec<Spent> {
-    let spent = budgets.into_iter().filter_map(|(limit, whose, usd)| {
-        Some(Spent { budget: Budget { limit_usd: limit?, whose, left_usd: 0.0 }, usd: usd.unwrap_or(0.0) })
-    });
-    spent.collect()
+    let of_user = Spent::of(of_user, format!("user `{username}` this month"), row.of_user);
+    Ok(of_user.into_iter().chain(Spent::of(of_all, "this installation this month".to_owned(), row.of_all)).collect())
 }
 
 /// Writes down what a call came to, and adds its cost to its generation and to the variant that shows it. Doing it twice is
