@@ -2,9 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use shared::{
-    jobs::request_abort, provider::Provider, settings::TimingSettings, stage::Stage, variant::Status,
-};
+use shared::{jobs::request_abort, provider::Provider, settings::TimingSettings, stage::Stage, variant::Status};
 
 use crate::support::{
     repository::Repository,

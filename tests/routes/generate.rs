@@ -262,11 +262,12 @@ async fn of_many_requests_at_once_each_gets_its_own_answer() {
     let world = World::without_worker().await;
     let api = Api::start(&world).await;
     let ask = |number: usize| {
-        let mut request = json!({"repo_url": format!("https://no-such-host.invalid/acme/demo-{}", number % 20)});
+        // a public address, so that nobody waits for a name service
+        let mut request = json!({"repo_url": format!("https://1.1.1.1/acme/demo-{}", number % 20)});
         match number {
             // these two cannot be started with the others, and do not hold them up
             0 => request["ai_model"] = json!("opus"),
-            1 => request["repo_url"] = json!("https://no-such-host.invalid/acme/held"),
+            1 => request["repo_url"] = json!("https://1.1.1.1/acme/held"),
             _ => (),
         }
         let asked = api.post("/api/generate").json(&request);
@@ -275,7 +276,7 @@ async fn of_many_requests_at_once_each_gets_its_own_answer() {
     let held = variant_of("admin", "held");
     let mut holder = world.pool.begin().await.unwrap();
     sqlx::query(
-        "INSERT INTO variants (owner, name, branch, ai_provider, ai_model, repo_url) VALUES ($1, $2, $3, $4, $5, '')",
+        "INSERT INTO variants (owner, name, branch, ai_provider, ai_model, repo_url, status) VALUES ($1, $2, $3, $4, $5, '', 'ready')",
     )
     .bind(&held.owner)
     .bind(held.name.as_str())
