@@ -116,9 +116,10 @@ fn peak_mb() -> u64 {
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() >> 10
 }
 
-/// Memory of this process and all its children, sampled, at its peak.
-fn watch_memory(stop: &CancellationToken) -> u64 {
-    let mut peak = 0;
+/// Memory of this process and all its children, sampled, in MB: at its peak all of it, and what is their own. The rest are
+/// files that are mapped, most of all the pack, which the system takes back when somebody needs the memory.
+fn watch_memory(stop: &CancellationToken) -> (u64, u64) {
+    let mut peak = (0, 0);
     while !stop.is_cancelled() {
         let mut processes = vec![std::process::id().to_string()];
         for thread in std::fs::read_dir("/proc/self/task").unwrap().flatten() {
@@ -127,9 +128,11 @@ fn watch_memory(stop: &CancellationToken) -> u64 {
         }
         let pages = processes.iter().filter_map(|process| {
             let sizes = std::fs::read_to_string(format!("/proc/{process}/statm")).ok()?;
-            sizes.split_whitespace().nth(1)?.parse::<u64>().ok()
+            let sizes: Vec<u64> = sizes.split_whitespace().flat_map(str::parse).collect();
+            Some((*sizes.get(1)?, sizes.get(1)?.checked_sub(*sizes.get(2)?)?))
         });
-        peak = peak.max(pages.sum::<u64>() / 256);
+        let (all, own) = pages.fold((0, 0), |sum, pages| (sum.0 + pages.0, sum.1 + pages.1));
+        peak = (peak.0.max(all / 256), peak.1.max(own / 256));
         std::thread::sleep(Duration::from_millis(50));
     }
     peak
@@ -152,16 +155,18 @@ fn measure(what: &str, build: &Build<'_>) -> Index {
     let took = started.elapsed();
     let worked = processor_time().checked_sub(before).unwrap();
     stop.cancel();
+    let (all_mb, own_mb) = watching.join().unwrap();
     println!(
         "{what}: {took:.2?} ({worked:.2?} of processor time), {} files, {} definitions, {} blobs read ({} parsed, {} known), {} left out; all processes {} MB, \
-         this one at its peak {} MB",
+         {} MB of them their own; this one at its peak {} MB",
         index.files().len(),
         index.definitions.all(index.files()).len(),
         done.read,
         done.parsed,
         done.known,
         done.findings.len(),
-        watching.join().unwrap(),
+        all_mb,
+        own_mb,
         peak_mb()
     );
     index
