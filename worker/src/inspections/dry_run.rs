@@ -29,7 +29,7 @@ use crate::{
     git::{self, Checkout},
     pipeline::{
         Assessment, Base, Decision, Draft, OldSite, StageError, Update, compare_all, conclude, draft, extracted_plan,
-        find_base, find_other, is_tree_of_last_good, read_steering, repair_links,
+        find_base, find_other, is_tree_of_last_good, read_steering, repair_links, served_reaches,
     },
     steering::Steering,
     writers::{self, CallContext, Writer},
@@ -118,7 +118,8 @@ struct Look<'a> {
 impl Look<'_> {
     /// In the order of `pipeline::generate`.
     async fn what(&self, head: &str) -> Result<Doing, StageError> {
-        let is_served = self.is_served_as_asked().await?;
+        let why_all = self.why_all().await?;
+        let is_served = why_all.is_none();
         if is_served && self.row.and_then(|row| row.last_commit_sha.as_deref()) == Some(head) {
             return Ok(Doing::of(Outcome::UpToDate));
         }
@@ -136,7 +137,7 @@ impl Look<'_> {
         let folder = self.place.make_folder("writer").await?;
         let writer = writers::open(self.worker, self.key, &checkout, repo_url, &steering, &folder).await;
         let writer = writer.map_err(|error| StageError::Fail(error.message))?;
-        let base = match self.why_all(is_served) {
+        let base = match why_all {
             Some(reason) => Err(reason),
             None => self.find_base(&*writer, &steering).await?,
         };
@@ -149,23 +150,24 @@ impl Look<'_> {
         }
     }
 
-    /// Whether there is a site, made as it is asked for now.
-    async fn is_served_as_asked(&self) -> Result<bool, StageError> {
-        let Some(row) = self.row.filter(|row| row.site_prefix.is_some() && !self.request.force) else {
-            return Ok(false);
-        };
-        let mut conn = self.worker.config.pool.acquire().await?;
-        let served = db::inspections::find_served_options(&mut conn, row.id).await?;
-        Ok(served.unwrap_or_default() == self.request.options)
-    }
-
-    fn why_all(&self, is_served: bool) -> Option<String> {
+    /// Why a run would not begin from a site that there is; nothing when it would.
+    async fn why_all(&self) -> Result<Option<String>, StageError> {
+        let why = |reason: &str| Ok(Some(reason.to_owned()));
         if self.request.force {
-            return Some("`force`".to_owned());
+            return why("`force`");
         }
-        let has_site = self.row.is_some_and(|row| row.site_prefix.is_some());
-        let reason = if has_site { "the options are others than those of the site" } else { "there is no site yet" };
-        (!is_served).then(|| reason.to_owned())
+        let Some(row) = self.row.filter(|row| row.site_prefix.is_some()) else {
+            return why("there is no site yet");
+        };
+        let (mut conn, asked) = (self.worker.config.pool.acquire().await?, &self.request.options);
+        let served = db::inspections::find_served_options(&mut conn, row.id).await?;
+        if !served.unwrap_or_default().wish_the_same(asked) {
+            return why("the options are others than those of the site");
+        }
+        if !served_reaches(&mut conn, row.id, asked.min_grade).await? {
+            return why("the site is below the grade that is asked for");
+        }
+        Ok(None)
     }
 
     async fn is_same_tree(&self, checkout: &Checkout) -> Result<bool, StageError> {

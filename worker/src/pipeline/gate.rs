@@ -7,6 +7,7 @@ use shared::{
     db,
     evidence::{Evidence, Finding, Grade, Severity},
 };
+use sqlx::PgConnection;
 
 use super::{StageError, run::Run};
 use crate::Worker;
@@ -29,6 +30,17 @@ pub(crate) async fn pass(run: &Run, wished: Option<Grade>) -> Result<(), StageEr
         None => format!("grade {asked} is asked for and nobody checked these pages; use retry-from/validating"),
     };
     Err(StageError::Fail(sentence))
+}
+
+/// Whether the site that a variant shows reaches the grade that a request asks for. One that nobody checked reaches none.
+pub(crate) async fn served_reaches(
+    conn: &mut PgConnection,
+    variant: i64,
+    wished: Option<Grade>,
+) -> Result<bool, StageError> {
+    let Some(wished) = wished else { return Ok(true) };
+    let Some((maker, _)) = db::generations::find_served(conn, variant).await? else { return Ok(false) };
+    Ok(db::sections::find_grade(conn, maker).await?.is_some_and(|grade| grade.reaches(wished)))
 }
 
 /// The grade that the site must reach.
