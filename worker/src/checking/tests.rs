@@ -247,3 +247,67 @@ fn html_becomes_the_markdown_that_it_was() {
                     | A | B |\n|---|---|\n| 1\\|2 | `x` |\n\n";
     assert_eq!(to_markdown(html), expected);
 }
+
+#[test]
+fn links_to_headings_are_followed_as_the_generator_of_the_site_writes_them() {
+    let page = format!(
+        "# Sums\n\n{BODY}\n\n[a](#tags-emojis) [b](#sums-add-up) [c](#setup) [d](#tags-and-emojis)\n\n\
+         ## Tags & emojis\n\n## `sums:add-up`\n\n## Install {{#setup}}\n"
+    );
+    let broken = |project: &Project| {
+        let findings = project.check().findings;
+        let links = findings.into_iter().map(|finding| finding.finding).filter(|finding| finding.rule == Rule::Link);
+        let mut broken: Vec<String> =
+            links.filter(|finding| finding.severity == Severity::Warning).map(|finding| finding.evidence).collect();
+        broken.sort();
+        broken
+    };
+    let pages = [("index.md", page.as_str()), ("more.md", BODY), ("last.md", BODY)];
+    // without a generator only what a repository host writes is there
+    let plain = broken(&Project::new(&pages));
+    assert_eq!(plain, ["#sums-add-up", "#tags-and-emojis", "#tags-emojis"]);
+    for settings in ["mkdocs.yml", "docs/.vitepress/config.mts", "website/sidebars.ts"] {
+        let generated = broken(&Project::with(&[(settings, "\n")], &pages));
+        assert_eq!(generated, ["#tags-and-emojis"], "{settings}");
+    }
+}
+
+#[test]
+fn pages_that_no_link_leads_to_are_told_only_where_the_navigation_is_seen() {
+    let index = format!("# Sums\n\n{BODY}\n\n[more](more.md)\n");
+    let pages = [("index.md", index.as_str()), ("more.md", BODY), ("last.md", BODY)];
+    let told = |project: &Project| {
+        let findings = project.check().findings;
+        findings
+            .iter()
+            .filter(|finding| finding.finding.rule == Rule::Link)
+            .map(|finding| finding.path.clone())
+            .collect()
+    };
+    let lost: Vec<Option<String>> = told(&Project::new(&pages));
+    assert_eq!(lost, [Some("last.md".to_owned())]);
+    let lost: Vec<Option<String>> = told(&Project::with(&[("mkdocs.yml", "nav: []\n")], &pages));
+    assert!(lost.is_empty(), "{lost:?}");
+}
+
+#[test]
+fn templates_and_what_tests_were_given_are_no_pages() {
+    let template =
+        "<html><body><h1>{{ title }}</h1>{% if x %}<a href=\"{% url 'gone' %}\">x</a>{% endif %}</body></html>";
+    let about = format!("<html><body><h1>Templates</h1><p>{BODY}</p><pre>{{% if x %}}</pre></body></html>");
+    let lie = format!("# Lie\n\n{BODY}\n\nSee [it](gone.md).\n");
+    let report = Project::new(&[
+        ("index.md", &format!("# Sums\n\n{BODY}\n")),
+        ("about.html", &about),
+        ("views/list.html", template),
+        ("vendor/other/README.md", &lie),
+        ("Tests/Sums/__Snapshots__/page.md", &lie),
+        ("tests/fixtures/page.md", &lie),
+        ("fixtures/page.md", &lie),
+    ])
+    .check();
+    let pages: Vec<&str> = report.pages.iter().map(|page| page.path.as_str()).collect();
+    assert_eq!(pages, ["about.html", "fixtures/page.md", "index.md"]);
+    assert_eq!(rules(&report), [(Some("fixtures/page.md"), Rule::Link)]);
+    assert!(report.remarks.iter().any(|remark| remark.contains("1 HTML files were left out")), "{:?}", report.remarks);
+}

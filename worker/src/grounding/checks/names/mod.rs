@@ -40,16 +40,17 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Findings) {
                         counts.known_names += 1;
                     }
                     Verdict::Missing(missed) => {
-                        let needle = missed.needle.clone().map(|needle| suspects.add(needle));
-                        missing.push((page, block, span.text.as_str(), missed, needle));
+                        let needles: Vec<usize> =
+                            missed.needles.iter().map(|needle| suspects.add(needle.clone())).collect();
+                        missing.push((page, block, span.text.as_str(), missed, needles));
                     }
                 }
             }
         }
     }
     let found = suspects.search(scene.index);
-    for (page, block, text, missed, needle) in missing {
-        if needle.is_some_and(|needle| found.contains(&needle)) {
+    for (page, block, text, missed, needles) in missing {
+        if needles.iter().any(|needle| found.contains(needle)) {
             let counts = findings.counts(page, block.section);
             counts.names += 1;
             counts.known_names += 1;
