@@ -4,7 +4,7 @@ use super::is_well_known;
 use crate::grounding::{
     checks::{
         document::{Block, BlockKind, Span},
-        project::{one_spelling, route_parts, spellings},
+        project::{ANYTHING, one_spelling, route_parts, spellings},
         scene::Scene,
         spans::{Identifier, Named, classify},
     },
@@ -236,7 +236,7 @@ impl<'s, 'a> Lookup<'s, 'a> {
             return Verdict::Known;
         }
         // routers are put together of pieces: only a part that stands nowhere shows that a route is invented
-        let unknown = parts.iter().filter(|part| *part != "*").find(|part| {
+        let unknown = parts.iter().filter(|part| !is_any(part)).find(|part| {
             let word: Vec<&str> = part.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
             word.iter().any(|word| word.len() > 1 && !self.scene.index.has_word(word))
         });
@@ -263,7 +263,7 @@ impl<'s, 'a> Lookup<'s, 'a> {
                     parts
                         .iter()
                         .rev()
-                        .take_while(|part| *part != "*")
+                        .take_while(|part| !is_any(part))
                         .collect::<Vec<_>>()
                         .iter()
                         .rev()
@@ -372,21 +372,40 @@ impl<'s, 'a> Lookup<'s, 'a> {
     }
 }
 
-/// Whether a written route ends in a known one: routers are mounted below a prefix that stands elsewhere.
+/// Whether a written route ends in a known one: routers are mounted below a prefix that stands elsewhere. One part at least must
+/// be the same in both; what stands for any value says nothing.
 fn ends_route(known: &[String], written: &[String]) -> bool {
     let tail = written.len().checked_sub(known.len()).and_then(|start| written.get(start..));
-    known.iter().any(|part| part != "*") && tail.is_some_and(|tail| fits_route(known, tail))
+    known.iter().any(|part| !is_any(part))
+        && tail.is_some_and(|tail| fits_route(known, tail) && share_part(known, tail))
 }
 
 /// Whether two routes have the same parts; one that answers everything is the same as none.
 fn is_same_route(known: &[String], written: &[String]) -> bool {
-    known == written && known.iter().any(|part| part != "*")
+    known == written && known.iter().any(|part| !is_any(part))
 }
 
-/// Whether a written route is a known one; what stands for any value fits everything.
+/// Whether a written route is a known one; what stands for any value fits everything. It may do so in the code or on the page,
+/// but not in both: `/books/{id}/pages` is not `/books/latest/{page}`.
 fn fits_route(known: &[String], written: &[String]) -> bool {
-    let ends_open = |parts: &[String]| parts.last().is_some_and(|last| last == "*");
-    let same = |pair: (&String, &String)| pair.0 == pair.1 || pair.0 == "*" || pair.1 == "*";
-    (known.len() == written.len() || ends_open(known) && written.len() > known.len())
-        && known.iter().zip(written).all(same)
+    let ends_open = known.last().is_some_and(|last| last == ANYTHING);
+    let pairs = || known.iter().zip(written);
+    let is_apart = pairs().any(|(known, written)| known != written && !is_any(known) && !is_any(written));
+    let is_filled = pairs().any(|(known, written)| is_any(known) && !is_any(written));
+    let is_open = pairs().any(|(known, written)| is_any(written) && !is_any(known));
+    let has_names = |parts: &[String]| parts.iter().any(|part| !is_any(part));
+    (known.len() == written.len() || ends_open && written.len() > known.len())
+        && !is_apart
+        && !(is_filled && is_open)
+        && (share_part(known, written) || !has_names(known) || !has_names(written))
+}
+
+/// Whether a part that is no value is the same in both.
+fn share_part(known: &[String], written: &[String]) -> bool {
+    known.iter().zip(written).any(|(known, written)| known == written && !is_any(known))
+}
+
+/// Whether a part of a route stands for any value.
+fn is_any(part: &str) -> bool {
+    part.starts_with('*')
 }

@@ -118,3 +118,46 @@ fn a_name_may_be_written_as_its_language_lets_people_write_it() {
         ],
     );
 }
+
+#[test]
+fn a_route_is_the_same_only_where_its_names_are() {
+    let routes = "Rails.application.routes.draw do
+  resources :boards do
+    resources :columns
+  end
+  resources :users
+  resources :users do
+    resource :avatar, only: :show
+  end
+  get '/plugins/latest/:version', to: 'plugins#show'
+  get '/files/*path', to: 'files#show'
+end
+";
+    let files = [("config/routes.rb".to_owned(), routes.as_bytes().to_vec())];
+    let index = index_of(&files);
+    let missing = |route: &str| {
+        let text = format!("# Page\n\nSome words.\n\n## Section\n\nSend `{route}` to it.\n");
+        let pages: Pages = vec![("page".parse().unwrap(), text)];
+        let found = check(&index, &pages, &CheckOptions::default()).findings;
+        found.iter().filter(|finding| finding.rule == Rule::Name).count()
+    };
+    for route in [
+        "GET /:account/boards/:board_id/columns/:id",
+        "GET /boards/5/columns",
+        "GET /api/v1/users/:id/avatar",
+        "GET /plugins/latest/{version}",
+        "GET /plugins/latest/1.2.3",
+        "GET /files/css/site.css",
+    ] {
+        assert_eq!(missing(route), 0, "{route}");
+    }
+    for route in [
+        "GET /:account/boards/:board_id/sprints",
+        "GET /:account/sprints/:id/columns",
+        "GET /:account/sprints",
+        "GET /users/:id/portrait",
+        "GET /plugins/{id}/newest",
+    ] {
+        assert_eq!(missing(route), 1, "{route}");
+    }
+}
