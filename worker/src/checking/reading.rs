@@ -23,7 +23,9 @@ const MAX_DEPTH: usize = 24;
 /// Folders that hold no documentation of a project.
 const SKIPPED: [&str; 6] = ["node_modules", "target", "__pycache__", "venv", "_static", "assets"];
 /// Folders that hold what others wrote, or what tests were given and gave.
-const FOREIGN: [&str; 5] = ["vendor", "third_party", "testdata", "__fixtures__", "__snapshots__"];
+const FOREIGN: [&str; 4] = ["vendor", "testdata", "__fixtures__", "__snapshots__"];
+/// With what the names of such folders begin.
+const FOREIGN_STARTS: [&str; 3] = ["third_party", "third-party", "thirdparty"];
 /// Folders that hold the same when they lie in one of tests.
 const OF_TESTS: [&str; 3] = ["fixtures", "resources", "snapshots"];
 /// Pages that a generator makes and nobody wrote.
@@ -176,6 +178,7 @@ fn is_left_out(path: &str) -> bool {
         |part: &str| matches!(part.to_ascii_lowercase().as_str(), "test" | "tests" | "spec" | "__tests__");
     SKIPPED.contains(&name.as_str())
         || FOREIGN.contains(&name.as_str())
+        || FOREIGN_STARTS.iter().any(|start| name.starts_with(start))
         || OF_TESTS.contains(&name.as_str()) && above.split('/').any(is_of_tests)
 }
 

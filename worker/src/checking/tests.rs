@@ -104,6 +104,31 @@ fn citations_of_other_wikis_are_understood_and_their_lies_found() {
 }
 
 #[test]
+fn lines_in_the_label_of_a_link_are_no_numbers_of_the_text() {
+    let told = |label: &str| {
+        let page = format!("# Sums\n\n{BODY}\n\n- It adds, at most 2 numbers: [{label}](file://src/sums.rs#L3-L6)\n");
+        let report = Project::new(&[("index.md", &page)]).check();
+        report.findings.iter().filter(|finding| finding.finding.rule == Rule::Number).count()
+    };
+    assert_eq!((told("sums limit"), told("sums limit:3-6")), (0, 0));
+    assert!(told("sums limit:3-9") > 0);
+}
+
+#[test]
+fn names_are_not_missed_in_the_lines_of_a_section_that_cites_what_is_gone() {
+    let told = |second: &str| {
+        let page = format!(
+            "# Sums\n\n{BODY}\n\n## Sums\n\n`add_up`, `add_all` and `add_none` add. [[src/sums.rs:1]] [[{second}]]\n"
+        );
+        let more = ("src/more.rs", "pub fn add_all() {}\n\npub fn add_none() {}\n");
+        let report = Project::with(&[more], &[("index.md", &page)]).check();
+        rules(&report).into_iter().map(|(_, rule)| rule).collect::<Vec<_>>()
+    };
+    assert_eq!(told("src/more.rs:2"), [Rule::Support]);
+    assert_eq!(told("src/gone.rs:2"), [Rule::Citation]);
+}
+
+#[test]
 fn lies_are_found_in_markdown_and_html() {
     let markdown = format!(
         "# Sums\n\n{BODY}\n\nCall `take_away()`. [x](https://github.com/acme/sums/blob/main/src/sums.rs#L90-L95) [page](gone.md)\n"
@@ -301,6 +326,7 @@ fn templates_and_what_tests_were_given_are_no_pages() {
         ("about.html", &about),
         ("views/list.html", template),
         ("vendor/other/README.md", &lie),
+        ("third_party_licenses/other.md", &lie),
         ("Tests/Sums/__Snapshots__/page.md", &lie),
         ("tests/fixtures/page.md", &lie),
         ("fixtures/page.md", &lie),

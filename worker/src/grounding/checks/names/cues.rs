@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::grounding::checks::{
-    document::{Block, Document, Heading},
+    document::{Block, BlockKind, Document, Heading},
     fences::Fence,
     project::one_spelling,
     scene::Scene,
@@ -103,12 +103,12 @@ const TO_MAKE: [&str; 9] =
     ["create ", "creating ", "new file", "new module", "make a ", "save ", "write a ", "your ", "add a "];
 
 /// The word right before a name that the sentence says is not meant: "the helper is `cn`, not `lib/utils.ts`".
-const NEGATIONS: [&str; 7] = ["not", "never", "nicht", "kein", "keine", "pas", "non"];
+const NEGATIONS: [&str; 9] = ["not", "never", "no", "nor", "nicht", "kein", "keine", "pas", "non"];
 
 /// Anywhere in the sentence: the reader chooses the name.
 const FREE: [&str; 4] = ["whatever you", "anything you", "of your choice", "any name"];
 
-/// How the column of a table is headed that shows what somebody could write.
+/// How the column of a table, or a part of a page, is headed that shows what somebody could write.
 const EXAMPLE_COLUMNS: [&str; 8] = ["example", "sample", "e.g.", "beispiel", "ejemplo", "exemple", "exemplo", "示例"];
 
 /// How far before the name the words of [`MADE_UP`] may stand, in characters.
@@ -218,7 +218,8 @@ pub(super) fn is_no_claim(block: &Block, name: &str, looks_own: bool) -> bool {
     }
     let before = sentence.find(&lower_name).map_or("", |at| &sentence[..at]);
     let word = before.trim_end_matches(|c: char| !c.is_alphanumeric()).rsplit(|c: char| !c.is_alphanumeric()).next();
-    if word.is_some_and(|word| NEGATIONS.contains(&word)) {
+    // "No `statusCode` or `isSuccess` fields"
+    if word.is_some_and(|word| NEGATIONS.contains(&word)) || sentence.trim_start().starts_with("no ") {
         return true;
     }
     let skipped = before.chars().count().saturating_sub(NEAR_CHARS);
@@ -253,7 +254,7 @@ fn is_placeholder(name: &str, last_part: &str) -> bool {
             && chars.get(at + 1).is_some_and(char::is_ascii_uppercase)
             && chars.get(at + 2).is_some_and(char::is_ascii_lowercase)
     };
-    (0..chars.len()).any(is_x)
+    name.contains("Xxx") || (0..chars.len()).any(is_x)
 }
 
 /// Whether the name stands only in columns that show examples.
@@ -362,20 +363,44 @@ const HISTORIES: [&str; 9] = [
     "what's new",
 ];
 
-/// The sections that speak of a version that was: those of a list of changes, and those headed by a version.
-pub(super) fn sections_of_the_past(document: &Document<'_>) -> BTreeSet<u32> {
+/// Words of titles and headings below which stands what is to be made.
+const PLANS: [&str; 8] = [
+    "roadmap",
+    "proposal",
+    "future work",
+    "future improvements",
+    "future enhancements",
+    "planned features",
+    "planned improvements",
+    "open questions",
+];
+
+/// The sections that do not speak of what is there: those of a list of changes, those headed by a version, and plans.
+pub(super) fn sections_of_other_times(document: &Document<'_>) -> BTreeSet<u32> {
     let is_history = |heading: &Heading| HISTORIES.contains(&heading.text.trim().to_lowercase().as_str());
-    let is_all = document.headings.first().is_some_and(is_history);
-    let mut of_the_past = BTreeSet::new();
+    let is_plan = |heading: &Heading| {
+        let text = heading.text.to_lowercase();
+        PLANS.iter().any(|word| text.contains(word))
+    };
+    let is_other = |heading: &Heading| is_history(heading) || is_plan(heading);
+    let is_all = document.headings.first().is_some_and(is_other);
+    let mut of_other_times = BTreeSet::new();
     let mut is_past = false;
     for (place, _) in (0_u32..).zip(&document.sections) {
         let mut headings = document.headings.iter().filter(|heading| heading.section == place && heading.level <= 2);
-        is_past = headings.next().map_or(is_past, |heading| is_history(heading) || is_version(&heading.text));
+        is_past = headings.next().map_or(is_past, |heading| is_other(heading) || is_version(&heading.text));
         if is_all || is_past {
-            of_the_past.insert(place);
+            of_other_times.insert(place);
         }
     }
-    of_the_past
+    of_other_times
+}
+
+/// Whether the heading above the block, of whatever level, says that examples follow.
+pub(super) fn stands_among_examples(document: &Document<'_>, block: &Block) -> bool {
+    let above = document.blocks.iter().take_while(|other| !std::ptr::eq(*other, block));
+    let heading = above.filter(|other| other.kind == BlockKind::Heading).last();
+    heading.is_some_and(|heading| EXAMPLE_COLUMNS.iter().any(|word| heading.text.to_lowercase().contains(word)))
 }
 
 /// `0.6.0 (25. November, 2022)`, `v1.2`, `[1.2.3] - 2024-05-06`, `Version 8.1.0`.

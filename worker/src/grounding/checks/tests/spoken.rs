@@ -64,11 +64,15 @@ fn what_the_sentence_says_is_not_there_is_not_missed() {
             "It adds events by a helper (not `QueueOrderEvent`).",
             "The policy is deliberately **NOT `AllowEveryOrigin()`**.",
             "OBSOLETE PATH: `/api/orders/7/everything`",
+            "- No `isComplete` or `lineCount` fields are needed.",
+            "Words.\n\n## Roadmap\n\nThen `OrderQueue` answers `GET /api/orders/live`.",
         ],
         &[
             "`cn` is at `lib/utils.ts`, not elsewhere.",
             "It does not call by hand, `QueueOrderEvent` does.",
             "PATH: `/api/orders/7/everything`",
+            "- The `isComplete` fields are needed.",
+            "Words.\n\n## Overview\n\nThen `OrderQueue` answers.",
         ],
     );
 }
@@ -87,6 +91,8 @@ fn what_stands_for_something_else_is_not_missed() {
             "| Command | Example |\n|---|---|\n| closes | `close_order123` |",
             "They live below `/api/...` together, and `GET /api/orders/.../lines` is one.",
             "Use the `make cli-...` targets.",
+            "### Example names\n\n- `OrderDraft_Default`",
+            "It maps them by `toXxxResponse()` there.",
             "Tests lie in `server/test/\norders/<name>Test.kt` by name.",
         ],
         &[
@@ -95,6 +101,8 @@ fn what_stands_for_something_else_is_not_missed() {
             "| Command | Meaning |\n|---|---|\n| `close_order123` | closes |",
             "They live below `/api/orders/7/drafts/...` together.",
             "Use `make cli-macos` there.",
+            "### Example names\n\nWords.\n\n### Names\n\n- `OrderDraft_Default`",
+            "It maps them by `toMaxResponse()` there.",
         ],
     );
 }
