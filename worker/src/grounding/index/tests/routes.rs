@@ -127,6 +127,18 @@ $client->get('/elsewhere', []);
 }
 
 #[test]
+fn routes_of_django_are_found_and_patterns_are_read_as_paths() {
+    let urls = "urlpatterns = [
+    path('admin/', admin.site.urls),
+    re_path(r'^$', root_view),
+    re_path(r'^users/(?P<id>\\d+)/posts/$', posts),
+    url(r'^(a|b)\\.html$', pages),
+]
+";
+    assert_eq!(routes("app/urls.py", urls), ["ANY /admin/", "ANY /", "ANY /users/<id>/posts/"]);
+}
+
+#[test]
 fn routes_of_php_stand_below_their_groups() {
     let slim = "<?php
 $app->post('/login', Login::class);
