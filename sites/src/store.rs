@@ -100,7 +100,7 @@ fn means_disk_full(error: &(dyn Error + 'static)) -> bool {
 #[derive(Debug, Clone)]
 pub struct SiteStore {
     objects: Arc<dyn ObjectStore>,
-    /// The same one. What is written by it may be lost in a crash until [`SiteStore::sync_site`] returns.
+    /// The same one. What is written by it may be lost in a crash, of a site until [`SiteStore::sync_site`] returns.
     unsynced: Arc<dyn ObjectStore>,
     folder: Option<Arc<FilePath>>,
 }
@@ -161,9 +161,13 @@ impl SiteStore {
     /// Stores a file that pins the commit of a generation, such as `<sha>.pack`. A second time replaces it: both hold
     /// the same commit.
     pub async fn put_commit(&self, generation: GenerationId, name: &str, file: &FilePath) -> Result<(), StoreError> {
-        let path = commit_path(generation, name);
-        let sent = send_file(self.objects.as_ref(), &path, file).await;
-        sent.map_err(|error| StoreError::new("write", path.as_ref(), error))
+        put_commit(self.objects.as_ref(), generation, name, file).await
+    }
+
+    /// The same for what can be made again from that commit: a crash of the host may take it or cut it, so whoever reads it
+    /// checks it.
+    pub async fn put_derived(&self, generation: GenerationId, name: &str, file: &FilePath) -> Result<(), StoreError> {
+        put_commit(self.unsynced.as_ref(), generation, name, file).await
     }
 
     /// Fetches such a file; `false` when there is none.
@@ -271,6 +275,17 @@ async fn create(
         Err(object_store::Error::AlreadyExists { .. }) => Err(StoreError::Exists(path.to_string())),
         Err(error) => Err(StoreError::new("write", path.as_ref(), error)),
     }
+}
+
+async fn put_commit(
+    objects: &dyn ObjectStore,
+    generation: GenerationId,
+    name: &str,
+    file: &FilePath,
+) -> Result<(), StoreError> {
+    let path = commit_path(generation, name);
+    let sent = send_file(objects, &path, file).await;
+    sent.map_err(|error| StoreError::new("write", path.as_ref(), error))
 }
 
 /// Every file and every folder below a folder, and the folder itself.

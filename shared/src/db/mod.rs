@@ -129,9 +129,9 @@ async fn begin_with(pool: &PgPool, statement: &'static str) -> sqlx::Result<Tran
 /// A connection of the same kind for apalis, whose queues share it, each for a moment. apalis begins as sqlx does, and may leave
 /// a transaction open: nobody else may write into that, and its own next commit ends it.
 pub fn queue_pool(pool: &PgPool) -> PgPool {
-    pool_of(1)
-        // a task that is lost in a crash of the server is rung for again
-        .connect_lazy_with((*pool.connect_options()).clone().options([("synchronous_commit", "off")]))
+    // a task that is lost in a crash of the server is rung for again; that a transaction is open already is no news
+    let options = [("synchronous_commit", "off"), ("client_min_messages", "error")];
+    pool_of(1).connect_lazy_with((*pool.connect_options()).clone().options(options))
 }
 
 /// Our own schema changes; apalis brings its own.

@@ -20,15 +20,19 @@ async fn a_commit_comes_back_as_it_was_until_it_is_removed() {
         assert!(!fetched.exists());
         store.put_commit(generation, "commit.pack", &sent).await.unwrap();
         store.put_commit(generation, "commit.pack", &sent).await.unwrap();
-        assert!(store.get_commit(generation, "commit.pack", &fetched).await.unwrap());
-        assert!(fs::read(&fetched).unwrap() == fs::read(&sent).unwrap());
-        fs::remove_file(&fetched).unwrap();
+        store.put_derived(generation, "commit.index", &sent).await.unwrap();
+        for name in ["commit.pack", "commit.index"] {
+            assert!(store.get_commit(generation, name, &fetched).await.unwrap());
+            assert!(fs::read(&fetched).unwrap() == fs::read(&sent).unwrap());
+            fs::remove_file(&fetched).unwrap();
+        }
 
         assert_eq!(store.list_commits().await.unwrap(), [generation]);
         assert!(store.list_prefixes().await.unwrap().is_empty(), "commits are not taken for sites");
         store.remove_commits(generation).await.unwrap();
         assert!(store.list_commits().await.unwrap().is_empty());
         assert!(!store.get_commit(generation, "commit.pack", &fetched).await.unwrap());
+        assert!(!store.get_commit(generation, "commit.index", &fetched).await.unwrap());
     }
 }
 

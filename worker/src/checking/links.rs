@@ -119,7 +119,7 @@ impl<'a> Rewriter<'a> {
             Some(citation) if cited_text(text.trim().trim_matches('`')).is_some() => {
                 format!("[[{}]]", citation.label())
             }
-            Some(citation) => format!("{text} [[{}]]", citation.label()),
+            Some(citation) => format!("{} [[{}]]", without_lines(text, &citation), citation.label()),
             None => whole.to_owned(),
         }
     }
@@ -234,6 +234,13 @@ fn cited_text(text: &str) -> Option<WrittenCitation> {
     let is_host = matches!(ending, "com" | "org" | "net" | "io" | "dev" | "local" | "internal" | "test")
         && !citation.path.contains('/');
     (citation.lines.is_some() && is_file && !is_host).then_some(citation)
+}
+
+/// `is_valid:460-469` without its lines, which the citation behind it says again.
+fn without_lines<'t>(text: &'t str, citation: &WrittenCitation) -> &'t str {
+    let Some((first, last)) = citation.lines else { return text };
+    let ends = [format!(":{first}-{last}"), format!(":{first}")];
+    ends.iter().find_map(|end| text.strip_suffix(end.as_str())).unwrap_or(text)
 }
 
 /// `L10-L24`, `L10-24`, `L10`, `lines-10:24`, `L10C5-L12C1`.

@@ -22,6 +22,12 @@ const MAX_BYTES: u64 = 256 << 20;
 const MAX_DEPTH: usize = 24;
 /// Folders that hold no documentation of a project.
 const SKIPPED: [&str; 6] = ["node_modules", "target", "__pycache__", "venv", "_static", "assets"];
+/// Folders that hold what others wrote, or what tests were given and gave.
+const FOREIGN: [&str; 4] = ["vendor", "testdata", "__fixtures__", "__snapshots__"];
+/// With what the names of such folders begin.
+const FOREIGN_STARTS: [&str; 3] = ["third_party", "third-party", "thirdparty"];
+/// Folders that hold the same when they lie in one of tests.
+const OF_TESTS: [&str; 3] = ["fixtures", "resources", "snapshots"];
 /// Pages that a generator makes and nobody wrote.
 const MADE: [&str; 6] = ["404.html", "search.html", "genindex.html", "py-modindex.html", "print.html", "toc.html"];
 
@@ -61,14 +67,20 @@ impl Folder {
             bail!("`{}` is not a folder: name the folder that the pages lie in", root.display());
         }
         let mut folder = Self::default();
-        let mut skipped = 0;
+        let (mut skipped, mut templates) = (0, 0);
         let mut bytes = 0;
         for path in list(root)? {
             let Some(is_html) = kind_of(&path) else {
                 folder.others.insert(path);
                 continue;
             };
-            let page = read_page(&root.join(&path)).filter(|(text, _)| {
+            let page = read_page(&root.join(&path));
+            if is_html && page.as_ref().is_some_and(|(text, _)| is_template(text)) {
+                templates += 1;
+                folder.others.insert(path);
+                continue;
+            }
+            let page = page.filter(|(text, _)| {
                 bytes += text.len() as u64;
                 bytes <= MAX_BYTES && folder.pages.len() < MAX_PAGES
             });
@@ -80,6 +92,11 @@ impl Folder {
             }
         }
         folder.leave_out_copies();
+        if templates > 0 {
+            folder
+                .remarks
+                .push(format!("{templates} HTML files were left out: they are templates of a program, no pages"));
+        }
         if skipped > 0 {
             folder.remarks.push(format!(
                 "{skipped} pages were left out: at most {MAX_PAGES} pages of {} MiB each and {} MiB together are read",
@@ -142,7 +159,7 @@ fn list(root: &Path) -> anyhow::Result<Vec<String>> {
             if name.starts_with('.') || name.contains(char::is_control) {
                 continue;
             }
-            if kind.is_dir() && depth < MAX_DEPTH && !SKIPPED.contains(&name.as_str()) {
+            if kind.is_dir() && depth < MAX_DEPTH && !is_left_out(&path) {
                 folders.push((path, depth + 1));
             } else if kind.is_file() {
                 files.push(path);
@@ -151,6 +168,26 @@ fn list(root: &Path) -> anyhow::Result<Vec<String>> {
     }
     files.sort();
     Ok(files)
+}
+
+/// Whether nothing below a folder is documentation of the project.
+fn is_left_out(path: &str) -> bool {
+    let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let name = name.to_ascii_lowercase();
+    let is_of_tests =
+        |part: &str| matches!(part.to_ascii_lowercase().as_str(), "test" | "tests" | "spec" | "__tests__");
+    SKIPPED.contains(&name.as_str())
+        || FOREIGN.contains(&name.as_str())
+        || FOREIGN_STARTS.iter().any(|start| name.starts_with(start))
+        || OF_TESTS.contains(&name.as_str()) && above.split('/').any(is_of_tests)
+}
+
+/// Whether HTML is a template of a program: pages are made of it, but it is none.
+fn is_template(html: &str) -> bool {
+    let before_code = html.split("<pre").next().unwrap_or_default().split("<code").next().unwrap_or_default();
+    let before_body = before_code.split("<body").next().unwrap_or_default();
+    let marks = ["{%", "<%", "<?php", "<?="];
+    marks.iter().any(|mark| before_code.contains(mark)) || before_body.contains("{{")
 }
 
 /// Whether it is a page, and whether of HTML.

@@ -104,6 +104,31 @@ fn citations_of_other_wikis_are_understood_and_their_lies_found() {
 }
 
 #[test]
+fn lines_in_the_label_of_a_link_are_no_numbers_of_the_text() {
+    let told = |label: &str| {
+        let page = format!("# Sums\n\n{BODY}\n\n- It adds, at most 2 numbers: [{label}](file://src/sums.rs#L3-L6)\n");
+        let report = Project::new(&[("index.md", &page)]).check();
+        report.findings.iter().filter(|finding| finding.finding.rule == Rule::Number).count()
+    };
+    assert_eq!((told("sums limit"), told("sums limit:3-6")), (0, 0));
+    assert!(told("sums limit:3-9") > 0);
+}
+
+#[test]
+fn names_are_not_missed_in_the_lines_of_a_section_that_cites_what_is_gone() {
+    let told = |second: &str| {
+        let page = format!(
+            "# Sums\n\n{BODY}\n\n## Sums\n\n`add_up`, `add_all` and `add_none` add. [[src/sums.rs:1]] [[{second}]]\n"
+        );
+        let more = ("src/more.rs", "pub fn add_all() {}\n\npub fn add_none() {}\n");
+        let report = Project::with(&[more], &[("index.md", &page)]).check();
+        rules(&report).into_iter().map(|(_, rule)| rule).collect::<Vec<_>>()
+    };
+    assert_eq!(told("src/more.rs:2"), [Rule::Support]);
+    assert_eq!(told("src/gone.rs:2"), [Rule::Citation]);
+}
+
+#[test]
 fn lies_are_found_in_markdown_and_html() {
     let markdown = format!(
         "# Sums\n\n{BODY}\n\nCall `take_away()`. [x](https://github.com/acme/sums/blob/main/src/sums.rs#L90-L95) [page](gone.md)\n"
@@ -246,4 +271,69 @@ fn html_becomes_the_markdown_that_it_was() {
     let expected = "<a id=\"top\"></a>\n\n# Title\n\nSome `a_b` & \\*stars\\* [b](<b.html#c>).\n\n```sh\nls -l\n```\n\n- one\n\n- two\n\n\
                     | A | B |\n|---|---|\n| 1\\|2 | `x` |\n\n";
     assert_eq!(to_markdown(html), expected);
+}
+
+#[test]
+fn links_to_headings_are_followed_as_the_generator_of_the_site_writes_them() {
+    let page = format!(
+        "# Sums\n\n{BODY}\n\n[a](#tags-emojis) [b](#sums-add-up) [c](#setup) [d](#tags-and-emojis)\n\n\
+         ## Tags & emojis\n\n## `sums:add-up`\n\n## Install {{#setup}}\n"
+    );
+    let broken = |project: &Project| {
+        let findings = project.check().findings;
+        let links = findings.into_iter().map(|finding| finding.finding).filter(|finding| finding.rule == Rule::Link);
+        let mut broken: Vec<String> =
+            links.filter(|finding| finding.severity == Severity::Warning).map(|finding| finding.evidence).collect();
+        broken.sort();
+        broken
+    };
+    let pages = [("index.md", page.as_str()), ("more.md", BODY), ("last.md", BODY)];
+    // without a generator only what a repository host writes is there
+    let plain = broken(&Project::new(&pages));
+    assert_eq!(plain, ["#sums-add-up", "#tags-and-emojis", "#tags-emojis"]);
+    for settings in ["mkdocs.yml", "docs/.vitepress/config.mts", "website/sidebars.ts"] {
+        let generated = broken(&Project::with(&[(settings, "\n")], &pages));
+        assert_eq!(generated, ["#tags-and-emojis"], "{settings}");
+    }
+}
+
+#[test]
+fn pages_that_no_link_leads_to_are_told_only_where_the_navigation_is_seen() {
+    let index = format!("# Sums\n\n{BODY}\n\n[more](more.md)\n");
+    let pages = [("index.md", index.as_str()), ("more.md", BODY), ("last.md", BODY)];
+    let told = |project: &Project| {
+        let findings = project.check().findings;
+        findings
+            .iter()
+            .filter(|finding| finding.finding.rule == Rule::Link)
+            .map(|finding| finding.path.clone())
+            .collect()
+    };
+    let lost: Vec<Option<String>> = told(&Project::new(&pages));
+    assert_eq!(lost, [Some("last.md".to_owned())]);
+    let lost: Vec<Option<String>> = told(&Project::with(&[("mkdocs.yml", "nav: []\n")], &pages));
+    assert!(lost.is_empty(), "{lost:?}");
+}
+
+#[test]
+fn templates_and_what_tests_were_given_are_no_pages() {
+    let template =
+        "<html><body><h1>{{ title }}</h1>{% if x %}<a href=\"{% url 'gone' %}\">x</a>{% endif %}</body></html>";
+    let about = format!("<html><body><h1>Templates</h1><p>{BODY}</p><pre>{{% if x %}}</pre></body></html>");
+    let lie = format!("# Lie\n\n{BODY}\n\nSee [it](gone.md).\n");
+    let report = Project::new(&[
+        ("index.md", &format!("# Sums\n\n{BODY}\n")),
+        ("about.html", &about),
+        ("views/list.html", template),
+        ("vendor/other/README.md", &lie),
+        ("third_party_licenses/other.md", &lie),
+        ("Tests/Sums/__Snapshots__/page.md", &lie),
+        ("tests/fixtures/page.md", &lie),
+        ("fixtures/page.md", &lie),
+    ])
+    .check();
+    let pages: Vec<&str> = report.pages.iter().map(|page| page.path.as_str()).collect();
+    assert_eq!(pages, ["about.html", "fixtures/page.md", "index.md"]);
+    assert_eq!(rules(&report), [(Some("fixtures/page.md"), Rule::Link)]);
+    assert!(report.remarks.iter().any(|remark| remark.contains("1 HTML files were left out")), "{:?}", report.remarks);
 }

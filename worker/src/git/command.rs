@@ -37,7 +37,7 @@ const MAX_MEMORY_BYTES: u64 = 2 << 30;
 const SIZE_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Configuration of every call, on the command line because there it wins over any file.
-const CONFIG: [&str; 13] = [
+const CONFIG: [&str; 15] = [
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
     "core.symlinks=false",
@@ -52,6 +52,9 @@ const CONFIG: [&str; 13] = [
     "credential.helper=",
     "transfer.bundleURI=false",
     "submodule.recurse=false",
+    // repositories here end with their run: nobody needs them after a crash, and nobody sends packs from them
+    "core.fsync=none",
+    "pack.writeReverseIndex=false",
     "gc.auto=0",
     "maintenance.auto=false",
 ];

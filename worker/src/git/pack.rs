@@ -105,11 +105,7 @@ async fn write_pack(
     if !output.is_success {
         return Err(explain_local(&output.stderr, &bounds));
     }
-    blocking(move || {
-        target.sync_all().map_err(|error| unwritable(&error))?;
-        target.metadata().map(|metadata| metadata.len()).map_err(|error| unwritable(&error))
-    })
-    .await
+    blocking(move || target.metadata().map(|metadata| metadata.len()).map_err(|error| unwritable(&error))).await
 }
 
 /// An empty bare repository whose history begins at the commit.

@@ -85,7 +85,7 @@ impl Ground {
         let (index, done, keep) = self.build(worker, known, keep, cancel).await?;
         if done.is_kept && (!is_kept || done.read > 0) {
             // the next one reads again what this one read
-            if let Err(error) = worker.config.store.put_commit(self.generation, &index_name(commit), &keep).await {
+            if let Err(error) = worker.config.store.put_derived(self.generation, &index_name(commit), &keep).await {
                 tracing::warn!(%error, "the index is not kept");
             }
         }

@@ -139,7 +139,9 @@ fn judge_path(
     let first = path.split('/').next().unwrap_or_default();
     let is_own = path.contains('/') && scene.index.has_folder(first)
         || path.rsplit_once('.').is_some_and(|(_, ending)| ending == "sh");
-    let is_name = path.chars().all(|c| c.is_alphanumeric() || "._-/".contains(c)) && !path.contains("..");
+    // a folder is none that somebody runs: a path that was written over two lines
+    let is_name =
+        !path.ends_with('/') && path.chars().all(|c| c.is_alphanumeric() || "._-/".contains(c)) && !path.contains("..");
     if is_own && is_name && matches!(scene.index.find_path(path), PathMatch::Missing) && !scene.project.is_ignored(path)
     {
         miss(what, program, Some(path.to_owned()));
@@ -156,6 +158,8 @@ fn judge_runner(
     let is_plain = |word: &str| {
         word.starts_with(|c: char| c.is_ascii_alphabetic())
             && word.chars().all(|c| c.is_alphanumeric() || "-_:.".contains(c))
+            // `make build-...` speaks of several
+            && !word.contains("..")
     };
     match (program, arguments) {
         ("make", [target, ..]) if is_plain(target) => {

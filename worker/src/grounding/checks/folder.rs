@@ -34,6 +34,27 @@ const PAGES: [&str; 6] = [".md", ".markdown", ".mdx", ".html", ".htm", ".rst"];
 /// Names of first pages.
 const STARTS: [&str; 6] = ["index", "readme", "home", "introduction", "overview", "summary"];
 
+/// Files in which generators of sites keep their navigation or their settings, by how their names begin.
+const GENERATORS: [&str; 17] = [
+    "mkdocs.yml",
+    "mkdocs.yaml",
+    "zensical.toml",
+    "docusaurus.config.",
+    "sidebars.",
+    "astro.config.",
+    "antora.yml",
+    "book.toml",
+    "hugo.toml",
+    "hugo.yaml",
+    "_sidebar.md",
+    "_config.yml",
+    "_toc.yml",
+    "mint.json",
+    "docs.json",
+    "toc.yml",
+    "typedoc.json",
+];
+
 impl DocsFolder {
     pub(crate) fn new(
         pages: impl IntoIterator<Item = (String, PageSlug)>,
@@ -58,6 +79,15 @@ impl DocsFolder {
             |set: &BTreeSet<String>| set.range(below.clone()..).next().is_some_and(|file| file.starts_with(&below));
         let is_page = self.pages.keys().any(|page| page == path || page.ends_with(&format!("/{path}")));
         is_page || self.repository.contains(path) || has_below(&self.repository) || self.files.contains(path)
+    }
+
+    /// Whether a generator makes a site of the folder: it gives headings ids of its own and has a navigation that is not seen here.
+    pub(super) fn has_generator(&self) -> bool {
+        let is_settings = |path: &String| {
+            let name = path.rsplit('/').next().unwrap_or_default();
+            GENERATORS.iter().any(|known| name.starts_with(known)) || path.contains(".vitepress/config.")
+        };
+        self.files.iter().chain(&self.repository).any(is_settings)
     }
 
     /// Whether readers begin here.

@@ -9,7 +9,8 @@ use shared::{
 };
 
 use super::{
-    document::Link,
+    DocsFolder,
+    document::{Document, Link},
     scene::{Findings, Says, Scene, short},
 };
 
@@ -30,6 +31,12 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Findings) {
     let pages: HashMap<String, usize> =
         scene.documents.iter().enumerate().map(|(at, document)| (document.slug.as_str().to_owned(), at)).collect();
     let mut leads: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); scene.documents.len()];
+    let is_generated = scene.options.folder.as_ref().is_some_and(DocsFolder::has_generator);
+    let leads_to = |document: &Document<'_>, anchor: &str| {
+        has_anchor(&document.anchors, anchor)
+            || scene.options.folder.is_some() && has_own_anchor(document, anchor)
+            || is_generated && has_generated_anchor(document, anchor)
+    };
     for (page, document) in scene.documents.iter().enumerate() {
         for link in &document.links {
             let place = (page, Some(link.section));
@@ -39,8 +46,7 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Findings) {
                 Target::Page(target, anchor) => {
                     leads[page].insert(target);
                     findings.counts(page, link.section).links += 1;
-                    let Some(anchor) = anchor.filter(|anchor| !has_anchor(&scene.documents[target].anchors, anchor))
-                    else {
+                    let Some(anchor) = anchor.filter(|anchor| !leads_to(&scene.documents[target], anchor)) else {
                         continue;
                     };
                     findings.counts(page, link.section).broken_links += 1;
@@ -62,7 +68,9 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Findings) {
             }
         }
     }
-    check_reached(scene, findings, &leads);
+    if !is_generated || scene.plan.is_some() {
+        check_reached(scene, findings, &leads);
+    }
 }
 
 fn has_anchor(anchors: &HashSet<String>, anchor: &str) -> bool {
@@ -72,6 +80,33 @@ fn has_anchor(anchors: &HashSet<String>, anchor: &str) -> bool {
         || decoded.starts_with("_dm-")
         || anchors.contains(&decoded)
         || anchors.contains(anchor)
+}
+
+/// Whether a heading says which id it has: `## Install {#setup}`.
+fn has_own_anchor(document: &Document<'_>, anchor: &str) -> bool {
+    let mark = format!("{{#{}}}", decode(anchor));
+    document.headings.iter().any(|heading| heading.text.trim_end().ends_with(&mark))
+}
+
+/// Whether a heading has this id on the sites of generators that do not make ids as repository hosts do.
+fn has_generated_anchor(document: &Document<'_>, anchor: &str) -> bool {
+    let anchor = decode(anchor);
+    let id = |text: &str| [id_with_dashes(text), id_of_words(text)];
+    document.headings.iter().any(|heading| id(&heading.text).iter().any(|id| !id.is_empty() && *id == anchor))
+}
+
+/// `make:all` and `a & b` are `make-all` and `a-b`: what is no letter becomes one dash.
+fn id_with_dashes(text: &str) -> String {
+    let lower = text.to_lowercase();
+    let parts = lower.split(|c: char| c.is_whitespace() || c.is_ascii_punctuation() || "“”‘’".contains(c));
+    parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
+}
+
+/// `make:all` and `a & b` are `makeall` and `a-b`: what is no ASCII letter is left out, spaces become one dash.
+fn id_of_words(text: &str) -> String {
+    let kept: String = text.chars().filter(|c| c.is_ascii_alphanumeric() || " -_".contains(*c)).collect();
+    let lower = kept.to_lowercase();
+    lower.split([' ', '-']).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
 }
 
 fn resolve<'a>(scene: &Scene<'_>, pages: &HashMap<String, usize>, page: usize, link: &'a Link) -> Target<'a> {

@@ -94,7 +94,7 @@ impl Project {
                 OfferKind::Route => {
                     let (method, path) = split_route(&offer.name);
                     let parts = route_parts(path);
-                    if let Some(first) = parts.first().filter(|part| *part != "*") {
+                    if let Some(first) = parts.first().filter(|part| !part.starts_with('*')) {
                         self.route_starts.insert(first.clone());
                     }
                     self.routes.push((method.to_owned(), parts));
@@ -185,13 +185,32 @@ pub(super) fn split_route(text: &str) -> (&str, &str) {
     }
 }
 
-/// The parts of a route; what stands for any value is `*`.
+/// The parts of a route; what stands for any value is `*`, what stands for everything behind it [`ANYTHING`].
 pub(super) fn route_parts(path: &str) -> Vec<String> {
     let path = path.split(['?', '#']).next().unwrap_or_default();
-    let is_any =
-        |part: &str| part.starts_with([':', '{', '<', '*', '[', '$']) || part.chars().all(|c| c.is_ascii_digit());
-    path.split('/')
-        .filter(|part| !part.is_empty())
-        .map(|part| if is_any(part) { "*".to_owned() } else { part.to_owned() })
-        .collect()
+    let is_any = |part: &str| {
+        part == "..." || part.starts_with([':', '{', '<', '*', '[', '$']) || part.chars().all(|c| c.is_ascii_digit())
+    };
+    let part_of = |part: &str| match part {
+        part if !is_any(part) => part.to_owned(),
+        part if takes_anything(part) => ANYTHING.to_owned(),
+        _ => "*".to_owned(),
+    };
+    path.split('/').filter(|part| !part.is_empty()).map(part_of).collect()
+}
+
+/// What stands for everything behind it in a route.
+pub(super) const ANYTHING: &str = "**";
+
+/// `*`, `*path`, `**`, `{*path}`, `{path...}`, `{proxy+}`, `{path:path}`, `<path:name>`, `[...slug]`, `:path*`, `{any}`.
+fn takes_anything(part: &str) -> bool {
+    let inner = part.trim_matches(['{', '}', '<', '>', '[', ']', '(', ')', ':', '?']).to_lowercase();
+    part.starts_with('*')
+        || inner.starts_with(['*', '.'])
+        || inner.ends_with(['*', '+'])
+        || inner.ends_with("...")
+        || inner.ends_with(":path")
+        || inner.starts_with("path:")
+        || inner.contains(".*")
+        || matches!(inner.as_str(), "any" | "all" | "path" | "catchall" | "wildcard" | "rest")
 }

@@ -40,6 +40,10 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Findings) {
             let counts = findings.counts(page, place);
             counts.supportable += count(named.len());
             counts.supported += count(found);
+            // what leads nowhere is told by rule (a), and might have held them
+            if section.citations.iter().any(|citation| citation.state == CitationState::Unresolved) {
+                continue;
+            }
             let some: Vec<&str> = named.iter().filter(|name| !evidence.has(scene, name)).copied().take(5).collect();
             let listed = some.iter().map(|name| format!("`{}`", short(name))).collect::<Vec<_>>().join(", ");
             let fix = fix_for(scene, &some);

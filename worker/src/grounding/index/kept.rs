@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use super::entries::{Entry, Key, decode};
 
 /// First bytes of the file. The last one is the version, raised whenever the same blob would give another entry.
-const HEAD: [u8; 16] = *b"docmill index\0\0\x02";
+const HEAD: [u8; 16] = *b"docmill index\0\0\x03";
 /// Bytes of the digest.
 const DIGEST_BYTES: u64 = 32;
 /// Longest record, in bytes.

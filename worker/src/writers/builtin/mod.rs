@@ -52,7 +52,7 @@ use super::{CallContext, Failure, PlanWish, SectionWish, Writer, WriterError};
 use crate::{git::Checkout, steering::PathFilter};
 
 /// Raised when the same commit would give other words.
-const VERSION: &str = "2";
+const VERSION: &str = "3";
 
 /// What the built-in writer needs to know besides the checkout. The same on every host that works on a run, because
 /// pages are written from it again after a restart.

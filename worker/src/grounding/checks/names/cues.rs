@@ -4,20 +4,23 @@
 use std::collections::BTreeSet;
 
 use crate::grounding::checks::{
-    document::{Block, Document, Heading},
+    document::{Block, BlockKind, Document, Heading},
     fences::Fence,
     project::one_spelling,
     scene::Scene,
 };
 
 /// Anywhere in the sentence: it says itself that the thing is not there.
-const ABSENT: [&str; 33] = [
+const ABSENT: [&str; 39] = [
     "removed",
     "remove ",
     "no longer",
     "used to be",
     "used to ",
     "deprecated",
+    "obsolete",
+    "superseded",
+    "formerly ",
     "there is no ",
     "there are no ",
     "there's no ",
@@ -39,8 +42,11 @@ const ABSENT: [&str; 33] = [
     "imagine ",
     "nicht mehr",
     "entfernt",
+    "veraltet",
     "ya no ",
+    "obsoleto",
     "supprimé",
+    "obsolète",
     "n'existe ",
     "不再",
     "已移除",
@@ -96,6 +102,15 @@ const PLACEHOLDERS: [&str; 7] =
 const TO_MAKE: [&str; 9] =
     ["create ", "creating ", "new file", "new module", "make a ", "save ", "write a ", "your ", "add a "];
 
+/// The word right before a name that the sentence says is not meant: "the helper is `cn`, not `lib/utils.ts`".
+const NEGATIONS: [&str; 9] = ["not", "never", "no", "nor", "nicht", "kein", "keine", "pas", "non"];
+
+/// Anywhere in the sentence: the reader chooses the name.
+const FREE: [&str; 4] = ["whatever you", "anything you", "of your choice", "any name"];
+
+/// How the column of a table, or a part of a page, is headed that shows what somebody could write.
+const EXAMPLE_COLUMNS: [&str; 8] = ["example", "sample", "e.g.", "beispiel", "ejemplo", "exemple", "exemplo", "示例"];
+
 /// How far before the name the words of [`MADE_UP`] may stand, in characters.
 const NEAR_CHARS: usize = 40;
 
@@ -104,7 +119,7 @@ const EXAMPLES: [&str; 12] =
     ["my_", "your_", "my-", "your-", "foo", "bar", "example", "sample", "custom", "some_", "xxx", "dummy"];
 
 /// Tools that pages speak of beside a project; a name beside them may be theirs.
-const OTHERS: [&str; 64] = [
+const OTHERS: [&str; 82] = [
     "docker",
     "podman",
     "kubernetes",
@@ -169,6 +184,24 @@ const OTHERS: [&str; 64] = [
     "azure",
     "openssl",
     "browser",
+    "composer",
+    "bundler",
+    "rake",
+    "nuget",
+    "dotnet",
+    "brew",
+    "homebrew",
+    "powershell",
+    "zsh",
+    "tmux",
+    "vim",
+    "emacs",
+    "vscode",
+    "xcode",
+    "intellij",
+    "roslyn",
+    "claude",
+    "copilot",
 ];
 
 /// Whether the sentence around the name does not claim that it exists. Of a name that is of this project for sure only the
@@ -180,19 +213,57 @@ pub(super) fn is_no_claim(block: &Block, name: &str, looks_own: bool) -> bool {
         return true;
     }
     let last_part = lower_name.trim_end_matches("()").rsplit(['/', '.', ':']).next().unwrap_or_default();
-    if PLACEHOLDERS.contains(&last_part) {
+    if is_placeholder(name, last_part) {
         return true;
     }
     let before = sentence.find(&lower_name).map_or("", |at| &sentence[..at]);
+    let word = before.trim_end_matches(|c: char| !c.is_alphanumeric()).rsplit(|c: char| !c.is_alphanumeric()).next();
+    // "No `statusCode` or `isSuccess` fields"
+    if word.is_some_and(|word| NEGATIONS.contains(&word)) || sentence.trim_start().starts_with("no ") {
+        return true;
+    }
     let skipped = before.chars().count().saturating_sub(NEAR_CHARS);
     let near: String = before.chars().skip(skipped).collect();
     if looks_own {
         return name.contains('/') && !name.starts_with('/') && TO_MAKE.iter().any(|cue| near.contains(cue));
     }
-    if EXAMPLES.iter().any(|mark| lower_name.starts_with(mark) || last_part.starts_with(mark)) {
+    let is_example = |mark: &&str| lower_name.starts_with(*mark) || last_part.starts_with(*mark);
+    if EXAMPLES.iter().any(is_example) || lower_name.split('.').any(|part| part == "example") {
+        return true;
+    }
+    if stands_in_example_column(block, name) || FREE.iter().any(|cue| sentence.contains(cue)) {
         return true;
     }
     MADE_UP.iter().any(|cue| near.contains(cue))
+}
+
+/// Whether it stands for whatever a reader has: `function_name`, `MethodName_Should_Do`, `createXConfig`.
+fn is_placeholder(name: &str, last_part: &str) -> bool {
+    let squeezed = |text: &str| text.replace('_', "").to_lowercase();
+    let is_one = |text: &str| PLACEHOLDERS.iter().any(|known| squeezed(known) == squeezed(text));
+    // the first word of `MethodName_Should_Do`, but not the `method` of `method_name`
+    let first = name.split('_').next().filter(|first| first.len() < name.len());
+    if is_one(last_part) || first.is_some_and(is_one) {
+        return true;
+    }
+    let chars: Vec<char> = name.chars().collect();
+    let is_x = |at: usize| {
+        let before = at.checked_sub(1).and_then(|at| chars.get(at));
+        chars[at] == 'X'
+            && before.is_none_or(|before| !before.is_ascii_uppercase())
+            && chars.get(at + 1).is_some_and(char::is_ascii_uppercase)
+            && chars.get(at + 2).is_some_and(char::is_ascii_lowercase)
+    };
+    name.contains("Xxx") || (0..chars.len()).any(is_x)
+}
+
+/// Whether the name stands only in columns that show examples.
+fn stands_in_example_column(block: &Block, name: &str) -> bool {
+    let mut spans = block.spans.iter().filter(|span| span.text == name).peekable();
+    let is_of_examples = |cell: usize| {
+        block.header.get(cell).is_some_and(|header| EXAMPLE_COLUMNS.iter().any(|word| header.contains(word)))
+    };
+    spans.peek().is_some() && spans.all(|span| is_of_examples(span.cell))
 }
 
 /// Languages of files that other programs read.
@@ -292,20 +363,44 @@ const HISTORIES: [&str; 9] = [
     "what's new",
 ];
 
-/// The sections that speak of a version that was: those of a list of changes, and those headed by a version.
-pub(super) fn sections_of_the_past(document: &Document<'_>) -> BTreeSet<u32> {
+/// Words of titles and headings below which stands what is to be made.
+const PLANS: [&str; 8] = [
+    "roadmap",
+    "proposal",
+    "future work",
+    "future improvements",
+    "future enhancements",
+    "planned features",
+    "planned improvements",
+    "open questions",
+];
+
+/// The sections that do not speak of what is there: those of a list of changes, those headed by a version, and plans.
+pub(super) fn sections_of_other_times(document: &Document<'_>) -> BTreeSet<u32> {
     let is_history = |heading: &Heading| HISTORIES.contains(&heading.text.trim().to_lowercase().as_str());
-    let is_all = document.headings.first().is_some_and(is_history);
-    let mut of_the_past = BTreeSet::new();
+    let is_plan = |heading: &Heading| {
+        let text = heading.text.to_lowercase();
+        PLANS.iter().any(|word| text.contains(word))
+    };
+    let is_other = |heading: &Heading| is_history(heading) || is_plan(heading);
+    let is_all = document.headings.first().is_some_and(is_other);
+    let mut of_other_times = BTreeSet::new();
     let mut is_past = false;
     for (place, _) in (0_u32..).zip(&document.sections) {
         let mut headings = document.headings.iter().filter(|heading| heading.section == place && heading.level <= 2);
-        is_past = headings.next().map_or(is_past, |heading| is_history(heading) || is_version(&heading.text));
+        is_past = headings.next().map_or(is_past, |heading| is_other(heading) || is_version(&heading.text));
         if is_all || is_past {
-            of_the_past.insert(place);
+            of_other_times.insert(place);
         }
     }
-    of_the_past
+    of_other_times
+}
+
+/// Whether the heading above the block, of whatever level, says that examples follow.
+pub(super) fn stands_among_examples(document: &Document<'_>, block: &Block) -> bool {
+    let above = document.blocks.iter().take_while(|other| !std::ptr::eq(*other, block));
+    let heading = above.filter(|other| other.kind == BlockKind::Heading).last();
+    heading.is_some_and(|heading| EXAMPLE_COLUMNS.iter().any(|word| heading.text.to_lowercase().contains(word)))
 }
 
 /// `0.6.0 (25. November, 2022)`, `v1.2`, `[1.2.3] - 2024-05-06`, `Version 8.1.0`.

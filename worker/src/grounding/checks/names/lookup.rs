@@ -4,7 +4,7 @@ use super::is_well_known;
 use crate::grounding::{
     checks::{
         document::{Block, BlockKind, Span},
-        project::{one_spelling, route_parts, spellings},
+        project::{ANYTHING, one_spelling, route_parts, spellings},
         scene::Scene,
         spans::{Identifier, Named, classify},
     },
@@ -29,14 +29,24 @@ pub(super) struct Missed {
     pub(super) fix: String,
     /// Whether it can only be meant as one of this project.
     pub(super) looks_own: bool,
-    /// The text that is searched for in all files before it is said to be missing.
-    pub(super) needle: Option<String>,
+    /// The texts that are searched for in all files before it is said to be missing; one of them is enough.
+    pub(super) needles: Vec<String>,
 }
 
 /// Looks names up.
 pub(super) struct Lookup<'s, 'a> {
     scene: &'s Scene<'a>,
 }
+
+/// Endings that say what kind of thing a name is, and that its language or its readers leave out.
+const KINDS: [&str; 9] =
+    ["Attribute", "Async", "Controller", "Middleware", "Job", "Event", "DomainEvent", "IntegrationEvent", "Exception"];
+
+/// Fewest characters of a text that names are made of, its `_` counted.
+const MIN_START: usize = 4;
+
+/// Fewest characters of what a test is named after.
+const MIN_SUBJECT: usize = 10;
 
 const LEAVE_OUT: &str = "use the name that the code has, or leave it out";
 
@@ -80,7 +90,7 @@ impl<'s, 'a> Lookup<'s, 'a> {
             PathMatch::Exact(file) | PathMatch::Suffix(file) => format!("maybe `{}` is meant", file.path),
             _ => LEAVE_OUT.to_owned(),
         };
-        Verdict::Missing(Missed { what: "the file", fix: same_name, looks_own, needle: Some(path.to_owned()) })
+        Verdict::Missing(Missed { what: "the file", fix: same_name, looks_own, needles: vec![path.to_owned()] })
     }
 
     fn is_documentation(&self, path: &str) -> bool {
@@ -131,7 +141,7 @@ impl<'s, 'a> Lookup<'s, 'a> {
             what: "the file",
             fix: LEAVE_OUT.to_owned(),
             looks_own: false,
-            needle: Some(name.to_owned()),
+            needles: vec![name.to_owned()],
         })
     }
 
@@ -142,7 +152,7 @@ impl<'s, 'a> Lookup<'s, 'a> {
         if project.flags.contains(name) || project.flags.contains(&format!("--{positive}")) {
             return Verdict::Known;
         }
-        if matches!(word, "help" | "version" | "verbose" | "quiet") {
+        if matches!(word, "help" | "version" | "verbose" | "quiet" | "flag" | "option") {
             return Verdict::NotJudged;
         }
         let has_spelling = |word: &str| {
@@ -165,7 +175,7 @@ impl<'s, 'a> Lookup<'s, 'a> {
             what: "the flag",
             fix: LEAVE_OUT.to_owned(),
             looks_own,
-            needle: Some(name.to_owned()),
+            needles: vec![name.to_owned()],
         })
     }
 
@@ -184,7 +194,7 @@ impl<'s, 'a> Lookup<'s, 'a> {
         let as_setting = spellings(name).iter().any(|other| index.has_word(other));
         // several are meant at once: `MAX_COST` of `MAX_COST_PER_MONTH`
         let begins = project.variables.range(format!("{name}_")..).next().is_some_and(|other| other.starts_with(name));
-        if is_composed || as_setting || begins {
+        if is_composed || as_setting || begins || self.is_nested_setting(name) {
             return Verdict::Known;
         }
         if is_well_known(parts.first().copied().unwrap_or_default()) {
@@ -195,13 +205,15 @@ impl<'s, 'a> Lookup<'s, 'a> {
             what: "the variable",
             fix: LEAVE_OUT.to_owned(),
             looks_own,
-            needle: Some(name.to_owned()),
+            needles: vec![name.to_owned()],
         })
     }
 
     fn route(&self, method: &str, path: &str) -> Verdict {
         let project = &self.scene.project;
-        let parts = route_parts(path);
+        let written = path.trim_end_matches('/').strip_suffix("...");
+        let is_beginning = method.is_empty() || written.is_some();
+        let parts = route_parts(written.unwrap_or(path));
         let Some(first) = parts.first() else { return Verdict::NotJudged };
         let is_own = project.route_starts.contains(first);
         if project.routes.is_empty() || !is_own && method.is_empty() {
@@ -217,14 +229,14 @@ impl<'s, 'a> Lookup<'s, 'a> {
         }) {
             return Verdict::Known;
         }
-        // without a method it may be the beginning of routes
-        if method.is_empty()
+        // without a method it may be the beginning of routes, with `...` it is
+        if is_beginning
             && project.routes.iter().any(|(_, known)| known.len() > parts.len() && fits(&known[..parts.len()]))
         {
             return Verdict::Known;
         }
         // routers are put together of pieces: only a part that stands nowhere shows that a route is invented
-        let unknown = parts.iter().filter(|part| *part != "*").find(|part| {
+        let unknown = parts.iter().filter(|part| !is_any(part)).find(|part| {
             let word: Vec<&str> = part.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
             word.iter().any(|word| word.len() > 1 && !self.scene.index.has_word(word))
         });
@@ -235,28 +247,28 @@ impl<'s, 'a> Lookup<'s, 'a> {
                 what: "the route",
                 fix: LEAVE_OUT.to_owned(),
                 looks_own: is_own || !method.is_empty(),
-                needle: None,
+                needles: Vec::new(),
             }),
             (None, Some(known)) => Verdict::Missing(Missed {
                 what: "the route",
                 fix: format!("the code answers `{known}` at this path"),
                 looks_own: true,
-                needle: Some(format!("{method} {path}")),
+                needles: vec![format!("{method} {path}")],
             }),
             (None, None) if is_own => Verdict::Missing(Missed {
                 what: "the route",
                 fix: LEAVE_OUT.to_owned(),
                 looks_own: true,
-                needle: Some(
+                needles: vec![
                     parts
                         .iter()
                         .rev()
-                        .take_while(|part| *part != "*")
+                        .take_while(|part| !is_any(part))
                         .collect::<Vec<_>>()
                         .iter()
                         .rev()
                         .fold(String::new(), |all, part| all + "/" + part),
-                ),
+                ],
             }),
             (None, None) => Verdict::NotJudged,
         }
@@ -286,10 +298,22 @@ impl<'s, 'a> Lookup<'s, 'a> {
         {
             return Verdict::Known;
         }
+        if identifier.parts.len() == 1
+            && (self.is_nested_setting(last) || self.is_shortened(last) || self.is_made(last))
+        {
+            return Verdict::Known;
+        }
         let owner_is_own = identifier.parts.len() > 1
             && identifier.parts[..identifier.parts.len() - 1].iter().any(|part| self.is_own(part));
-        let needle = (identifier.parts.len() == 1 && last.starts_with('_')).then(|| (*last).to_owned());
-        Verdict::Missing(Missed { what: "the name", fix: self.near(last), looks_own: owner_is_own, needle })
+        let needles = match identifier.parts.as_slice() {
+            [name] if name.starts_with('_') => vec![(*name).to_owned()],
+            // tests are named by what they test: `MoveTask` is `MoveTask_ShouldKeepItsState`
+            [name] if name.len() >= MIN_SUBJECT && name.starts_with(|c: char| c.is_ascii_uppercase()) => {
+                vec![format!("{name}_")]
+            }
+            _ => Vec::new(),
+        };
+        Verdict::Missing(Missed { what: "the name", fix: self.near(last), looks_own: owner_is_own, needles })
     }
 
     /// All words exist: of `Type::name` it is asked whether the type has it, when the index knows the type's other members.
@@ -313,9 +337,26 @@ impl<'s, 'a> Lookup<'s, 'a> {
             return Verdict::Known;
         }
         let fix = format!("`{last}` belongs to `{}`", first.owner);
-        let needles = [format!("{owner}::{last}"), format!("{owner}.{last}")];
-        let needle = needles.into_iter().find(|needle| identifier.parts.len() == 2 || needle.contains("::"));
-        Verdict::Missing(Missed { what: "the name", fix, looks_own: true, needle })
+        let needles = vec![format!("{owner}::{last}"), format!("{owner}.{last}")];
+        Verdict::Missing(Missed { what: "the name", fix, looks_own: true, needles })
+    }
+
+    /// Whether it is the way to a nested setting: `Security__PrivateKey` sets `PrivateKey` in `Security`.
+    fn is_nested_setting(&self, name: &str) -> bool {
+        let has_part = |part: &str| spellings(part).iter().any(|other| self.scene.index.has_word(other));
+        name.contains("__") && !name.starts_with('_') && name.split("__").all(has_part)
+    }
+
+    /// Whether the code puts such names together: `open_task7` begins with its text `open_`.
+    fn is_made(&self, name: &str) -> bool {
+        let ends = name.match_indices('_').map(|(at, _)| &name[..=at]);
+        ends.filter(|start| start.len() >= MIN_START).any(|start| self.scene.index.has_word(start))
+    }
+
+    /// Whether it is a name without the ending that people leave out when they speak of it: `Authorize` for `AuthorizeAttribute`.
+    fn is_shortened(&self, name: &str) -> bool {
+        name.starts_with(|c: char| c.is_ascii_uppercase())
+            && KINDS.iter().any(|kind| self.scene.index.has_word(&format!("{name}{kind}")))
     }
 
     fn is_own(&self, name: &str) -> bool {
@@ -331,21 +372,40 @@ impl<'s, 'a> Lookup<'s, 'a> {
     }
 }
 
-/// Whether a written route ends in a known one: routers are mounted below a prefix that stands elsewhere.
+/// Whether a written route ends in a known one: routers are mounted below a prefix that stands elsewhere. One part at least must
+/// be the same in both; what stands for any value says nothing.
 fn ends_route(known: &[String], written: &[String]) -> bool {
     let tail = written.len().checked_sub(known.len()).and_then(|start| written.get(start..));
-    known.iter().any(|part| part != "*") && tail.is_some_and(|tail| fits_route(known, tail))
+    known.iter().any(|part| !is_any(part))
+        && tail.is_some_and(|tail| fits_route(known, tail) && share_part(known, tail))
 }
 
 /// Whether two routes have the same parts; one that answers everything is the same as none.
 fn is_same_route(known: &[String], written: &[String]) -> bool {
-    known == written && known.iter().any(|part| part != "*")
+    known == written && known.iter().any(|part| !is_any(part))
 }
 
-/// Whether a written route is a known one; what stands for any value fits everything.
+/// Whether a written route is a known one; what stands for any value fits everything. It may do so in the code or on the page,
+/// but not in both: `/books/{id}/pages` is not `/books/latest/{page}`.
 fn fits_route(known: &[String], written: &[String]) -> bool {
-    let ends_open = |parts: &[String]| parts.last().is_some_and(|last| last == "*");
-    let same = |pair: (&String, &String)| pair.0 == pair.1 || pair.0 == "*" || pair.1 == "*";
-    (known.len() == written.len() || ends_open(known) && written.len() > known.len())
-        && known.iter().zip(written).all(same)
+    let ends_open = known.last().is_some_and(|last| last == ANYTHING);
+    let pairs = || known.iter().zip(written);
+    let is_apart = pairs().any(|(known, written)| known != written && !is_any(known) && !is_any(written));
+    let is_filled = pairs().any(|(known, written)| is_any(known) && !is_any(written));
+    let is_open = pairs().any(|(known, written)| is_any(written) && !is_any(known));
+    let has_names = |parts: &[String]| parts.iter().any(|part| !is_any(part));
+    (known.len() == written.len() || ends_open && written.len() > known.len())
+        && !is_apart
+        && !(is_filled && is_open)
+        && (share_part(known, written) || !has_names(known) || !has_names(written))
+}
+
+/// Whether a part that is no value is the same in both.
+fn share_part(known: &[String], written: &[String]) -> bool {
+    known.iter().zip(written).any(|(known, written)| known == written && !is_any(known))
+}
+
+/// Whether a part of a route stands for any value.
+fn is_any(part: &str) -> bool {
+    part.starts_with('*')
 }

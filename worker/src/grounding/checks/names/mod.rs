@@ -26,8 +26,8 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Findings) {
     let mut missing = Vec::new();
     for (page, document) in scene.documents.iter().enumerate() {
         let mut seen: BTreeSet<(u32, &str)> = BTreeSet::new();
-        let of_the_past = cues::sections_of_the_past(document);
-        for block in document.blocks.iter().filter(|block| !of_the_past.contains(&block.section)) {
+        let of_other_times = cues::sections_of_other_times(document);
+        for block in document.blocks.iter().filter(|block| !of_other_times.contains(&block.section)) {
             for span in &block.spans {
                 if !seen.insert((block.section, &span.text)) || is_external(scene, document, &span.text) {
                     continue;
@@ -40,16 +40,17 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Findings) {
                         counts.known_names += 1;
                     }
                     Verdict::Missing(missed) => {
-                        let needle = missed.needle.clone().map(|needle| suspects.add(needle));
-                        missing.push((page, block, span.text.as_str(), missed, needle));
+                        let needles: Vec<usize> =
+                            missed.needles.iter().map(|needle| suspects.add(needle.clone())).collect();
+                        missing.push((page, block, span.text.as_str(), missed, needles));
                     }
                 }
             }
         }
     }
     let found = suspects.search(scene.index);
-    for (page, block, text, missed, needle) in missing {
-        if needle.is_some_and(|needle| found.contains(&needle)) {
+    for (page, block, text, missed, needles) in missing {
+        if needles.iter().any(|needle| found.contains(needle)) {
             let counts = findings.counts(page, block.section);
             counts.names += 1;
             counts.known_names += 1;
@@ -83,6 +84,7 @@ fn is_from_elsewhere(scene: &Scene<'_>, page: usize, missed: &lookup::Missed, bl
             cues::names_another(scene, document, block, name)
                 || cues::is_of_example(scene, document, name)
                 || cues::is_composed(block, name)
+                || cues::stands_among_examples(document, block)
         })
 }
 

@@ -68,6 +68,8 @@ fn stands_alone(text: &str, start: usize, end: usize, needle: &str) -> bool {
     // `_without_index` is how people name an ending
     let begins_as_word = needle.starts_with(|c: char| c.is_ascii_alphanumeric());
     let ends_in_dash = bytes.get(end) == Some(&b'-') && needle.starts_with("--");
-    let is_longer = begins_as_word && is_part(before) || is_part(bytes.get(end)) || ends_in_dash;
+    // `MoveTask_` is how the beginning of a name is asked for
+    let goes_on = !needle.ends_with('_') && is_part(bytes.get(end));
+    let is_longer = begins_as_word && is_part(before) || goes_on || ends_in_dash;
     !is_longer
 }

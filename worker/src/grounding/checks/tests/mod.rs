@@ -2,6 +2,7 @@
 
 mod lies;
 mod rules;
+mod spoken;
 
 use std::{collections::HashMap, fs, path::Path, sync::OnceLock};
 

@@ -127,6 +127,58 @@ $client->get('/elsewhere', []);
 }
 
 #[test]
+fn routes_of_django_are_found_and_patterns_are_read_as_paths() {
+    let urls = "urlpatterns = [
+    path('admin/', admin.site.urls),
+    re_path(r'^$', root_view),
+    re_path(r'^users/(?P<id>\\d+)/posts/$', posts),
+    url(r'^(a|b)\\.html$', pages),
+]
+";
+    assert_eq!(routes("app/urls.py", urls), ["ANY /admin/", "ANY /", "ANY /users/<id>/posts/"]);
+}
+
+#[test]
+fn routes_of_php_stand_below_their_groups() {
+    let slim = "<?php
+$app->post('/login', Login::class);
+$app->group('/api/v1', function () use ($app): void {
+    $app->group('/tasks', function () use ($app): void {
+        $app->get('', GetAll::class);
+        $app->put('/{id}', Update::class);
+    })->add(new Auth());
+    $app->get('/me', Me::class);
+});
+$app->get('/status', Status::class);
+";
+    let expected = ["POST /login", "GET /api/v1/tasks", "PUT /api/v1/tasks/{id}", "GET /api/v1/me", "GET /status"];
+    assert_eq!(routes("src/Routes.php", slim), expected);
+    let laravel = "<?php
+use Illuminate\\Support\\Facades\\Route;
+
+Route::middleware('auth')
+    ->prefix('admin')
+    ->group(static function () {
+        Route::apiResource('photos', PhotoController::class)->only(['index']);
+        Route::prefix('stats')->get('daily', StatsController::class);
+        Route::get('users/{user}', ShowUser::class);
+    });
+Route::group([
+    'prefix' => 'hooks',
+    'middleware' => ['signed'],
+], function () {
+    Route::post('paid', Paid::class);
+});
+Route::middleware('auth')->group(function () {
+    Route::get('home', Home::class);
+});
+";
+    let expected =
+        ["GET /admin/photos", "GET /admin/stats/daily", "GET /admin/users/{user}", "POST /hooks/paid", "GET /home"];
+    assert_eq!(routes("routes/web.php", laravel), expected);
+}
+
+#[test]
 fn routes_of_kotlin_are_found() {
     let ktor = "import io.ktor.server.routing.*
 

@@ -32,6 +32,8 @@ pattern!(
     SLIM,
     r#"\$(?:app|router|routes?|group|r|g)\s*->\s*(get|post|put|patch|delete|options|any)\(\s*['"]([^'"]*)['"]\s*,"#
 );
+pattern!(PHP_GROUP, r#"(?:->|::)\s*group\(\s*(?:['"]([^'"]*)['"])?"#);
+pattern!(PHP_PREFIX, r#"(?:\bprefix\(\s*|['"]prefix['"]\s*=>\s*)['"]([^'"]*)['"]"#);
 pattern!(KTOR, r#"\b(get|post|put|delete|patch|head|options|route)\s*(?:<[^>]*>)?\(\s*"([^"]*)"[^{]*\)\s*\{"#);
 pattern!(KTOR_BARE, r"^\s*(get|post|put|delete|patch|head|options)\s*(?:<[^>]*>\s*)?\{");
 pattern!(VAPOR, r#"(\w+)\s*\.(get|post|put|delete|patch)\(\s*((?:"[^"]*"\s*,?\s*)*)(?:use:|\)\s*(?:async\s*)?\{)"#);
@@ -163,15 +165,56 @@ fn annotated(text: &str, words: &Words) -> Vec<Fact> {
     facts
 }
 
+/// The groups around a line of PHP, by counting braces: `$app->group('/a', function () {`,
+/// `Route::prefix('a')->group(function () {`, `Route::group(['prefix' => 'a'], function () {`.
+#[derive(Default)]
+struct PhpGroups {
+    /// Their paths, each with the depth outside of it.
+    around: Vec<(usize, String)>,
+    depth: usize,
+    /// What was said of a group whose body has not begun.
+    prefix: Option<String>,
+    is_group: bool,
+}
+
+impl PhpGroups {
+    /// The path of what stands in the line.
+    fn base(&mut self, line: &str) -> String {
+        if let Some(found) = PHP_PREFIX.captures(line) {
+            self.prefix = Some(found[1].to_owned());
+        }
+        if let Some(found) = PHP_GROUP.captures(line) {
+            self.is_group = true;
+            self.prefix = found.get(1).map(|path| path.as_str().to_owned()).or(self.prefix.take());
+        }
+        let base = self.around.last().map_or("", |(_, path)| path.as_str());
+        join(base, self.prefix.as_deref().unwrap_or_default())
+    }
+
+    fn end_line(&mut self, line: &str, base: String) {
+        let after = (self.depth + line.matches('{').count()).saturating_sub(line.matches('}').count());
+        if self.is_group && after > self.depth {
+            self.around.push((self.depth, base));
+            (self.prefix, self.is_group) = (None, false);
+        } else if line.trim_end().ends_with(';') {
+            (self.prefix, self.is_group) = (None, false);
+        }
+        self.depth = after;
+        self.around.retain(|(outside, _)| *outside < after);
+    }
+}
+
 fn php(text: &str) -> Vec<Fact> {
     let mut facts = Vec::new();
+    let mut groups = PhpGroups::default();
     for (line, number) in code(text) {
+        let base = groups.base(line);
         let found = LARAVEL.captures(line).or_else(|| SLIM.captures(line));
         if let Some(found) = found {
-            facts.extend(route(&found[1], &found[2], number));
+            facts.extend(route(&found[1], &join(&base, &found[2]), number));
         }
         if let Some(found) = LARAVEL_RESOURCE.captures(line) {
-            let path = found[2].split('.').collect::<Vec<_>>().join("/{id}/");
+            let path = join(&base, &found[2].split('.').collect::<Vec<_>>().join("/{id}/"));
             let forms = &found[1] == "resource";
             let (only, except) = (list(&found[3], "only("), list(&found[3], "except("));
             let is_wanted = |action: &str| {
@@ -182,6 +225,7 @@ fn php(text: &str) -> Vec<Fact> {
             let paths = (path.as_str(), &*format!("{path}/{{id}}"));
             facts.extend(resource(paths, ["store", "create"], number, is_wanted));
         }
+        groups.end_line(line, base);
     }
     facts
 }

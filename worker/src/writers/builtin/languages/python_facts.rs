@@ -69,8 +69,28 @@ fn call(source: &Source<'_>, node: Node<'_>, facts: &mut Vec<Fact>) {
         && let Some(path) = text(0)
     {
         let handler = arguments.positional.get(1).map(|argument| source.text(*argument)).unwrap_or_default();
-        facts.push(Fact::Route { method: "ANY".into(), path: format!("/{path}"), handler: short(handler), line });
+        let path = if function == "path" { Some(path) } else { plain(&path) };
+        facts.extend(path.map(|path| Fact::Route {
+            method: "ANY".into(),
+            path: format!("/{path}"),
+            handler: short(handler),
+            line,
+        }));
     }
+}
+
+/// The path of a pattern, `^users/(?P<id>\d+)/$`, as others are written, `users/<id>/`; nothing when it is more than that.
+fn plain(pattern: &str) -> Option<String> {
+    let mut rest = pattern.trim_start_matches('^').trim_end_matches('$');
+    let mut path = String::new();
+    while let Some((before, group)) = rest.split_once("(?P<") {
+        let (name, behind) = group.split_once('>')?;
+        let (_, behind) = behind.split_once(')')?;
+        path = format!("{path}{before}<{name}>");
+        rest = behind;
+    }
+    path.push_str(rest);
+    (!path.contains(['(', ')', '\\', '[', '^', '$', '*', '+', '|', '?'])).then_some(path)
 }
 
 fn subscript(source: &Source<'_>, node: Node<'_>, facts: &mut Vec<Fact>) {
