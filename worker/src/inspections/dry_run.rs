@@ -60,6 +60,13 @@ impl Doing {
         let expected = vec![Expected { purpose: "plan", calls: Some(1) }, Expected { purpose: "page", calls: pages }];
         Self { why_all: Some(reason.into()), expected, ..Self::of(Outcome::Full) }
     }
+
+    /// The same when the pages are known, because they are wished for and are all there are: no model plans them.
+    fn with_pages(self, slugs: Vec<PageSlug>) -> Self {
+        let expected = vec![Expected { purpose: "page", calls: u32::try_from(slugs.len()).ok() }];
+        let written = |slug| BilledPage { slug, action: PageAction::Write, sections: Vec::new() };
+        Self { expected, pages: slugs.into_iter().map(written).collect(), ..self }
+    }
 }
 
 /// Tells what the run would do, and what that would cost.
@@ -144,10 +151,14 @@ impl Look<'_> {
         if self.key.provider == Provider::Builtin {
             return self.extract(base, &checkout, &*writer, &steering).await;
         }
-        match base {
-            Ok(base) => self.update(base, &checkout, &steering).await,
-            Err(reason) => Ok(Doing::all(reason, self.row)),
-        }
+        let doing = match base {
+            Ok(base) => self.update(base, &checkout, &steering).await?,
+            Err(reason) => Doing::all(reason, self.row),
+        };
+        Ok(match steering.fixed_pages() {
+            Some(slugs) if doing.outcome == Some(Outcome::Full) => doing.with_pages(slugs),
+            _ => doing,
+        })
     }
 
     /// Why a run would not begin from a site that there is; nothing when it would.
