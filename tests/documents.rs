@@ -100,7 +100,7 @@ fn every_setting_is_documented_with_its_flag_and_default() {
         if let Some(default) = &setting.default {
             assert!(rest.contains(&format!("`{default}`")), "the default of `{name}` is `{default}`");
         }
-        documented.insert(name.to_owned());
+        assert!(documented.insert(name.to_owned()), "docs/settings.md has two rows for `{name}`");
     }
     let missing: Vec<_> = declared.keys().filter(|name| !documented.contains(*name)).collect();
     assert!(missing.is_empty(), "docs/settings.md has no row for {missing:?}");
@@ -203,6 +203,17 @@ fn every_route_is_documented() {
     let missing: Vec<_> = document.paths.paths.keys().filter(|path| !text.contains(&format!("{path}`"))).collect();
     assert!(document.paths.paths.len() > 15, "the description of the API is broken");
     assert!(missing.is_empty(), "docs/http-api.md does not name {missing:?}");
+}
+
+#[test]
+fn every_example_of_a_generation_says_what_it_sends() {
+    let text = read("docs/http-api.md").replace("\\\n", " ");
+    let examples: Vec<&str> =
+        text.lines().filter(|line| line.starts_with("curl") && line.contains("/api/generate\"")).collect();
+    assert!(examples.len() > 1, "the search for examples is broken");
+    // unlike the other routes, as docsfy does, this one takes JSON only when it is called that
+    let silent: Vec<_> = examples.iter().filter(|line| !line.contains("Content-Type: application/json")).collect();
+    assert!(silent.is_empty(), "{silent:?}");
 }
 
 #[test]

@@ -179,6 +179,8 @@ pub enum Reason {
     TextDiffers,
     /// It was not there before (built-in writer).
     NewSection,
+    /// It is taken away (built-in writer); its position is the one on the page that stands.
+    SectionGone,
 }
 
 impl Reason {
@@ -192,7 +194,7 @@ impl Reason {
         match self {
             Self::CitedLinesChanged { place, .. } | Self::SourceGone { place, .. } => Some(&place.path),
             Self::NamedFileChanged { path } | Self::NamedFileGone { path } => Some(path),
-            Self::NameGone { .. } | Self::TextDiffers | Self::NewSection => None,
+            Self::NameGone { .. } | Self::TextDiffers | Self::NewSection | Self::SectionGone => None,
         }
     }
 }

@@ -77,6 +77,12 @@ pub struct WishedPage {
 }
 
 impl RunOptions {
+    /// Whether they ask for the same words as `other`. A grade is asked of what was written, and changes none of it.
+    pub fn wish_the_same(&self, other: &Self) -> bool {
+        let words = |options: &Self| Self { min_grade: None, ..options.clone() };
+        words(self) == words(other)
+    }
+
     /// These options, and where they say nothing, what `other` says. A list replaces a list.
     #[must_use]
     pub fn or(self, other: Self) -> Self {

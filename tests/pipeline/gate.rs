@@ -98,6 +98,33 @@ async fn a_forced_run_after_a_refusal_takes_no_page_over() {
 }
 
 #[tokio::test]
+async fn a_grade_that_the_site_reaches_is_no_reason_to_write_it_anew() {
+    let world = World::start_counting().await;
+    let api = Api::start(&world).await;
+    let (repository, key) = (Repository::library("reached"), variant("reached", Provider::Claude));
+    let site = generate(&world, &repository, &key, None, false).await;
+    assert!(site.grade.is_some(), "{site:?}");
+    let calls = world.stand_ins.calls().len();
+    let path = repository.path();
+    let bill = |grade: &str| {
+        let body = json!({ "repo_path": path, "ai_provider": "claude", "ai_model": key.model, "dry_run": true, "min_grade": grade });
+        answer(api.post("/api/generate").body(body.to_string()))
+    };
+    assert_eq!(bill("F").await.1["bill"]["outcome"], "up_to_date");
+    for grade in [Some("F"), None, Some("D")] {
+        let row = generate(&world, &repository, &key, grade, false).await;
+        assert_eq!((row.status, &row.site_prefix), (Status::Ready, &site.site_prefix), "{grade:?}: {row:?}");
+    }
+    assert_eq!(world.stand_ins.calls().len(), calls, "nothing was written");
+    // one that it does not reach is: the pages of the new run may be better
+    lie(&world);
+    let (_, told) = bill("A").await;
+    assert_eq!(told["bill"]["why_all"], "the site is below the grade that is asked for", "{told}");
+    assert_refused(&generate(&world, &repository, &key, Some("A"), false).await, "A");
+    assert!(world.stand_ins.calls().len() > calls);
+}
+
+#[tokio::test]
 async fn a_repository_asks_for_a_grade_and_a_request_wins() {
     let world = World::start().await;
     let (repository, key) = (Repository::library("asking"), variant("asking", Provider::Claude));

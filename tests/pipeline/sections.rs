@@ -27,6 +27,9 @@ const FILES: [&str; 4] = ["src/one.rs", "src/two.rs", "src/three.rs", "docs/four
 /// Commits that one site goes through.
 const ROUNDS: usize = 4;
 
+/// What the overview of the built-in writer is made from.
+const README: &str = "# Adder\n\nIt adds.\n\n## Features\n\nIt adds two numbers, and more than two.\n";
+
 fn first_text(file: &str) -> String {
     let lines = (1..=24).map(|line| format!("line {line} of {file} says {}", line * 37 % 100));
     lines.collect::<Vec<_>>().join("\n") + "\n"
@@ -164,6 +167,16 @@ async fn a_run_of_a_model_writes_exactly_the_sections_that_the_dry_run_lists() {
     }
 }
 
+/// The sections of a page of a bill.
+fn told(page: &Value) -> Vec<Value> {
+    page["sections"].as_array().cloned().unwrap_or_default()
+}
+
+/// Whether a section of a bill is one that is taken away.
+fn is_gone(section: &Value) -> bool {
+    section["reasons"].as_array().unwrap().iter().any(|reason| reason["kind"] == "section_gone")
+}
+
 #[tokio::test]
 async fn a_run_of_the_built_in_writer_writes_exactly_the_sections_that_the_dry_run_lists() {
     let mut site = Site::start(Provider::Builtin, 7).await;
@@ -172,10 +185,16 @@ async fn a_run_of_the_built_in_writer_writes_exactly_the_sections_that_the_dry_r
     };
     site.repository.write("src/lib.rs", &format!("//! A library.\n\n{}pub mod one;\n", module(&["alpha", "beta"])));
     site.repository.write("src/one.rs", &format!("//! One.\n\n{}", module(&["gamma", "delta"])));
+    site.repository.write("README.md", &format!("{README}\n## History\n\nIt was begun by people who had to add.\n"));
     site.repository.commit("modules");
     site.generate().await;
+    let mut are_gone = 0;
     for round in 1..=ROUNDS {
         site.edit();
+        if round == 3 {
+            site.repository.write("README.md", README);
+            site.repository.commit("a section of the overview is taken away");
+        }
         if round == 2 {
             // only lines move: nothing is written again
             let text = std::fs::read_to_string(site.repository.path().join("src/lib.rs")).unwrap();
@@ -192,11 +211,26 @@ async fn a_run_of_the_built_in_writer_writes_exactly_the_sections_that_the_dry_r
             let mut pages = bill["pages"].as_array().unwrap().iter().filter(|page| page["slug"] == *slug);
             pages.any(|page| {
                 page["action"] == "write"
-                    || page["sections"]
-                        .as_array()
-                        .is_some_and(|sections| sections.iter().any(|section| section["position"] == json!(position)))
+                    || told(page).iter().any(|section| !is_gone(section) && section["position"] == json!(position))
             })
         };
+        for page in bill["pages"].as_array().unwrap() {
+            // what is taken away is told, and only that
+            let slug = page["slug"].as_str().unwrap();
+            let (Some(old), Some(new)) = (before.get(slug), after.get(slug)) else { continue };
+            let headings = |text: &str| {
+                sections(text).iter().map(|s| s.heading.unwrap_or_default().to_owned()).collect::<Vec<_>>()
+            };
+            let (mut taken, new) = (headings(old), headings(new));
+            taken.retain(|heading| !new.contains(heading));
+            let gone: Vec<String> = told(page)
+                .iter()
+                .filter(|section| is_gone(section))
+                .map(|section| section["heading"].as_str().unwrap().to_owned())
+                .collect();
+            assert_eq!(gone, taken, "`{slug}`: {context}");
+            are_gone += gone.len();
+        }
         for (slug, text) in &after {
             let old: Vec<&str> =
                 before.get(slug).map(|text| sections(text)).unwrap_or_default().iter().map(|s| s.text).collect();
@@ -206,4 +240,5 @@ async fn a_run_of_the_built_in_writer_writes_exactly_the_sections_that_the_dry_r
             }
         }
     }
+    assert!(are_gone > 0, "nothing was taken away");
 }

@@ -79,6 +79,15 @@ async fn without_a_site_it_is_a_full_run_of_which_nobody_knows_the_pages_and_not
     assert_eq!((site.count("generations").await, site.count("variants").await), (0, 0));
     assert_eq!(site.world.stand_ins.calls(), Vec::<String>::new());
 
+    // the pages that are wished for are all: nobody plans them
+    let wished = json!({ "pages": [{ "title": "One" }, { "title": "Two", "slug": "second" }], "pages_only": true });
+    let bill = site.bill(&key, wished).await;
+    assert_eq!((&bill["outcome"], &bill["total"]["calls"]), (&json!("full"), &json!(2)), "{bill}");
+    assert_eq!(bill["calls"].as_array().unwrap().len(), 1, "{bill}");
+    let pages: Vec<&str> =
+        bill["pages"].as_array().unwrap().iter().map(|page| page["slug"].as_str().unwrap()).collect();
+    assert_eq!(pages, ["one", "second"]);
+
     let free = site.bill(&variant("adder", Provider::Builtin), json!({})).await;
     assert_eq!((&free["total"]["cost_usd"], &free["total"]["calls"]), (&json!(0.0), &json!(0)));
     assert_eq!(free.get("unknown"), None);

@@ -127,6 +127,7 @@ async fn public_badges_need_no_login_and_say_nothing_but_the_grade() {
         (first.status().as_u16(), &first.headers()["cache-control"]),
         (200, &"public, max-age=300".parse().unwrap())
     );
+    assert_eq!(first.headers()["cross-origin-resource-policy"], "cross-origin", "a README stands on another site");
     let etag = first.headers()["etag"].clone();
     assert!(first.text().await.unwrap().contains(&format!("docs quality: {grade}")));
     let again = ask("/api/projects/open/badge.svg").header("if-none-match", etag).send().await.unwrap();
@@ -134,6 +135,8 @@ async fn public_badges_need_no_login_and_say_nothing_but_the_grade() {
     let head = api.ask(Method::HEAD, "/api/projects/open/badge.json").send().await.unwrap();
     assert_eq!(head.status(), 200);
     assert_eq!(answer(ask("/api/projects/nowhere/badge.json")).await.1["message"], "unknown");
+    let other = api.get("/api/projects/open").send().await.unwrap();
+    assert_eq!(other.headers()["cross-origin-resource-policy"], "same-origin");
     // nothing else is open
     for path in ["/api/projects/open", "/api/projects/open/badge.png", "/docs/open/", "/api/projects/open/x/badge.svg"]
     {

@@ -6,7 +6,7 @@ use axum::{
     extract::{Path, State},
     response::Response,
 };
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use shared::{
@@ -189,11 +189,17 @@ fn answer(state: &ApiState, headers: &HeaderMap, kind: &'static str, body: Strin
     } else {
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     }
-    let rule = if state.badges_are_public() { "public, max-age=300" } else { "private, no-cache" };
+    let is_public = state.badges_are_public();
+    let rule = if is_public { "public, max-age=300" } else { "private, no-cache" };
     let policy = HeaderValue::from_static("default-src 'none'");
     response.headers_mut().insert(header::ETAG, etag.into_value());
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(rule));
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    if is_public {
+        // browsers would not show it on the page of another site
+        let anywhere = HeaderValue::from_static("cross-origin");
+        response.headers_mut().insert(HeaderName::from_static("cross-origin-resource-policy"), anywhere);
+    }
     Ok(response)
 }
 

@@ -8,7 +8,17 @@ use shared::{
     source::{LineStyle, SourceLinks},
 };
 
-use super::escape::{encode_path, push_escaped};
+use super::escape::{encode_path, is_turn, push_escaped};
+
+/// A place as readers see it.
+pub(crate) fn label(citation: &WrittenCitation) -> String {
+    citation.label().replace(is_turn, "\u{FFFD}")
+}
+
+/// The same, with the first folders left out when it is long.
+pub(crate) fn short_label(citation: &WrittenCitation) -> String {
+    citation.short_label().replace(is_turn, "\u{FFFD}")
+}
 
 /// The address of a file, and of the lines, on the repository's host.
 pub(crate) fn url(citation: &WrittenCitation, source: &SourceLinks) -> String {
@@ -29,12 +39,11 @@ pub(crate) fn url(citation: &WrittenCitation, source: &SourceLinks) -> String {
 pub(crate) fn to_markdown(citation: &WrittenCitation, source: Option<&SourceLinks>) -> String {
     match source {
         Some(source) => {
-            let label =
-                citation.label().replace('[', "\\[").replace(']', "\\]").replace('_', "\\_").replace('*', "\\*");
+            let label = label(citation).replace('[', "\\[").replace(']', "\\]").replace('_', "\\_").replace('*', "\\*");
             let url = url(citation, source).replace('(', "%28").replace(')', "%29");
             format!("[{label}]({url})")
         }
-        None => code(&citation.label()),
+        None => code(&label(citation)),
     }
 }
 
@@ -45,7 +54,7 @@ pub(crate) fn code(text: &str) -> String {
 
 fn to_html(citation: &WrittenCitation, source: Option<&SourceLinks>) -> String {
     let mut out = String::new();
-    let (label, short) = (citation.label(), citation.short_label());
+    let (label, short) = (label(citation), short_label(citation));
     match source {
         Some(source) => {
             out.push_str("<a class=\"cite\" href=\"");

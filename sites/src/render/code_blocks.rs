@@ -103,7 +103,7 @@ impl Fence {
 
     /// What names the block for those who cannot see it.
     fn name(&self) -> Option<String> {
-        self.file.as_ref().map(WrittenCitation::label).or_else(|| self.title.clone()).or_else(|| self.kind())
+        self.file.as_ref().map(citations::label).or_else(|| self.title.clone()).or_else(|| self.kind())
     }
 
     /// The language, and that it is an example.
@@ -131,10 +131,10 @@ impl Fence {
                     out.push_str("<a class=\"file\" href=\"");
                     push_escaped(out, &citations::url(file, source));
                     out.push_str("\">");
-                    push_escaped(out, &file.label());
+                    push_escaped(out, &citations::label(file));
                     out.push_str("</a>");
                 }
-                None => push_span(out, "file", &file.label()),
+                None => push_span(out, "file", &citations::label(file)),
             }
             if let Some(mark) = mark {
                 out.push_str(&sources::group_html(std::slice::from_ref(mark)));

@@ -28,6 +28,11 @@ pub fn escaped(text: &str) -> String {
     out
 }
 
+/// Whether a character turns the direction of what stands behind it: with it a path or a line of code reads otherwise than it is.
+pub(crate) fn is_turn(c: char) -> bool {
+    matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
 /// A path as part of an address: everything but unreserved characters and `/` is percent-encoded.
 pub(crate) fn encode_path(path: &str) -> String {
     encode(path, |byte| matches!(byte, b'/' | b'@' | b'+' | b',' | b'=' | b'$'))

@@ -8,6 +8,8 @@ use shared::{
     evidence::{Citation, CitationState, Counts, Evidence, PageEvidence, SectionEvidence},
 };
 
+use super::escape::is_turn;
+
 /// Most lines of a file that one citation shows; the rest is behind the link to the repository's host.
 pub const MAX_EXCERPT_LINES: u32 = 60;
 /// Most lines that a citation of a whole file shows.
@@ -98,8 +100,7 @@ impl Excerpt {
 
 /// A line without what only machines see: control characters, and those that turn the direction of what follows.
 fn push_line(out: &mut String, line: &str) {
-    let unseen =
-        |c: char| (c.is_control() && c != '\t') || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+    let unseen = |c: char| (c.is_control() && c != '\t') || is_turn(c);
     out.extend(line.chars().take(MAX_LINE_CHARS).map(|c| if unseen(c) { '\u{FFFD}' } else { c }));
     if line.chars().nth(MAX_LINE_CHARS).is_some() {
         out.push_str(" …");

@@ -134,7 +134,11 @@ fn next_in_group(node: Node<'_>) -> Option<(Option<Node<'_>>, Node<'_>)> {
 /// What stands between the brackets; nothing for a node that has joined the group before it.
 fn written_in(node: Node<'_>) -> Option<String> {
     match &node.data().value {
-        NodeValue::WikiLink(link) => Some(decode(&link.url)),
+        NodeValue::WikiLink(link) => {
+            // the address has lost which of its signs were written so; the words have not, unless they are others
+            let (url, words) = (decode(&link.url), text_of(node));
+            Some(if decode(&words) == url { words } else { url })
+        }
         _ => None,
     }
 }

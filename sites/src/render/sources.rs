@@ -59,13 +59,13 @@ impl Mark {
 
     /// The place alone.
     pub(crate) fn label_html(&self) -> String {
-        format!("<code>{}</code>", escaped(&self.shown.short_label()))
+        format!("<code>{}</code>", escaped(&citations::short_label(&self.shown)))
     }
 
     /// The citation in a `.md` copy.
     pub(crate) fn to_markdown(&self, site: &Site<'_>) -> String {
         match self.standing {
-            Standing::Missing => format!("{} (source not found)", citations::code(&self.shown.label())),
+            Standing::Missing => format!("{} (source not found)", citations::code(&citations::label(&self.shown))),
             _ => citations::to_markdown(&self.shown, site.info.source.as_ref()),
         }
     }
@@ -138,13 +138,13 @@ fn mark_html(number: usize, source: &Source) -> String {
     let lead = if source.standing == Standing::Missing { "" } else { "Source " };
     write!(out, "{class}\" id=\"_dm-cite-{number}{again}\" href=\"#_dm-source-{number}\" aria-label=\"{lead}{words}: ")
         .expect("writing to a String cannot fail");
-    push_escaped(&mut out, &source.shown.label());
+    push_escaped(&mut out, &citations::label(&source.shown));
     write!(out, "\">{words}</a>").expect("writing to a String cannot fail");
     out
 }
 
 fn push_source(out: &mut String, site: &Site<'_>, number: usize, source: &Source, excerpt: Option<&Excerpt>) {
-    let label = escaped(&source.shown.label());
+    let label = escaped(&citations::label(&source.shown));
     if let Some(excerpt) = excerpt {
         out.push_str("<li>");
         push_links(out, site, number, source);
@@ -198,7 +198,7 @@ fn push_excerpt(out: &mut String, number: usize, shown: &WrittenCitation, excerp
         numbers.join("\n")
     )
     .expect("writing to a String cannot fail");
-    push_escaped(out, &shown.label());
+    push_escaped(out, &citations::label(shown));
     out.push_str("\"><code>");
     out.push_str(&highlight(language_of_file(&shown.path), &excerpt.text));
     out.push_str("</code></pre></div>\n");

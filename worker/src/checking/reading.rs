@@ -84,7 +84,9 @@ impl Folder {
                 bytes += text.len() as u64;
                 bytes <= MAX_BYTES && folder.pages.len() < MAX_PAGES
             });
-            if let Some((text, blob)) = page {
+            if page.as_ref().is_some_and(|(text, _)| is_html && is_report(&path, text)) {
+                folder.others.insert(path);
+            } else if let Some((text, blob)) = page {
                 folder.pages.push(DocsFile { path, text, is_html, blob });
             } else {
                 skipped += 1;
@@ -201,6 +203,12 @@ fn kind_of(path: &str) -> Option<bool> {
         "html" | "htm" => Some(true),
         _ => None,
     }
+}
+
+/// The page of a site of docmill about its quality: it names what no page mentions, and says nothing about the project.
+fn is_report(path: &str, text: &str) -> bool {
+    let is_ours = || text.contains(r#"<meta name="generator" content="docmill">"#);
+    path.rsplit('/').next() == Some("quality.html") && is_ours() && text.contains(r#"<body class="report">"#)
 }
 
 /// A page's text, and what Git calls its content; nothing when it is too large or no text.

@@ -250,6 +250,24 @@ fn pages_of_every_make_and_size_are_read_up_to_their_limits() {
 }
 
 #[test]
+fn the_report_about_the_quality_of_a_site_is_none_of_its_pages() {
+    let report = |head: &str| {
+        format!(
+            "<html><head>{head}</head><body class=\"report\"><h1>Quality</h1><p>The formula stands in <code>src/formula.rs</code>.</p></body></html>"
+        )
+    };
+    let ours = report("<meta name=\"generator\" content=\"docmill\">");
+    let page = format!("# Sums\n\n{BODY}\n");
+    let pages = |name: &str, html: &str| {
+        let report = Project::new(&[("sums.md", &page), (name, html)]).check();
+        (report.pages.len(), report.findings.iter().any(|finding| finding.finding.rule == Rule::Name))
+    };
+    assert_eq!(pages("quality.html", &ours), (1, false), "it speaks of docmill");
+    assert_eq!(pages("quality.html", &report("")), (2, true), "somebody else's page of that name is one");
+    assert_eq!(pages("other.html", &ours), (2, true));
+}
+
+#[test]
 fn symbolic_links_are_not_followed() {
     let folder = tempfile::tempdir().unwrap();
     let outside = tempfile::tempdir().unwrap();

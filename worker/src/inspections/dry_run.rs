@@ -29,7 +29,7 @@ use crate::{
     git::{self, Checkout},
     pipeline::{
         Assessment, Base, Decision, Draft, OldSite, StageError, Update, compare_all, conclude, draft, extracted_plan,
-        find_base, find_other, is_tree_of_last_good, read_steering, repair_links,
+        find_base, find_other, is_tree_of_last_good, read_steering, repair_links, served_reaches,
     },
     steering::Steering,
     writers::{self, CallContext, Writer},
@@ -59,6 +59,13 @@ impl Doing {
         let pages = pages.map(|row| row.page_count.unsigned_abs());
         let expected = vec![Expected { purpose: "plan", calls: Some(1) }, Expected { purpose: "page", calls: pages }];
         Self { why_all: Some(reason.into()), expected, ..Self::of(Outcome::Full) }
+    }
+
+    /// The same when the pages are known, because they are wished for and are all there are: no model plans them.
+    fn with_pages(self, slugs: Vec<PageSlug>) -> Self {
+        let expected = vec![Expected { purpose: "page", calls: u32::try_from(slugs.len()).ok() }];
+        let written = |slug| BilledPage { slug, action: PageAction::Write, sections: Vec::new() };
+        Self { expected, pages: slugs.into_iter().map(written).collect(), ..self }
     }
 }
 
@@ -118,7 +125,8 @@ struct Look<'a> {
 impl Look<'_> {
     /// In the order of `pipeline::generate`.
     async fn what(&self, head: &str) -> Result<Doing, StageError> {
-        let is_served = self.is_served_as_asked().await?;
+        let why_all = self.why_all().await?;
+        let is_served = why_all.is_none();
         if is_served && self.row.and_then(|row| row.last_commit_sha.as_deref()) == Some(head) {
             return Ok(Doing::of(Outcome::UpToDate));
         }
@@ -136,36 +144,41 @@ impl Look<'_> {
         let folder = self.place.make_folder("writer").await?;
         let writer = writers::open(self.worker, self.key, &checkout, repo_url, &steering, &folder).await;
         let writer = writer.map_err(|error| StageError::Fail(error.message))?;
-        let base = match self.why_all(is_served) {
+        let base = match why_all {
             Some(reason) => Err(reason),
             None => self.find_base(&*writer, &steering).await?,
         };
         if self.key.provider == Provider::Builtin {
             return self.extract(base, &checkout, &*writer, &steering).await;
         }
-        match base {
-            Ok(base) => self.update(base, &checkout, &steering).await,
-            Err(reason) => Ok(Doing::all(reason, self.row)),
-        }
-    }
-
-    /// Whether there is a site, made as it is asked for now.
-    async fn is_served_as_asked(&self) -> Result<bool, StageError> {
-        let Some(row) = self.row.filter(|row| row.site_prefix.is_some() && !self.request.force) else {
-            return Ok(false);
+        let doing = match base {
+            Ok(base) => self.update(base, &checkout, &steering).await?,
+            Err(reason) => Doing::all(reason, self.row),
         };
-        let mut conn = self.worker.config.pool.acquire().await?;
-        let served = db::inspections::find_served_options(&mut conn, row.id).await?;
-        Ok(served.unwrap_or_default() == self.request.options)
+        Ok(match steering.fixed_pages() {
+            Some(slugs) if doing.outcome == Some(Outcome::Full) => doing.with_pages(slugs),
+            _ => doing,
+        })
     }
 
-    fn why_all(&self, is_served: bool) -> Option<String> {
+    /// Why a run would not begin from a site that there is; nothing when it would.
+    async fn why_all(&self) -> Result<Option<String>, StageError> {
+        let why = |reason: &str| Ok(Some(reason.to_owned()));
         if self.request.force {
-            return Some("`force`".to_owned());
+            return why("`force`");
         }
-        let has_site = self.row.is_some_and(|row| row.site_prefix.is_some());
-        let reason = if has_site { "the options are others than those of the site" } else { "there is no site yet" };
-        (!is_served).then(|| reason.to_owned())
+        let Some(row) = self.row.filter(|row| row.site_prefix.is_some()) else {
+            return why("there is no site yet");
+        };
+        let (mut conn, asked) = (self.worker.config.pool.acquire().await?, &self.request.options);
+        let served = db::inspections::find_served_options(&mut conn, row.id).await?;
+        if !served.unwrap_or_default().wish_the_same(asked) {
+            return why("the options are others than those of the site");
+        }
+        if !served_reaches(&mut conn, row.id, asked.min_grade).await? {
+            return why("the site is below the grade that is asked for");
+        }
+        Ok(None)
     }
 
     async fn is_same_tree(&self, checkout: &Checkout) -> Result<bool, StageError> {

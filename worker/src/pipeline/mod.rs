@@ -30,6 +30,7 @@ use self::run::Run;
 pub(crate) use self::{
     cloning::{Pinned, restore_checkout},
     cross_linking::markdown::repair_links,
+    gate::served_reaches,
     incremental::{
         Anchored, Assessment, Base, Compared, Decision, Draft, OldSite, Update, compare_all, conclude, draft,
         find_base, is_tree_of_last_good, load_pages, update_page,

@@ -26,7 +26,7 @@ use tokio::sync::{Mutex, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::{Ground, StageError, Update};
+use super::{Ground, StageError, Update, gate};
 use crate::{
     Worker,
     git::{Checkout, GitError},
@@ -49,6 +49,8 @@ pub(crate) struct Run {
     pub(crate) source: RepoSource,
     /// Temporary tree of this run alone; removed when the run ends.
     pub(crate) work_dir: Arc<WorkDir>,
+    /// Whether the site that is served, if there is one, has the grade that the request asks for.
+    pub(crate) served_is_good_enough: bool,
     /// Pages that are written at the same time.
     pub(crate) concurrent_pages: usize,
     /// The clone, when this life of the run made it.
@@ -77,8 +79,11 @@ impl Run {
         let mut conn = worker.config.pool.acquire().await?;
         let defaults = db::settings::read_defaults(&mut conn).await?;
         let checkpoints = db::generations::list_checkpoints(&mut conn, claimed.id).await?;
+        let min_grade = claimed.request.options.min_grade;
+        let served_is_good_enough = gate::served_reaches(&mut conn, claimed.variant_id, min_grade).await?;
         drop(conn);
         Ok(Self {
+            served_is_good_enough,
             concurrent_pages: defaults.max_concurrent_pages as usize,
             worker: Arc::clone(worker),
             claimed: claimed.clone(),

@@ -13,10 +13,12 @@ use sqlx::PgConnection;
 use super::{StageError, cloning::Pinned, run::Run};
 use crate::git;
 
-/// The commit of the served site, unless somebody asked for it to be made anew, or for another one than was made.
+/// The commit of the served site, unless somebody asked for it to be made anew, for another one than was made, or for a better one.
 pub(crate) fn served_commit(run: &Run) -> Option<&str> {
     let claimed = &run.claimed;
-    let is_wished = !claimed.starts_anew() && claimed.request.options == claimed.served_options;
+    let is_wished = !claimed.starts_anew()
+        && claimed.request.options.wish_the_same(&claimed.served_options)
+        && run.served_is_good_enough;
     claimed.served_commit.as_deref().filter(|_| claimed.served_site && is_wished)
 }
 

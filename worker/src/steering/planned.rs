@@ -1,6 +1,9 @@
 //! What becomes of a plan: title and language are set, pages that were wished for are added.
 
-use shared::plan::{MAX_PAGES, NavGroup, Plan, PlannedPage};
+use shared::{
+    names::PageSlug,
+    plan::{MAX_PAGES, NavGroup, Plan, PlannedPage},
+};
 
 use super::Steering;
 use crate::writers::PlanWish;
@@ -25,6 +28,12 @@ impl Steering {
         };
         self.add_pages(&mut plan);
         Some(plan)
+    }
+
+    /// The pages of that plan.
+    pub(crate) fn fixed_pages(&self) -> Option<Vec<PageSlug>> {
+        let plan = self.fixed_plan(&PlanWish::default())?;
+        Some(plan.pages().map(|page| page.slug.clone()).collect())
     }
 
     /// Puts what was wished for into a plan. `by_model`: whether the writer can follow a language, instructions and pages.

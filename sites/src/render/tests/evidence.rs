@@ -113,6 +113,33 @@ fn site_of(slug: &str, markdown: &str, with_host: bool) -> SiteFiles {
     super::super::render_site(&plan, &pages, &info(with_host), Some(&evidence(slug)))
 }
 
+#[test]
+fn a_place_is_shown_as_it_is_written_and_turns_nothing_round() {
+    let rows = vec![
+        row("src%2Flib.rs:1", "src%2Flib.rs", Some((1, 1)), CitationState::Unresolved),
+        row("sr\u{202e}c/lib.rs:1", "sr\u{202e}c/lib.rs", Some((1, 1)), CitationState::Unresolved),
+        row("src/a b.rs:1", "src/a b.rs", Some((1, 1)), CitationState::Unresolved),
+        row("src/lib.rs:2", "src/lib.rs", Some((2, 2)), CitationState::Exact),
+    ];
+    let pages = vec![PageEvidence { slug: "odd".parse().unwrap(), sections: vec![section(0, "", false, rows)] }];
+    let excerpts = Excerpts::collect(&pages, |_| Some("one\nlet a = \"\u{2066}admin\";\n".into()));
+    let evidence = SiteEvidence { found: Evidence { pages, ..Evidence::default() }, excerpts };
+    let markdown = "# Odd\n\nOne. [[src%2Flib.rs:1]]\n\nTwo. [[sr\u{202e}c/lib.rs:1]]\n\nThree. [[src/a b.rs:1]]\n\n\
+        Four. [[src/lib.rs:2]]\n\n```rust sr\u{202e}c/lib.rs:1\nx\n```\n";
+    let plan = plan(&[("Guides", &[planned("odd", "Odd", "")])]);
+    let site = super::super::render_site(&plan, &[page("odd", markdown, &[])], &info(false), Some(&evidence));
+    let html = text(&site, "odd.html");
+    assert_eq!(html.matches("</code> <strong class=\"missing\">source not found").count(), 3, "{html}");
+    assert!(html.contains("<code>src%2Flib.rs:1</code>") && html.contains("src/a b.rs:1"), "{html}");
+    assert!(html.contains("admin"), "{html}");
+    for path in ["odd.html", "odd.md"] {
+        let (_, shown) = text(&site, path).split_once("Two.").unwrap();
+        // the fence of a copy is as it was written
+        let shown = shown.split("```").next().unwrap();
+        assert!(!shown.contains(['\u{202e}', '\u{2066}']), "{path}: {shown}");
+    }
+}
+
 /// Ids are unique, and every link of a file leads to a place.
 fn assert_sound(site: &SiteFiles) {
     let mut ids: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();

@@ -1,7 +1,10 @@
 //! The built-in writer makes every page anew, which costs nothing. What of it is the same as on the site but for line numbers
 //! keeps its bytes: a section is taken from the new page only when something that it stands on, or its text, has changed.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::LazyLock,
+};
 
 use regex::{Captures, Regex};
 use shared::{
@@ -40,7 +43,7 @@ pub(crate) struct OldSite {
 pub(crate) struct Spliced {
     /// Its text.
     pub(crate) text: String,
-    /// The sections of it that are not those of the site, and why.
+    /// The sections of it that are not those of the site, and those of the site that it has no more, and why.
     pub(crate) listed: Vec<ListedSection>,
 }
 
@@ -105,10 +108,12 @@ fn splice(old: &OldPage, judged: &JudgedPage, new: &str) -> Spliced {
     let mut text = String::with_capacity(new.len());
     let mut listed = Vec::new();
     let mut seen: HashMap<Option<&str>, usize> = HashMap::new();
+    let mut kept = HashSet::new();
     for section in section::sections(new) {
         let place = seen.entry(section.heading).or_default();
         let found = find(old, &section, *place);
         *place += 1;
+        kept.extend(found);
         let judged = found.and_then(|at| judged.sections.get(at));
         let Some((before, judged)) = found.map(|at| old.sections[at].text.as_str()).zip(judged) else {
             listed.push(list(&section, vec![Reason::NewSection]));
@@ -123,6 +128,8 @@ fn splice(old: &OldPage, judged: &JudgedPage, new: &str) -> Spliced {
             }
         }
     }
+    let gone = old.sections.iter().zip(&judged.sections).enumerate().filter(|(at, _)| !kept.contains(at));
+    listed.extend(gone.map(|(at, (section, judged))| list_gone(at, &section.heading, judged)));
     Spliced { text, listed }
 }
 
@@ -156,6 +163,12 @@ fn list(section: &Section<'_>, reasons: Vec<Reason>) -> ListedSection {
         heading: section.heading.unwrap_or_default().to_owned(),
         reasons,
     }
+}
+
+fn list_gone(position: usize, heading: &str, judged: &JudgedSection) -> ListedSection {
+    let mut reasons = judged.checked.reasons.clone();
+    reasons.push(Reason::SectionGone);
+    ListedSection { position: u32::try_from(position).unwrap_or(u32::MAX), heading: heading.to_owned(), reasons }
 }
 
 /// A text with its citations, but not with their lines.
@@ -205,7 +218,7 @@ mod tests {
         let new = OLD.replace("One.", "Two.").replace("## B", "## New\n\nn\n\n## B");
         assert_eq!(spliced(&[], &new), (new.clone(), vec![(1, 1), (2, 1)]));
         let (gone, _) = OLD.split_once("## B").unwrap();
-        assert_eq!(spliced(&[], gone), (gone.to_owned(), vec![]));
+        assert_eq!(spliced(&[], gone), (gone.to_owned(), vec![(2, 1)]), "what is taken away is told");
         assert_eq!(spliced(&[], &format!("{OLD}\n## C\n")).1, [(2, 1), (3, 1)], "an empty line came between");
         assert_eq!(spliced(&[], &OLD.replace("a.rs:3-4", "c.rs:3-4")).1, [(1, 1)], "another file is another text");
     }

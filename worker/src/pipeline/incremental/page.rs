@@ -102,7 +102,9 @@ fn sentence(reason: &Reason) -> String {
         Reason::NamedFileChanged { path } => format!("`{path}`, which it speaks of, has changed"),
         Reason::NamedFileGone { path } => format!("`{path}`, which it speaks of, is gone"),
         Reason::NameGone { name } => format!("`{name}`, which it speaks of, stands nowhere in the repository any more"),
-        Reason::TextDiffers | Reason::NewSection => "it is not what the repository says now".to_owned(),
+        Reason::TextDiffers | Reason::NewSection | Reason::SectionGone => {
+            "it is not what the repository says now".to_owned()
+        }
     };
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
