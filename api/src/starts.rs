@@ -64,13 +64,12 @@ async fn run(pool: PgPool, mut waiting: mpsc::Receiver<Asked>) {
         });
         let mut started = started.into_iter();
         for Asked { want, answer } in asked.drain(..) {
-            match started.next().flatten() {
+            if let Some(queued) = started.next().flatten() {
                 // who asked may be gone by now: the generation runs all the same
-                Some(queued) => _ = answer.send(Ok(queued)),
-                None => {
-                    let pool = pool.clone();
-                    tokio::spawn(async move { answer.send(start_alone(&pool, &want).await) });
-                }
+                _ = answer.send(Ok(queued));
+            } else {
+                let pool = pool.clone();
+                tokio::spawn(async move { answer.send(start_alone(&pool, &want).await) });
             }
         }
     }

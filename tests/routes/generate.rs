@@ -293,7 +293,7 @@ async fn of_many_requests_at_once_each_gets_its_own_answer() {
     while let Some((number, (status, body))) = answers.next().await {
         match (number, status) {
             (0, status) => {
-                assert_eq!((status, &body["detail"]), (400, &json!("Provider 'builtin' has one model: 'extract'")))
+                assert_eq!((status, &body["detail"]), (400, &json!("Provider 'builtin' has one model: 'extract'")));
             }
             // a machine under load may not be done with the others within what a lock is waited for
             (1, status) => {

@@ -64,6 +64,15 @@ fn why(index: &Index, written: &str) -> (String, String) {
             return (format!("{} files end so", files.len()), format!("write the whole path: {}", some.join(", ")));
         }
         PathMatch::Missing => {
+            if let Some((path, lines)) = citation.path.rsplit_once([':', '#'])
+                && let PathMatch::Exact(file) | PathMatch::Suffix(file) = index.find_path(path)
+            {
+                let last = file.lines.map_or_else(String::new, |count| format!(" to {count}"));
+                return (
+                    format!("`{}` names no lines of `{}`", short(lines), short(&file.path)),
+                    format!("cite lines as `10` or `10-24`, from 1{last}"),
+                );
+            }
             let name = citation.path.rsplit('/').next().unwrap_or_default();
             let fix = match index.find_path(name) {
                 PathMatch::Exact(file) | PathMatch::Suffix(file) => format!("maybe `{}` is meant", short(&file.path)),
@@ -79,5 +88,26 @@ fn why(index: &Index, written: &str) -> (String, String) {
         ),
         (None, _) => ("the file was not read: it is binary or too large".to_owned(), "cite a text file".to_owned()),
         _ => ("the cited lines do not stand there".to_owned(), "cite the lines that say what the text says".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_citation_that_leads_nowhere_is_told_what_is_wrong_with_it() {
+        let index = Index::of_files([("src/lib.rs".to_owned(), b"a\nb\nc\n".to_vec())]);
+        for (written, reason) in [
+            ("src/lib.rs:0", "`0` names no lines of `src/lib.rs`"),
+            ("lib.rs:-1", "`-1` names no lines of `src/lib.rs`"),
+            ("src/lib.rs#L1-L999999999999", "`L1-L999999999999` names no lines of `src/lib.rs`"),
+            ("src/lib.rs:9", "`src/lib.rs` has 3 lines"),
+            ("src/gone.rs:1", "there is no such file at this commit"),
+            ("../x:1", "it names no file inside of the repository"),
+        ] {
+            assert_eq!(why(&index, written).0, reason, "{written}");
+        }
+        assert_eq!(why(&index, "src/lib.rs:0").1, "cite lines as `10` or `10-24`, from 1 to 3");
     }
 }
