@@ -66,17 +66,26 @@ fn hashes_of_ascii(text: &str) -> Vec<u64> {
 #[derive(Debug)]
 pub(super) struct Dictionary {
     hashes: Vec<u64>,
-    /// Numbers of words, each at the place that its hash leads to or behind; [`FREE`] elsewhere. A power of two of them.
+    /// Numbers of words, each at the place that its hash leads to or behind. A power of two of them.
     places: Vec<u32>,
+    /// A byte of the hash of each, which spares most looks at the hash itself: those are far apart. [`FREE`] where no word is.
+    marks: Vec<u8>,
     /// Nobody outside can choose words that meet at one place.
     secret: u64,
 }
 
-const FREE: u32 = u32::MAX;
+const FREE: u8 = 0;
+
+/// Where a word that is not in the table belongs.
+struct Place {
+    at: usize,
+    mark: u8,
+}
 
 impl Default for Dictionary {
     fn default() -> Self {
-        Self { hashes: Vec::new(), places: vec![FREE; 1 << 10], secret: RandomState::new().hash_one(0) | 1 }
+        let secret = RandomState::new().hash_one(0) | 1;
+        Self { hashes: Vec::new(), places: vec![0; 1 << 10], marks: vec![FREE; 1 << 10], secret }
     }
 }
 
@@ -88,9 +97,9 @@ impl Dictionary {
             Err(place) => place,
         };
         // a repository of more words than that is larger than any that is read
-        let number = u32::try_from(self.hashes.len()).unwrap_or(FREE);
+        let number = u32::try_from(self.hashes.len()).unwrap_or(u32::MAX);
         self.hashes.push(hash);
-        self.places[place] = number;
+        self.put(&place, number);
         if self.hashes.len() > self.places.len() / 4 * 3 {
             self.grow();
         }
@@ -107,44 +116,40 @@ impl Dictionary {
         self.hashes.len()
     }
 
-    /// Its number, or the free place that it would have.
-    fn find(&self, hash: u64) -> Result<u32, usize> {
+    /// Its number, or where it belongs.
+    fn find(&self, hash: u64) -> Result<u32, Place> {
         let mask = self.places.len() - 1;
-        let mut place = self.place(hash);
+        let product = u128::from(hash ^ self.secret.rotate_left(32)) * u128::from(self.secret);
+        let folded = product ^ (product >> 64);
+        #[expect(clippy::cast_possible_truncation, reason = "any of its bits do")]
+        let (mut at, mark) = (folded as usize & mask, ((folded >> 56) as u8).max(FREE + 1));
         loop {
-            match self.places[place] {
-                FREE => return Err(place),
-                number if self.hashes.get(number as usize) == Some(&hash) => return Ok(number),
-                _ => place = (place + 1) & mask,
+            match self.marks[at] {
+                FREE => return Err(Place { at, mark }),
+                other if other == mark && self.hashes.get(self.places[at] as usize) == Some(&hash) => {
+                    return Ok(self.places[at]);
+                }
+                _ => at = (at + 1) & mask,
             }
         }
     }
 
-    fn place(&self, hash: u64) -> usize {
-        let product = u128::from(hash ^ self.secret.rotate_left(32)) * u128::from(self.secret);
-        let folded = product ^ (product >> 64);
-        usize::try_from(folded & (self.places.len() as u128 - 1)).unwrap_or_default()
+    fn put(&mut self, place: &Place, number: u32) {
+        self.places[place.at] = number;
+        self.marks[place.at] = place.mark;
     }
 
     fn grow(&mut self) {
         let doubled = self.places.len() * 2;
         // first gives the memory back
-        self.places = Vec::new();
-        self.places = vec![FREE; doubled];
-        for (hash, number) in self.hashes.iter().zip(0..) {
-            let place = self.free_place(*hash);
-            self.places[place] = number;
+        (self.places, self.marks) = (Vec::new(), Vec::new());
+        (self.places, self.marks) = (vec![0; doubled], vec![FREE; doubled]);
+        for at in 0..self.hashes.len() {
+            // none of them is there twice
+            if let (Err(place), Ok(number)) = (self.find(self.hashes[at]), u32::try_from(at)) {
+                self.put(&place, number);
+            }
         }
-    }
-
-    /// The place of a word that is not in the table.
-    fn free_place(&self, hash: u64) -> usize {
-        let mask = self.places.len() - 1;
-        let mut place = self.place(hash);
-        while self.places[place] != FREE {
-            place = (place + 1) & mask;
-        }
-        place
     }
 
     /// All of them.
