@@ -118,18 +118,18 @@ impl Dictionary {
 
     /// Its number, or where it belongs.
     fn find(&self, hash: u64) -> Result<u32, Place> {
-        let mask = self.places.len() - 1;
+        let last = self.places.len() - 1;
         let product = u128::from(hash ^ self.secret.rotate_left(32)) * u128::from(self.secret);
         let folded = product ^ (product >> 64);
         #[expect(clippy::cast_possible_truncation, reason = "any of its bits do")]
-        let (mut at, mark) = (folded as usize & mask, ((folded >> 56) as u8).max(FREE + 1));
+        let (mut at, mark) = (folded as usize & last, ((folded >> 56) as u8).max(FREE + 1));
         loop {
             match self.marks[at] {
                 FREE => return Err(Place { at, mark }),
                 other if other == mark && self.hashes.get(self.places[at] as usize) == Some(&hash) => {
                     return Ok(self.places[at]);
                 }
-                _ => at = (at + 1) & mask,
+                _ => at = (at + 1) & last,
             }
         }
     }
