@@ -77,7 +77,7 @@ async fn a_fetch_takes_one_due_task_of_its_queue_by_priority() {
     for (id, queue, priority) in [("a", "one", 0), ("b", "one", 5), ("c", "two", 9)] {
         let due = db::queue::Due { priority, ..Default::default() };
         let task = db::queue::NewTask { payload: serde_json::json!({}), idempotency_key: id.into(), due };
-        db::queue::push(&mut connection, queue, &[task]).await.unwrap();
+        db::queue::push(&mut connection, queue, vec![task]).await.unwrap();
     }
     sqlx::query(
         "INSERT INTO apalis.workers (id, worker_type, storage_name, last_seen) VALUES ('w', 'one', 's', now())",

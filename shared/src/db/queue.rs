@@ -32,14 +32,14 @@ pub struct NewTask {
 
 /// Puts tasks into a queue. A task of the same key that still waits or runs stays alone; one that has ended is
 /// put back. Attempts are practically unlimited: our rows decide about retries.
-pub async fn push(conn: &mut PgConnection, queue: &str, tasks: &[NewTask]) -> sqlx::Result<()> {
+pub async fn push(conn: &mut PgConnection, queue: &str, tasks: Vec<NewTask>) -> sqlx::Result<()> {
     if tasks.is_empty() {
         return Ok(());
     }
-    let payloads: Vec<Value> = tasks.iter().map(|task| task.payload.clone()).collect();
-    let keys: Vec<String> = tasks.iter().map(|task| task.idempotency_key.clone()).collect();
     let priorities: Vec<i32> = tasks.iter().map(|task| task.due.priority).collect();
     let pauses: Vec<PgInterval> = tasks.iter().map(|task| interval(task.due.pause)).collect();
+    let (payloads, keys): (Vec<Value>, Vec<String>) =
+        tasks.into_iter().map(|task| (task.payload, task.idempotency_key)).unzip();
     sqlx::query!(
         r#"
         INSERT INTO apalis.jobs (id, job_type, job, status, max_attempts, run_at, priority, idempotency_key, metadata)

@@ -7,7 +7,12 @@ use sqlx::PgConnection;
 
 use super::Job;
 use crate::{
-    db::{self, generations::NewGeneration, queue::Due, starts::NewStart},
+    db::{
+        self,
+        generations::NewGeneration,
+        queue::Due,
+        starts::{NewStart, Start},
+    },
     events,
     ids::GenerationId,
     source::RepoSource,
@@ -93,9 +98,13 @@ pub async fn start_generations(conn: &mut PgConnection, wanted: &[&Wanted]) -> s
 /// Gives those that were started.
 async fn start_all(conn: &mut PgConnection, starts: &[NewStart<'_>]) -> sqlx::Result<HashSet<GenerationId>> {
     let started = db::starts::start(conn, starts).await?;
-    let jobs: Vec<GenerateJob> = started.iter().map(|start| GenerateJob { generation: start.id, fence: 0 }).collect();
-    super::enqueue_all(conn, jobs.iter().map(|job| (job, Due::default()))).await?;
-    events::emit_queued(conn, &started).await?;
+    // who is refused is asked about next
+    if !started.is_empty() {
+        let due = Due { priority: GenerateJob::PRIORITY, ..Due::default() };
+        let job = |start: &Start| (GenerateJob { generation: start.id, fence: 0 }, due);
+        super::enqueue_all(conn, started.iter().map(job)).await?;
+        events::emit_queued(conn, &started).await?;
+    }
     Ok(started.iter().map(|start| start.id).collect())
 }
 

@@ -7,7 +7,10 @@ use std::time::Duration;
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::PgConnection;
 
-use crate::db;
+use crate::db::{
+    self,
+    queue::{Due, NewTask},
+};
 
 mod generate;
 mod retry;
@@ -40,18 +43,17 @@ pub async fn enqueue<J: Job>(conn: &mut PgConnection, job: &J) -> sqlx::Result<(
 
 /// The same for a job that is due after a pause.
 pub async fn enqueue_after<J: Job>(conn: &mut PgConnection, job: &J, pause: Duration) -> sqlx::Result<()> {
-    enqueue_all(conn, [(job, db::queue::Due { priority: J::PRIORITY, pause })]).await
+    let task = task(job, Due { priority: J::PRIORITY, pause })?;
+    db::queue::push(conn, J::QUEUE, vec![task]).await
 }
 
 /// The same for several jobs of one kind, no two of them the same.
-async fn enqueue_all<'j, J: Job>(
-    conn: &mut PgConnection,
-    jobs: impl IntoIterator<Item = (&'j J, db::queue::Due)>,
-) -> sqlx::Result<()> {
-    let task = |(job, due): (&J, _)| {
-        let payload = serde_json::to_value(job).map_err(|error| sqlx::Error::Encode(error.into()))?;
-        Ok(db::queue::NewTask { payload, idempotency_key: job.idempotency_key(), due })
-    };
-    let tasks: Vec<_> = jobs.into_iter().map(task).collect::<sqlx::Result<_>>()?;
-    db::queue::push(conn, J::QUEUE, &tasks).await
+async fn enqueue_all<J: Job>(conn: &mut PgConnection, jobs: impl Iterator<Item = (J, Due)>) -> sqlx::Result<()> {
+    let tasks = jobs.map(|(job, due)| task(&job, due)).collect::<sqlx::Result<_>>()?;
+    db::queue::push(conn, J::QUEUE, tasks).await
+}
+
+fn task<J: Job>(job: &J, due: Due) -> sqlx::Result<NewTask> {
+    let payload = serde_json::to_value(job).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    Ok(NewTask { payload, idempotency_key: job.idempotency_key(), due })
 }

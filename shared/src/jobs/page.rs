@@ -49,8 +49,7 @@ pub async fn admit_pages(
         let due = Due { priority: page.priority, ..Due::default() };
         (PageJob { generation: page.generation, slug: page.slug, fence: page.fence }, due)
     };
-    let jobs: Vec<_> = admission.others.into_iter().map(job).collect();
-    super::enqueue_all(conn, jobs.iter().map(|(job, due)| (job, *due))).await?;
+    super::enqueue_all(conn, admission.others.into_iter().map(job)).await?;
     Ok(admission.own)
 }
 
