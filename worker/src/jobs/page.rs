@@ -226,17 +226,14 @@ impl<'a> Ending<'a, '_> {
     /// Writes down what became of the page.
     async fn end(&self, outcome: Result<Called, StageError>, call: Option<OpenCall>) -> anyhow::Result<Then<'a>> {
         if let Ok((place, Ok(markdown))) = &outcome {
-            return self.or_lost(self.keep(place, markdown, call).await);
+            return self.or_put_back(self.keep(place, markdown, call).await).await;
         }
         if let Some(call) = call {
             // an answer that was of no use
             call.write(self.stop.token()).await;
         }
         let ended = match (self.stop.reason(), outcome) {
-            // also when nobody wants it any more: until it is put back, it takes a place from others
-            (Some(_), _) => self.put_back(Duration::ZERO, false).await,
-            // somebody else writes it
-            (None, Ok((_, Ok(_))) | Err(StageError::Stopped)) => Ok(()),
+            (Some(_), _) | (None, Ok((_, Ok(_))) | Err(StageError::Stopped)) => Err(StageError::Stopped),
             (None, Ok((place, Err(error)))) => self.settle_failure(&place, error).await,
             (None, Err(StageError::TooNew(message))) => self.leave_to_newer(&message).await,
             (None, Err(StageError::Fail(message))) => self.fail(&message, true).await,
@@ -245,19 +242,23 @@ impl<'a> Ending<'a, '_> {
                 self.give_up_or_retry("a fault of the server; its log says more").await
             }
         };
-        self.or_lost(ended.map(|()| Then::Look))
+        self.or_put_back(ended.map(|()| Then::Look)).await
     }
 
-    /// A page that is not ours any more is no failure of this process.
-    fn or_lost(&self, ended: Result<Then<'a>, StageError>) -> anyhow::Result<Then<'a>> {
-        match ended {
-            Err(StageError::Stopped) => {
-                if self.stop.reason().is_none() {
-                    tracing::warn!("the page is not ours any more, nothing written");
-                }
-                Ok(Then::Look)
-            }
-            ended => ended.map_err(StageError::into_anyhow),
+    /// A page that is not to be written here any more is no failure of this process. One that was stopped is put back, also when
+    /// nobody wants it: until then it takes a place from others.
+    async fn or_put_back(&self, ended: Result<Then<'a>, StageError>) -> anyhow::Result<Then<'a>> {
+        if !matches!(ended, Err(StageError::Stopped)) {
+            return ended.map_err(StageError::into_anyhow);
+        }
+        if self.stop.reason().is_none() {
+            tracing::warn!("the page is not ours any more, nothing written");
+            return Ok(Then::Look);
+        }
+        match self.put_back(Duration::ZERO, false).await {
+            // or there is nothing to put back
+            Ok(()) | Err(StageError::Stopped) => Ok(Then::Look),
+            Err(error) => Err(error.into_anyhow()),
         }
     }
 
