@@ -178,9 +178,9 @@ impl CliWriter {
         &self,
         write_prompt: impl FnOnce(&CallFolder) -> io::Result<String> + Send + 'static,
     ) -> Result<Prepared, WriterError> {
-        let (work_dir, tree) = (self.work_dir.clone(), self.tree.clone());
+        let (work_dir, tree, handouts) = (self.work_dir.clone(), self.tree.clone(), self.handouts.clone());
         let prepared = tokio::task::spawn_blocking(move || {
-            let folder = CallFolder::create(&work_dir, &tree, prompts::system())?;
+            let folder = CallFolder::create(&work_dir, &tree, prompts::system(), handouts)?;
             let prompt = write_prompt(&folder)?;
             let question = Question::read(&prompt, folder.dirs())?;
             Ok(Prepared { folder, prompt, question })

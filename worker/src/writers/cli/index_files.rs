@@ -47,8 +47,8 @@ impl IndexFiles {
 
     /// Writes the files beside the other data of a call; gives their paths.
     pub(super) fn write(&self, folder: &CallFolder) -> io::Result<[String; 2]> {
-        let symbols = folder.add_data("symbols.txt", &self.symbols)?;
-        let offers = folder.add_data("offers.txt", &self.offers)?;
+        let symbols = folder.add_shared("symbols.txt", &self.symbols)?;
+        let offers = folder.add_shared("offers.txt", &self.offers)?;
         Ok([shown(&symbols), shown(&offers)])
     }
 }

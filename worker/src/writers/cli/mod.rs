@@ -41,7 +41,7 @@ use self::{
     ask::Purpose,
     call::{CallDirs, CallFailed, CallOk, CallSpec, Exit, Launch},
     exchanges::Exchanges,
-    folder::CallFolder,
+    folder::{CallFolder, Handouts},
     index_files::IndexFiles,
     prompts::PagePaths,
     sandbox::Isolation,
@@ -108,6 +108,7 @@ pub(crate) struct CliWriter {
     steering_digest: Option<String>,
     /// What was taken from the source, once somebody has told.
     index_files: OnceLock<Arc<IndexFiles>>,
+    handouts: Option<Handouts>,
 }
 
 /// A copy of the repository, without the files of [`is_agent_configuration`].
@@ -133,6 +134,8 @@ pub(crate) fn open(
     let [folder, work_dir] = [tree.folder, work_dir].map(|path| path.canonicalize().unwrap_or(path));
     let (model, settings) = (model.clone(), settings.clone());
     let (tree, tree_content) = (folder, tree.content);
+    // without a sandbox a call may change what it is given
+    let handouts = (!settings.isolation.is_weak()).then(|| Handouts::new(&work_dir));
     CliWriter {
         provider,
         model,
@@ -143,6 +146,7 @@ pub(crate) fn open(
         wishes: None,
         steering_digest: None,
         index_files: OnceLock::new(),
+        handouts,
     }
 }
 
@@ -313,7 +317,7 @@ impl PageData {
     fn write(&self, folder: &CallFolder) -> io::Result<PagePaths> {
         Ok(PagePaths {
             page: shown(&folder.add_data("page.json", &self.page)?),
-            plan: shown(&folder.add_data("plan.json", &self.plan)?),
+            plan: shown(&folder.add_shared("plan.json", &self.plan)?),
             wishes: add_wishes(folder, self.wishes.as_deref())?,
             index: self.index.as_ref().map(|index| index.write(folder)).transpose()?,
         })
@@ -322,7 +326,7 @@ impl PageData {
 
 /// Writes the wishes beside the other data; a prompt never holds them itself.
 fn add_wishes(folder: &CallFolder, wishes: Option<&str>) -> io::Result<Option<String>> {
-    wishes.map(|text| folder.add_data("wishes.json", text).map(|path| shown(&path))).transpose()
+    wishes.map(|text| folder.add_shared("wishes.json", text).map(|path| shown(&path))).transpose()
 }
 
 fn pretty(value: &impl serde::Serialize) -> String {

@@ -27,7 +27,7 @@ impl Place {
     }
 
     fn call_folder(&self) -> CallFolder {
-        CallFolder::create(&self.folder.path().join("work"), &self.folder.path().join("tree"), "system").unwrap()
+        CallFolder::create(&self.folder.path().join("work"), &self.folder.path().join("tree"), "system", None).unwrap()
     }
 
     async fn run(&self, script: &str, context: &CallContext) -> Result<Output, WriterError> {

@@ -35,7 +35,8 @@ impl Desk {
 
     /// Whether every folder of a call is gone.
     fn is_clean(&self) -> bool {
-        fs::read_dir(self.folder.path().join("work")).unwrap().count() == 0
+        let entries = fs::read_dir(self.folder.path().join("work")).unwrap();
+        !entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("call-"))
     }
 }
 
@@ -150,7 +151,7 @@ fn claude_is_told_what_is_left_of_a_budget() {
     let desk = Desk::new();
     let writer = desk.writer(Provider::Claude, Sandbox::Off);
     let program = writer.settings.environment.program(Provider::Claude).unwrap();
-    let folder = CallFolder::create(&writer.work_dir, &writer.tree, "").unwrap();
+    let folder = CallFolder::create(&writer.work_dir, &writer.tree, "", None).unwrap();
     for (left_usd, told) in [(None, None), (Some(1.25), Some("1.2500")), (Some(1e-9), Some("0.0100"))] {
         let spec = CallSpec { model: "m".parse().unwrap(), prompt: String::new(), left_usd };
         let launch = launch(Provider::Claude, &spec, folder.dirs(), program.clone(), &writer.settings.environment);

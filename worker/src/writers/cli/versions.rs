@@ -79,7 +79,7 @@ async fn ask(
     context: &CallContext,
 ) -> Option<String> {
     let (work_dir, tree, program) = (work_dir.to_owned(), tree.to_owned(), program.clone());
-    let folder = tokio::task::spawn_blocking(move || CallFolder::create(&work_dir, &tree, "").map_err(no_folder));
+    let folder = tokio::task::spawn_blocking(move || CallFolder::create(&work_dir, &tree, "", None).map_err(no_folder));
     let folder = folder.await.ok()?.ok()?;
     let launch = Launch {
         environment: base_variables(&folder.dirs().home, &folder.dirs().temporary, &program),
