@@ -145,3 +145,10 @@ pub(super) struct Streams {
     /// What it complains about.
     pub(super) stderr: File,
 }
+
+/// Whether there is the folder of a call.
+#[cfg(test)]
+pub(super) fn is_left_in(work_dir: &Path) -> bool {
+    let mut entries = fs::read_dir(work_dir).unwrap().flatten();
+    entries.any(|entry| entry.file_name().to_string_lossy().starts_with("call-"))
+}

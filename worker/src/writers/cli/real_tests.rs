@@ -61,7 +61,7 @@ impl Desk {
     }
 
     fn is_clean(&self) -> bool {
-        fs::read_dir(self.folder.path().join("work")).unwrap().count() == 0
+        !folder::is_left_in(&self.folder.path().join("work"))
     }
 }
 

@@ -35,8 +35,7 @@ impl Desk {
 
     /// Whether every folder of a call is gone.
     fn is_clean(&self) -> bool {
-        let entries = fs::read_dir(self.folder.path().join("work")).unwrap();
-        !entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("call-"))
+        !folder::is_left_in(&self.folder.path().join("work"))
     }
 }
 
