@@ -22,7 +22,7 @@ RUN mkdir -p /etc/postgresql-common \
 RUN useradd --uid 1000 --create-home --shell /usr/sbin/nologin docmill \
     && install -d -o docmill -g docmill -m 0711 /var/lib/docmill \
     && install -d -o docmill -g docmill -m 0700 /sites
-COPY --from=builder /build/target/release/docmill /usr/local/bin/docmill
+COPY --from=builder /build/target/release/docmill /build/target/release/docmill-launch /usr/local/bin/
 COPY LICENSE /usr/share/doc/docmill/LICENSE
 
 USER docmill

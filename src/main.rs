@@ -56,7 +56,9 @@ fn main() -> ExitCode {
     let command = std::env::args_os().nth(1);
     match &command {
         Some(argument) if argument == "parse-source" => return finish(worker::parse_source_child()),
-        Some(argument) if argument == worker::LAUNCH_COMMAND => std::process::exit(worker::launch_child()),
+        Some(argument) if argument == worker::LAUNCH_COMMAND => {
+            std::process::exit(worker::launch_child(std::env::args_os().skip(2)))
+        }
         _ => {}
     }
     // docsfy's `.env` in the current folder works here too; real variables win. `check` has no settings, and its current folder

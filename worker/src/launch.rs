@@ -1,13 +1,15 @@
 //! Starting foreign programs under restrictions. A fork of this process would copy its page tables for every call of git or
-//! of an AI command line, which costs more than most of these calls; so this very program is started once more
-//! (`docmill launch RESTRICTIONS PROGRAM ARGUMENT...`, by `posix_spawn`, which copies nothing), restricts itself and becomes
-//! the program.
+//! of an AI command line, which costs more than most of these calls; so a launcher is started (`docmill-launch PARENT
+//! RESTRICTIONS PROGRAM ARGUMENT...`, by `posix_spawn`, which copies nothing), restricts itself and becomes the program.
+//! `docmill launch` does the same where there is no `docmill-launch` beside it: until a program as large as this one is
+//! ready to run it takes ten times as long.
 
 use std::{
     ffi::{OsStr, OsString},
+    fs::File,
     io,
-    os::unix::process::CommandExt,
-    path::PathBuf,
+    os::{fd::AsRawFd, unix::process::CommandExt},
+    path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
 };
@@ -20,9 +22,13 @@ use landlock::{
 use serde::{Deserialize, Serialize};
 use shared::os::{self, Resource, Signal};
 
-/// The command of this program that is started in between.
+/// The command of this program that launches.
 pub const COMMAND: &str = "launch";
-/// Its exit code when the program could not be started. What it says on stderr then begins with [`FAILED_PREFIX`].
+/// The program that does the same and nothing else.
+const LAUNCHER: &str = "docmill-launch";
+/// What [`LAUNCHER`] says to `--version`. One of another version may know other restrictions and is not used.
+const VERSION: &str = concat!("docmill-launch ", env!("CARGO_PKG_VERSION"));
+/// Exit code of a launcher that could not start the program. What it says on stderr then begins with [`FAILED_PREFIX`].
 const FAILED: i32 = 125;
 /// See [`FAILED`].
 const FAILED_PREFIX: &str = "docmill launch: ";
@@ -30,16 +36,41 @@ const FAILED_PREFIX: &str = "docmill launch: ";
 /// The newest version of Landlock that [`Rules`] know; an older kernel enforces what it can of them.
 const RULES: ABI = ABI::V6;
 
-static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+static LAUNCH: OnceLock<Launcher> = OnceLock::new();
 
-/// Says where this program is, once per process; before that, and in tests of this crate, children are forked.
-pub(crate) fn use_program(program: PathBuf) {
+/// How a launcher is started.
+struct Launcher {
+    program: PathBuf,
+    command: Option<&'static str>,
+    /// Kept open: an update while this process runs does not change what it starts.
+    _file: Option<File>,
+}
+
+impl Launcher {
+    /// [`LAUNCHER`] beside a program.
+    fn beside(program: &Path) -> Option<Self> {
+        let file = File::open(program.canonicalize().ok()?.with_file_name(LAUNCHER)).ok()?;
+        let program = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+        let said = Command::new(&program).arg("--version").env_clear().output().ok()?;
+        let is_ours = said.stdout.trim_ascii_end() == VERSION.as_bytes();
+        is_ours.then_some(Self { program, command: None, _file: Some(file) })
+    }
+}
+
+/// Says where this program is, once per process; before that, and in tests of this crate, children are forked. Blocks for a
+/// few milliseconds.
+pub(crate) fn use_program(program: &Path) {
+    let launcher = Launcher::beside(program).unwrap_or_else(|| {
+        tracing::info!("there is no `{LAUNCHER}` of this version beside this program, which starts programs itself");
+        Launcher { program: program.to_owned(), command: Some(COMMAND), _file: None }
+    });
     // a second worker in the same process is of the same program
-    let _ = PROGRAM.set(program);
+    let _ = LAUNCH.set(launcher);
 }
 
 /// What binds a program and everything it starts.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Restrictions {
     /// It leads a session of its own.
     pub(crate) own_session: bool,
@@ -55,6 +86,7 @@ pub(crate) struct Restrictions {
 
 /// What Landlock lets a program do; all else is refused.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Rules {
     /// Files and folders, or everything.
     pub(crate) files: Option<FileRules>,
@@ -64,6 +96,7 @@ pub(crate) struct Rules {
 
 /// Files and folders, with all that is below them. What does not exist is left out.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct FileRules {
     /// To be read and executed.
     pub(crate) programs: Vec<PathBuf>,
@@ -79,9 +112,9 @@ pub(crate) struct FileRules {
 /// Arguments, environment, folder and streams are for the caller to add.
 pub(crate) fn command(program: &OsStr, restrictions: &Restrictions) -> io::Result<Command> {
     let written = serde_json::to_string(restrictions);
-    let mut command = if let (Some(this), Ok(written)) = (PROGRAM.get(), written) {
-        let mut command = Command::new(this);
-        command.args([COMMAND, &std::process::id().to_string(), &written]).arg(program);
+    let mut command = if let (Some(launcher), Ok(written)) = (LAUNCH.get(), written) {
+        let mut command = Command::new(&launcher.program);
+        command.args(launcher.command).args([&std::process::id().to_string(), &written]).arg(program);
         command
     } else {
         // a path that is not UTF-8 cannot be written
@@ -93,11 +126,22 @@ pub(crate) fn command(program: &OsStr, restrictions: &Restrictions) -> io::Resul
     Ok(command)
 }
 
-/// `docmill launch`: restricts this process and becomes the program. Comes back only when that fails.
-pub fn launch_child() -> i32 {
-    let error = become_program(std::env::args_os().skip(2));
+/// `docmill launch` with what comes after it: restricts this process and becomes the program. Comes back, with an exit
+/// code, only when that fails.
+pub fn launch_child(arguments: impl Iterator<Item = OsString>) -> i32 {
+    let error = become_program(arguments);
     eprintln!("{FAILED_PREFIX}{error:#}");
     FAILED
+}
+
+/// The whole of `docmill-launch`.
+pub fn run_launcher() -> i32 {
+    let mut arguments = std::env::args_os().skip(1).peekable();
+    if arguments.peek().is_some_and(|first| first == "--version") {
+        println!("{VERSION}");
+        return 0;
+    }
+    launch_child(arguments)
 }
 
 /// Why the program was not even started, read off how this one ended instead of it.

@@ -27,7 +27,7 @@ mod workdir;
 
 pub use self::{
     checking::{CheckedPage, DocsCheck, DocsFinding, DocsReport, check_docs},
-    launch::{COMMAND as LAUNCH_COMMAND, launch_child},
+    launch::{COMMAND as LAUNCH_COMMAND, launch_child, run_launcher},
     prices::Prices,
     writers::parse_source_child,
 };
@@ -119,7 +119,8 @@ pub async fn run(config: WorkerConfig, shutdown: CancellationToken) -> anyhow::R
     tokio::fs::create_dir_all(&config.work_dir)
         .await
         .with_context(|| format!("cannot create the folder `{}`", config.work_dir.display()))?;
-    launch::use_program(config.program.clone());
+    let program = config.program.clone();
+    tokio::task::spawn_blocking(move || launch::use_program(&program)).await?;
     let clis = prepare_clis(config.writers.sandbox, config.variables.clone(), config.recording.clone()).await?;
     let prices = config.recording.prices().map(Prices::load).transpose()?.unwrap_or_default();
     if clis.isolation().is_weak() {

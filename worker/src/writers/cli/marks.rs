@@ -65,13 +65,14 @@ fn kill_until_gone(first: Option<u32>, is_wanted: impl Fn(u64, u32) -> bool) {
         // numbers rise until they begin again, and then the last one given is a low one
         let from = first.filter(|first| last_process_id().is_some_and(|last| last >= *first)).unwrap_or_default();
         for pid in process_ids().filter(|pid| *pid >= from) {
-            if !mark_of(pid).is_some_and(|mark| is_wanted(mark, pid)) {
+            let is_wanted = || mark_of(pid).is_some_and(|mark| is_wanted(mark, pid)) && !has_ended(pid);
+            if !is_wanted() {
                 continue;
             }
             found += 1;
             // looked at again through the handle: the number may have gone to another process meanwhile
             if let Some(process) = ProcessHandle::open(pid)
-                && mark_of(pid).is_some_and(|mark| is_wanted(mark, pid))
+                && is_wanted()
             {
                 process.signal(Signal::Kill);
             }
@@ -97,17 +98,17 @@ fn process_ids() -> impl Iterator<Item = u32> {
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
-/// The mark of a process; `None` without one, and for a process that has ended but was not yet waited for.
+/// The mark of a process, if it has one.
 fn mark_of(pid: u32) -> Option<u64> {
     // the table has 1.3 kB and comes whole in one read
     let mut buffer = [0; 4096];
     let length = File::open(format!("/proc/{pid}/limits")).ok()?.read(&mut buffer).ok()?;
     let limits = std::str::from_utf8(&buffer[..length]).ok()?;
     let locks = limits.lines().find_map(|line| line.strip_prefix("Max file locks"))?;
-    let mark = locks.split_whitespace().next()?.parse().ok()?;
-    (!has_ended(pid)).then_some(mark)
+    locks.split_whitespace().next()?.parse().ok()
 }
 
+/// Whether a process is gone, or has ended and was not yet waited for.
 fn has_ended(pid: u32) -> bool {
     stat_field(pid, 0).is_none_or(|state| matches!(state.as_str(), "Z" | "X"))
 }
