@@ -119,6 +119,7 @@ pub async fn run(config: WorkerConfig, shutdown: CancellationToken) -> anyhow::R
     tokio::fs::create_dir_all(&config.work_dir)
         .await
         .with_context(|| format!("cannot create the folder `{}`", config.work_dir.display()))?;
+    git::trust_clones();
     let program = config.program.clone();
     tokio::task::spawn_blocking(move || launch::use_program(&program)).await?;
     let clis = prepare_clis(config.writers.sandbox, config.variables.clone(), config.recording.clone()).await?;

@@ -35,9 +35,6 @@ use crate::{
     },
 };
 
-/// Threads that read what is not parsed.
-const READERS: usize = 2;
-
 /// What an index is built from, and by whom.
 pub(crate) struct Build<'a> {
     /// The commit.
@@ -94,12 +91,17 @@ impl Index {
         done.parsed = sources.len();
 
         let shared = Mutex::new(assembly);
-        read_plain(build, &plain, &shared)?;
         let reading = ReadingSources { pending: sources, read: Mutex::default() };
         let keep = |at: usize, outline: Result<Outline, String>| reading.fold(at, outline, &shared);
         let git_dir = &build.checkout.git_dir;
         let (program, limits) = build.parser;
-        done.findings = parse_files(program, limits, git_dir, &reading, &keep, build.cancel)?;
+        done.findings = thread::scope(|scope| {
+            // while the parsers start, and while one of them has ended
+            let plain = scope.spawn(|| read_plain(build, &plain, &shared));
+            let findings = parse_files(program, limits, git_dir, &reading, &keep, build.cancel)?;
+            plain.join().unwrap_or_else(|_| Err(anyhow::anyhow!("a reading thread panicked")))?;
+            anyhow::Ok(findings)
+        })?;
         let reader = FileReader::open(git_dir).context("the repository cannot be opened")?;
         reading.fold_the_rest(&reader, &shared);
 
@@ -165,25 +167,20 @@ fn read_text(bytes: &[u8]) -> ReadText {
     ReadText { lines: u32::try_from(lines).ok(), words: hashes(&String::from_utf8_lossy(bytes)) }
 }
 
-/// Reads what is not parsed, side by side.
+/// Reads what is not parsed.
 fn read_plain(build: &Build<'_>, pending: &[Pending], shared: &Mutex<Assembly>) -> anyhow::Result<()> {
-    let read_share = |first: usize| -> anyhow::Result<()> {
-        let reader = FileReader::open(&build.checkout.git_dir).context("the repository cannot be opened")?;
-        for pending in pending.iter().skip(first).step_by(READERS) {
-            anyhow::ensure!(!build.cancel.is_cancelled(), "the run was cancelled");
-            let bytes = reader.bytes(&pending.file, MAX_TEXT_BYTES);
-            let text = bytes.map_or(ReadText { lines: None, words: Vec::new() }, |bytes| read_text(&bytes));
-            let entry = Entry { lines: text.lines, words: text.words, ..Entry::default() };
-            lock(shared).fold(&pending.key, &entry);
-        }
-        Ok(())
-    };
-    thread::scope(|scope| {
-        let threads: Vec<_> = (0..READERS).map(|first| scope.spawn(move || read_share(first))).collect();
-        threads
-            .into_iter()
-            .try_for_each(|thread| thread.join().unwrap_or_else(|_| Err(anyhow::anyhow!("a reading thread panicked"))))
-    })
+    if pending.is_empty() {
+        return Ok(());
+    }
+    let reader = FileReader::open(&build.checkout.git_dir).context("the repository cannot be opened")?;
+    for pending in pending {
+        anyhow::ensure!(!build.cancel.is_cancelled(), "the run was cancelled");
+        let bytes = reader.bytes(&pending.file, MAX_TEXT_BYTES);
+        let text = bytes.map_or(ReadText { lines: None, words: Vec::new() }, |bytes| read_text(&bytes));
+        let entry = Entry { lines: text.lines, words: text.words, ..Entry::default() };
+        lock(shared).fold(&pending.key, &entry);
+    }
+    Ok(())
 }
 
 /// The source files, on their way through the parser.

@@ -175,6 +175,8 @@ fn measure(what: &str, build: &Build<'_>) -> Index {
 #[test]
 #[ignore = "prints figures: script/bench-index"]
 fn figures() {
+    // as in a worker
+    crate::git::trust_clones();
     let folder = tempfile::tempdir().unwrap();
     let given = std::env::var_os("BENCH_REPOSITORY").map(PathBuf::from);
     let count = std::env::var("BENCH_FILES").map_or(2_500, |count| count.parse().unwrap());
