@@ -148,7 +148,7 @@ pub enum Reason {
     CitedLinesChanged {
         /// Which, as they stood.
         place: CitedPlace,
-        /// The commit that changed the file, when it was one only.
+        /// The first commit that changed them, when it is known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         commit: Option<String>,
     },

@@ -119,6 +119,26 @@ async fn a_check_says_what_moved_what_changed_and_what_is_gone_and_makes_nothing
 }
 
 #[tokio::test]
+async fn of_several_commits_that_touched_a_file_the_one_that_changed_the_lines_is_to_blame() {
+    let site = Served::start().await;
+    let commit = |file: &str, text: &str| {
+        site.repository.write(file, text);
+        site.repository.commit("another")
+    };
+    commit("src/two.rs", &format!("//! Two.\n\n{}", module("two")));
+    let changed = commit("src/two.rs", &format!("//! Two.\n\n{}", module("two").replace("443", "8443")));
+    commit("src/two.rs", &format!("//! Two.\n\n{}\npub fn more() {{}}\n", module("two").replace("443", "8443")));
+    commit("src/three.rs", "");
+    std::fs::remove_file(site.repository.path().join("src/three.rs")).unwrap();
+    let removed = site.repository.commit("three goes");
+    let check = site.check().await;
+    let reasons = |page: usize, section: usize| check["pages"][page]["sections"][section]["reasons"][0].clone();
+    let named = |reason: Value| (reason["kind"].clone(), reason["commit"].clone());
+    assert_eq!(named(reasons(1, 1)), (json!("cited_lines_changed"), json!(changed)), "{check}");
+    assert_eq!(named(reasons(2, 0)), (json!("source_gone"), json!(removed)), "{check}");
+}
+
+#[tokio::test]
 async fn readers_are_told_that_a_site_is_behind_and_the_site_itself_stays() {
     let site = Served::start().await;
     let page = format!("{SITE}/page-2.html");

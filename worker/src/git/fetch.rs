@@ -37,7 +37,7 @@ pub(crate) async fn fetch_commit(
         let bounds = Bounds { what: &what, limits: request.limits, cancel, deadline, folder: Some(&git_dir) };
         // as a clone: blobs of this size and above are left out
         let filter = format!("--filter=blob:limit={}", request.limits.max_blob_bytes.saturating_add(1));
-        fetch(&remote, commit, &git_dir, 1, &filter, &bounds).await?;
+        fetch(&remote, &[commit.to_string()], &git_dir, Some(1), &filter, &bounds).await?;
         adopt(request, commit, &git_dir).await
     };
     tokio::select! {
@@ -47,12 +47,12 @@ pub(crate) async fn fetch_commit(
     }
 }
 
-/// Fetches a commit and `depth` - 1 generations before it.
+/// Fetches objects by their ids: commits with `depth` - 1 generations before them, or other objects by themselves.
 pub(super) async fn fetch(
     remote: &Remote,
-    commit: &CommitSha,
+    ids: &[String],
     git_dir: &Path,
-    depth: u32,
+    depth: Option<u32>,
     filter: &str,
     bounds: &Bounds<'_>,
 ) -> Result<(), GitError> {
@@ -60,8 +60,8 @@ pub(super) async fn fetch(
     remote.configure(&mut command)?;
     command.arg(git_dir_argument(git_dir));
     command.args(["fetch", "--quiet", "--no-progress", "--no-tags", "--no-write-fetch-head"]);
-    command.arg(format!("--depth={depth}")).arg(filter);
-    command.args(remote.upload_pack()).arg("--").arg(remote.git_url()).arg(commit.as_str());
+    command.args(depth.map(|depth| format!("--depth={depth}"))).arg(filter);
+    command.args(remote.upload_pack()).arg("--").arg(remote.git_url()).args(ids);
     let output = run(command, bounds).await?;
     if output.is_success { Ok(()) } else { Err(explain(&output.stderr, remote, bounds)) }
 }

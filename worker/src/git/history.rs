@@ -1,13 +1,14 @@
-//! How many commits lie between two, and which of them touched a file: from commits and folders alone, without the content of
-//! any file, and only so far back as is cheap. What is not known then is nobody's fault and no error.
+//! How many commits lie between two, and which of them changed certain lines of a file: from commits and folders, from the
+//! content of a file only where more than one commit touched it, and only so far back as is cheap. What is not known then is
+//! nobody's fault and no error.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use git2::{Oid, Repository};
+use git2::{DiffOptions, Oid, Repository};
 use shared::names::CommitSha;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -40,20 +41,42 @@ pub(crate) async fn fetch_history(
     head: &CommitSha,
     cancel: &CancellationToken,
 ) -> Result<History, GitError> {
+    let git_dir = request.folder.join("history.git");
+    let (target, wanted) = (git_dir.clone(), head.clone());
+    blocking(move || make_empty(&target, &wanted).map_err(|error| unwritable(&error))).await?;
+    fetch_into(request, &git_dir, &[head.to_string()], Some(MAX_DEPTH), cancel).await?;
+    Ok(History { git_dir, head: head.clone() })
+}
+
+/// Fetches what files held into a history, by its request.
+pub(crate) async fn fetch_contents(
+    request: &CloneRequest<'_>,
+    history: &History,
+    contents: &[Oid],
+    cancel: &CancellationToken,
+) -> Result<(), GitError> {
+    let ids: Vec<String> = contents.iter().map(Oid::to_string).collect();
+    fetch_into(request, &history.git_dir, &ids, None, cancel).await
+}
+
+async fn fetch_into(
+    request: &CloneRequest<'_>,
+    git_dir: &Path,
+    ids: &[String],
+    depth: Option<u32>,
+    cancel: &CancellationToken,
+) -> Result<(), GitError> {
     let fetching = async {
         let mut remote = Remote::resolve(request.source, request.settings).await?;
         remote.hide_folder(request.folder);
         remote.check_reachable().await?;
-        let git_dir = request.folder.join("history.git");
-        let (target, wanted) = (git_dir.clone(), head.clone());
-        blocking(move || make_empty(&target, &wanted).map_err(|error| unwritable(&error))).await?;
         let what = format!("fetching the history of `{remote}`");
         let deadline = Instant::now() + request.limits.timeout.min(MAX_TIME);
-        let bounds = Bounds { what: &what, limits: request.limits, cancel, deadline, folder: Some(&git_dir) };
-        fetch(&remote, head, &git_dir, MAX_DEPTH, "--filter=blob:none", &bounds).await?;
-        let written = git_dir.clone();
-        blocking(move || forget_remote(&written).map_err(|error| unwritable(&error))).await?;
-        Ok(History { git_dir, head: head.clone() })
+        let bounds = Bounds { what: &what, limits: request.limits, cancel, deadline, folder: Some(git_dir) };
+        // what is asked for by its own id is sent all the same
+        fetch(&remote, ids, git_dir, depth, "--filter=blob:none", &bounds).await?;
+        let written = git_dir.to_owned();
+        blocking(move || forget_remote(&written).map_err(|error| unwritable(&error))).await
     };
     tokio::select! {
         biased;
@@ -65,7 +88,18 @@ pub(crate) async fn fetch_history(
 /// The commits of a branch that came after another commit.
 pub(crate) struct Since {
     repository: Repository,
+    base: Oid,
+    head: Oid,
+    /// Each after its parents.
     commits: Vec<Oid>,
+}
+
+/// A commit that touched a file, and what the file held before and after it, if it was there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Touch {
+    commit: Oid,
+    before: Option<Oid>,
+    after: Option<Oid>,
 }
 
 impl History {
@@ -78,7 +112,7 @@ impl History {
         let (newer, is_whole) = ancestors(&repository, head, &cut, &older)?;
         // without a way from one to the other they are not of one line, and behind a cut there may be more
         let is_of_one_line = newer.is_empty() == (head == base) && is_whole && reaches(&repository, head, base, &newer);
-        is_of_one_line.then(|| Since { commits: newer.into_iter().collect(), repository })
+        is_of_one_line.then(|| Since { commits: in_order(&repository, &newer), repository, base, head })
     }
 }
 
@@ -88,22 +122,93 @@ impl Since {
         u32::try_from(self.commits.len()).unwrap_or(u32::MAX)
     }
 
-    /// The commit that touched a file, when it was one only.
-    pub(crate) fn only_commit_touching(&self, path: &str) -> Option<String> {
-        let mut touching = self.commits.iter().filter(|commit| self.touches(**commit, path));
-        let only = touching.next()?;
-        touching.next().is_none().then(|| only.to_string())
+    /// The commits that made of a file what it is, oldest first; `None` when it is not clear which.
+    pub(crate) fn touches(&self, path: &str) -> Option<Vec<Touch>> {
+        let mut touches = Vec::new();
+        let mut now = self.blob(self.base, path);
+        for commit in &self.commits {
+            let after = self.blob(*commit, path);
+            let parents = self.repository.find_commit(*commit).ok()?;
+            // a merge that takes a file over from one side touches nothing
+            let before: Vec<Option<Oid>> = parents.parent_ids().map(|parent| self.blob(parent, path)).collect();
+            if before.contains(&now) && !before.contains(&after) {
+                touches.push(Touch { commit: *commit, before: now, after });
+                now = after;
+            }
+        }
+        (now == self.blob(self.head, path)).then_some(touches)
     }
 
-    /// Whether a commit has another file there than each of its parents: a merge that takes one over touches nothing.
-    fn touches(&self, commit: Oid, path: &str) -> bool {
-        let Ok(found) = self.repository.find_commit(commit) else { return true };
-        let own = self.blob(commit, path);
-        let mut parents = found.parent_ids().peekable();
-        if parents.peek().is_none() {
-            return own.is_some();
+    /// What has to be fetched before [`Self::first_to_change`] knows these files.
+    pub(crate) fn missing_contents<'t>(&self, files: impl IntoIterator<Item = &'t [Touch]>) -> Vec<Oid> {
+        let compared = files.into_iter().filter(|touches| touches.len() > 1).flatten();
+        let contents: HashSet<Oid> = compared.flat_map(|touch| [touch.before, touch.after]).flatten().collect();
+        let database = self.repository.odb();
+        let is_missing = |id: &Oid| database.as_ref().is_ok_and(|database| !database.exists(*id));
+        let mut missing: Vec<Oid> = contents.into_iter().filter(is_missing).collect();
+        missing.sort_unstable();
+        missing
+    }
+
+    /// The first commit that changed some lines of a file (first and last, from 1, as they stood at the base); the whole file
+    /// without lines. `None` when the content is not here.
+    pub(crate) fn first_to_change(&self, touches: &[Touch], lines: Option<(u32, u32)>) -> Option<String> {
+        let ([first, .., _], Some(mut lines)) = (touches, lines) else {
+            return touches.first().map(|only| only.commit.to_string());
+        };
+        first.before?;
+        for touch in touches {
+            let (Some(before), Some(after)) = (touch.before, touch.after) else {
+                return Some(touch.commit.to_string());
+            };
+            match self.follow(before, after, lines)? {
+                Some(followed) => lines = followed,
+                None => return Some(touch.commit.to_string()),
+            }
         }
-        parents.all(|parent| self.blob(parent, path) != own)
+        // they were taken back
+        None
+    }
+
+    /// The commit that removed a file last.
+    pub(crate) fn removed_by(touches: &[Touch]) -> Option<String> {
+        let removed = touches.iter().rev().find(|touch| touch.after.is_none());
+        removed.map(|touch| touch.commit.to_string())
+    }
+
+    /// Where lines stand in the next text: `Some(None)` when they are not the same, `None` when a text is not here.
+    #[expect(clippy::option_option, reason = "not known, changed, or moved")]
+    fn follow(&self, before: Oid, after: Oid, (first, last): (u32, u32)) -> Option<Option<(u32, u32)>> {
+        let (before, after) = (self.repository.find_blob(before).ok()?, self.repository.find_blob(after).ok()?);
+        let (mut shift, mut is_changed) = (0_i64, false);
+        let mut hunk = |_: git2::DiffDelta<'_>, hunk: git2::DiffHunk<'_>| {
+            let (start, length) = (hunk.old_start(), hunk.old_lines());
+            // without old lines it says behind which one the new ones stand
+            let is_above = if length == 0 { start < first } else { start + length <= first };
+            let is_below = if length == 0 { start >= last } else { start > last };
+            if is_above {
+                shift += i64::from(hunk.new_lines()) - i64::from(length);
+            } else if !is_below {
+                is_changed = true;
+            }
+            true
+        };
+        let mut options = DiffOptions::new();
+        options.context_lines(0).force_text(true);
+        let compared = self.repository.diff_blobs(
+            Some(&before),
+            None,
+            Some(&after),
+            None,
+            Some(&mut options),
+            None,
+            None,
+            Some(&mut hunk),
+            None,
+        );
+        compared.ok()?;
+        let moved = |line: u32| u32::try_from(i64::from(line) + shift).ok();
+        Some((!is_changed).then_some(()).and_then(|()| moved(first).zip(moved(last))))
     }
 
     fn blob(&self, commit: Oid, path: &str) -> Option<Oid> {
@@ -113,6 +218,35 @@ impl Since {
         let tree = self.repository.find_commit(commit).ok()?.tree().ok()?;
         Some(tree.get_path(Path::new(path)).ok()?.id())
     }
+}
+
+/// Each commit after its parents; of several that may come next the one with the smallest id.
+fn in_order(repository: &Repository, commits: &HashSet<Oid>) -> Vec<Oid> {
+    let mut children: HashMap<Oid, Vec<Oid>> = HashMap::new();
+    let mut waits_for: HashMap<Oid, usize> = HashMap::new();
+    for id in commits {
+        let parents: Vec<Oid> =
+            repository.find_commit(*id).map(|commit| commit.parent_ids().collect()).unwrap_or_default();
+        let parents: Vec<Oid> = parents.into_iter().filter(|parent| commits.contains(parent)).collect();
+        waits_for.insert(*id, parents.len());
+        for parent in parents {
+            children.entry(parent).or_default().push(*id);
+        }
+    }
+    let ready = waits_for.iter().filter(|(_, parents)| **parents == 0);
+    let mut ready: BTreeSet<Oid> = ready.map(|(id, _)| *id).collect();
+    let mut ordered = Vec::with_capacity(commits.len());
+    while let Some(next) = ready.pop_first() {
+        ordered.push(next);
+        for child in children.remove(&next).unwrap_or_default() {
+            let Some(parents) = waits_for.get_mut(&child) else { continue };
+            *parents -= 1;
+            if *parents == 0 {
+                ready.insert(child);
+            }
+        }
+    }
+    ordered
 }
 
 /// Commits whose parents were not fetched.

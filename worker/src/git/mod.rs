@@ -3,8 +3,8 @@
 //! A repository of a stranger must not run anything here, reach anything but the address that was checked, or fill the
 //! disk. In reading order: `error` (what is said when it fails), `command` (one hardened call of git), `remote` (what a
 //! call needs to know about a source), `clone`, `tree` (reading and exporting files), `pack` (one commit as one file,
-//! for other hosts), `fetch` (one older commit by its id), `changes` (what differs between two commits), `history` (how many
-//! commits lie between two, and which of them touched a file).
+//! for other hosts), `fetch` (objects by their ids), `changes` (what differs between two commits), `history` (how many
+//! commits lie between two, and which of them changed some lines).
 
 mod error;
 mod command;
@@ -28,7 +28,7 @@ pub(crate) use clone::{CloneRequest, clone_repository, remote_head};
 pub(crate) use command::folder_bytes;
 pub(crate) use error::{GitError, GitFailure};
 pub(crate) use fetch::fetch_commit;
-pub(crate) use history::{History, fetch_history};
+pub(crate) use history::{History, Since, Touch, fetch_contents, fetch_history};
 pub(crate) use pack::{pack_commit, restore_commit};
 pub(crate) use tree::{
     ExportLimits, FileReader, TreeFile, existing_files, export_tree, list_files, open_bare, read_blob, tree_id,

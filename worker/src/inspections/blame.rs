@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
@@ -11,15 +12,17 @@ use shared::{
 };
 
 use super::place::Place;
-use crate::git;
+use crate::git::{self, Since, Touch};
 
 /// From here on no further file is looked at.
 const MAX_TIME: Duration = Duration::from_secs(10);
+/// Most texts that are fetched to tell apart several commits that touched the same file.
+const MAX_CONTENTS: usize = 400;
 
 /// How many commits a branch went on since `base`, and what they touched. Nothing when the server does not tell, or it lies too
 /// far back.
 pub(super) struct Blame {
-    history: Option<git::History>,
+    history: Option<(git::History, PathBuf)>,
     base: CommitSha,
 }
 
@@ -29,29 +32,72 @@ impl Blame {
         let fetched = async {
             let folder = place.make_folder("history").await.ok()?;
             let fetched = git::fetch_history(&place.request(&folder), head, place.cancel).await;
-            fetched.map_err(|error| tracing::debug!(%error, "the history is not known")).ok()
+            let history = fetched.map_err(|error| tracing::debug!(%error, "the history is not known")).ok()?;
+            Some((history, folder))
         };
         Self { history: fetched.await, base: base.clone() }
     }
 
     /// Counts the commits and puts into every reason the commit that is to blame.
-    pub(super) async fn explain(self, mut pages: Vec<CheckedPage>) -> (Option<u32>, Vec<CheckedPage>) {
-        let Self { history: Some(history), base } = self else { return (None, pages) };
-        let explained = tokio::task::spawn_blocking(move || {
-            let Some(since) = history.since(&base) else { return (None, pages) };
-            let started = Instant::now();
-            let mut known: HashMap<String, Option<String>> = HashMap::new();
-            let reasons = pages.iter_mut().flat_map(|page| &mut page.sections).flat_map(|section| &mut section.reasons);
-            for reason in reasons {
-                if let Reason::CitedLinesChanged { place, commit } | Reason::SourceGone { place, commit } = reason {
-                    if !known.contains_key(&place.path) && started.elapsed() < MAX_TIME {
-                        known.insert(place.path.clone(), since.only_commit_touching(&place.path));
-                    }
-                    *commit = known.get(&place.path).cloned().flatten();
-                }
+    pub(super) async fn explain(self, place: &Place<'_>, pages: Vec<CheckedPage>) -> (Option<u32>, Vec<CheckedPage>) {
+        let Self { history: Some((history, folder)), base } = self else { return (None, pages) };
+        let (read, asked) = (history.clone(), pages.clone());
+        let looked = tokio::task::spawn_blocking(move || Some(Looked::at(&asked, read.since(&base)?)));
+        let Ok(Some(looked)) = looked.await else { return (None, pages) };
+        let missing = &looked.missing;
+        if !missing.is_empty() && missing.len() <= MAX_CONTENTS {
+            let fetched = git::fetch_contents(&place.request(&folder), &history, missing, place.cancel).await;
+            if let Err(error) = fetched {
+                tracing::debug!(%error, "which of several commits changed some lines is not known");
             }
-            (Some(since.count()), pages)
+        }
+        let unexplained = pages.clone();
+        let explained = tokio::task::spawn_blocking(move || {
+            let count = looked.since.count();
+            (Some(count), looked.explain(pages))
         });
-        explained.await.unwrap_or_else(|_| (None, Vec::new()))
+        explained.await.unwrap_or((None, unexplained))
+    }
+}
+
+/// What is known of the files that reasons are about.
+struct Looked {
+    since: Since,
+    touches: HashMap<String, Vec<Touch>>,
+    missing: Vec<git2::Oid>,
+}
+
+impl Looked {
+    fn at(pages: &[CheckedPage], since: Since) -> Self {
+        let started = Instant::now();
+        let mut touches: HashMap<String, Vec<Touch>> = HashMap::new();
+        let reasons = pages.iter().flat_map(|page| &page.sections).flat_map(|section| &section.reasons);
+        for reason in reasons {
+            let (Reason::CitedLinesChanged { place, .. } | Reason::SourceGone { place, .. }) = reason else { continue };
+            if !touches.contains_key(&place.path) && started.elapsed() < MAX_TIME {
+                touches.insert(place.path.clone(), since.touches(&place.path).unwrap_or_default());
+            }
+        }
+        let missing = since.missing_contents(touches.values().map(Vec::as_slice));
+        Self { since, touches, missing }
+    }
+
+    fn explain(&self, mut pages: Vec<CheckedPage>) -> Vec<CheckedPage> {
+        let started = Instant::now();
+        let sections = pages.iter_mut().flat_map(|page| &mut page.sections);
+        for reason in sections.flat_map(|section| &mut section.reasons) {
+            if started.elapsed() > MAX_TIME {
+                break;
+            }
+            let touches = |path: &str| self.touches.get(path).map(Vec::as_slice).unwrap_or_default();
+            match reason {
+                Reason::CitedLinesChanged { place, commit } => {
+                    *commit = self.since.first_to_change(touches(&place.path), place.lines());
+                }
+                Reason::SourceGone { place, commit } => *commit = Since::removed_by(touches(&place.path)),
+                _ => {}
+            }
+        }
+        pages
     }
 }

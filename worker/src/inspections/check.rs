@@ -63,7 +63,7 @@ async fn look(place: &Place<'_>, site: &Site) -> Result<CheckResult, StageError>
     // the variant may stand at a newer commit than its site: one at which all that pages name was the same
     let since = site.row.last_commit_sha.as_deref().and_then(|commit| commit.parse().ok());
     let since: CommitSha = since.unwrap_or_else(|| site.pinned.commit.clone());
-    let (behind_commits, pages) = Blame::fetch(place, &head, &since).await.explain(pages).await;
+    let (behind_commits, pages) = Blame::fetch(place, &head, &since).await.explain(place, pages).await;
     Ok(CheckResult {
         site_commit: site.pinned.commit.to_string(),
         is_behind: head != since,

@@ -346,7 +346,7 @@ async fn blame(
         .iter()
         .map(|page| CheckedPage { slug: page.slug.clone(), sections: page.sections.iter().map(section).collect() })
         .collect();
-    let (_, told) = Blame::fetch(place, head, site).await.explain(asked).await;
+    let (_, told) = Blame::fetch(place, head, site).await.explain(place, asked).await;
     let mut pages = pages;
     for (page, told) in pages.iter_mut().zip(told) {
         for (section, told) in page.sections.iter_mut().zip(told.sections) {

@@ -5,6 +5,7 @@ mod local;
 mod http;
 mod reading;
 mod changes;
+mod history;
 mod hostile;
 
 use std::{
