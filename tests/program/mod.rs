@@ -25,7 +25,11 @@ fn reachable_folder() -> TempDir {
 }
 
 fn command(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_docmill"));
+    command_of(Path::new(env!("CARGO_BIN_EXE_docmill")), arguments, variables)
+}
+
+fn command_of(program: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(program);
     command
         .args(arguments)
         .env_clear()
@@ -251,6 +255,32 @@ fn try_makes_a_site_and_says_where_it_lies() {
     let stages = ["cloning", "planning", "generating_pages", "validating", "cross_linking", "rendering"];
     let shown: Vec<_> = stages.iter().filter_map(|stage| log.find(&format!("{stage}\n"))).collect();
     assert!(shown.len() >= 2 && shown.is_sorted(), "{log}");
+}
+
+#[test]
+fn without_a_launcher_of_its_version_it_starts_programs_itself() {
+    let built = Path::new(env!("CARGO_BIN_EXE_docmill"));
+    assert!(built.with_file_name("docmill-launch").exists(), "it is built with the program");
+    let alone = TempDir::new_in(built.parent().unwrap()).unwrap();
+    let linked = alone.path().join("docmill");
+    fs::hard_link(built, &linked).unwrap();
+    let launcher = alone.path().join("docmill-launch");
+    let made_with = |program: &Path| {
+        let (folder, repository) = (reachable_folder(), Repository::library("adder"));
+        let variables = [("DATA_DIR", folder.path().to_str().unwrap()), ("LOG_LEVEL", "info,apalis=warn")];
+        let place = repository.path();
+        let arguments = ["try", place.to_str().unwrap(), "--exit"];
+        let output = command_of(program, &arguments, &variables).output().unwrap();
+        let log = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{log}");
+        log.contains("there is no `docmill-launch` of this version")
+    };
+    assert!(!made_with(built));
+    assert!(made_with(&linked));
+    // of another version: it could be told restrictions that it does not know
+    fs::write(&launcher, "#!/bin/sh\n[ \"$1\" = --version ] && echo docmill-launch 0.0.1\n").unwrap();
+    fs::set_permissions(&launcher, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    assert!(made_with(&linked));
 }
 
 #[test]
