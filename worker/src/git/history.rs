@@ -3,12 +3,13 @@
 //! nobody's fault and no error.
 
 use std::{
+    cell::RefCell,
     collections::{BTreeSet, HashMap, HashSet, VecDeque},
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use git2::{DiffOptions, Oid, Repository};
+use git2::{DiffOptions, Oid, Patch, Repository};
 use shared::names::CommitSha;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -27,6 +28,8 @@ use super::{
 const MAX_DEPTH: u32 = 500;
 /// Longest time for it.
 const MAX_TIME: Duration = Duration::from_secs(30);
+/// Larger files are not compared.
+const MAX_COMPARED_BYTES: u64 = 512 << 10;
 
 /// The last commits of a branch.
 #[derive(Debug, Clone)]
@@ -92,6 +95,30 @@ pub(crate) struct Since {
     head: Oid,
     /// Each after its parents.
     commits: Vec<Oid>,
+    /// What was found between two texts.
+    compared: RefCell<HashMap<(Oid, Oid), Compared>>,
+}
+
+/// What differs between two texts; `None` when that is not known.
+type Compared = Option<Vec<Hunk>>;
+
+/// Lines that are others in the next text.
+struct Hunk {
+    /// The first of them; without any the one behind which something was added.
+    start: u32,
+    length: u32,
+    /// How much further down stands what comes after them.
+    shift: i64,
+}
+
+impl Hunk {
+    fn is_above(&self, line: u32) -> bool {
+        if self.length == 0 { self.start < line } else { self.start + self.length <= line }
+    }
+
+    fn is_below(&self, line: u32) -> bool {
+        if self.length == 0 { self.start >= line } else { self.start > line }
+    }
 }
 
 /// A commit that touched a file, and what the file held before and after it, if it was there.
@@ -112,7 +139,8 @@ impl History {
         let (newer, is_whole) = ancestors(&repository, head, &cut, &older)?;
         // without a way from one to the other they are not of one line, and behind a cut there may be more
         let is_of_one_line = newer.is_empty() == (head == base) && is_whole && reaches(&repository, head, base, &newer);
-        is_of_one_line.then(|| Since { commits: in_order(&repository, &newer), repository, base, head })
+        let commits = is_of_one_line.then(|| in_order(&repository, &newer))?;
+        Some(Since { repository, base, head, commits, compared: RefCell::default() })
     }
 }
 
@@ -176,39 +204,35 @@ impl Since {
         removed.map(|touch| touch.commit.to_string())
     }
 
-    /// Where lines stand in the next text: `Some(None)` when they are not the same, `None` when a text is not here.
+    /// Where lines stand in the next text: `Some(None)` when they are not the same, `None` when a text is not here or too large.
     #[expect(clippy::option_option, reason = "not known, changed, or moved")]
     fn follow(&self, before: Oid, after: Oid, (first, last): (u32, u32)) -> Option<Option<(u32, u32)>> {
-        let (before, after) = (self.repository.find_blob(before).ok()?, self.repository.find_blob(after).ok()?);
-        let (mut shift, mut is_changed) = (0_i64, false);
-        let mut hunk = |_: git2::DiffDelta<'_>, hunk: git2::DiffHunk<'_>| {
-            let (start, length) = (hunk.old_start(), hunk.old_lines());
-            // without old lines it says behind which one the new ones stand
-            let is_above = if length == 0 { start < first } else { start + length <= first };
-            let is_below = if length == 0 { start >= last } else { start > last };
-            if is_above {
-                shift += i64::from(hunk.new_lines()) - i64::from(length);
-            } else if !is_below {
-                is_changed = true;
+        let mut compared = self.compared.borrow_mut();
+        let hunks = compared.entry((before, after)).or_insert_with(|| self.compare(before, after)).as_ref()?;
+        let mut shift = 0;
+        for hunk in hunks {
+            if hunk.is_above(first) {
+                shift += hunk.shift;
+            } else if !hunk.is_below(last) {
+                return Some(None);
             }
-            true
-        };
+        }
+        let moved = |line: u32| u32::try_from(i64::from(line) + shift).ok();
+        Some(moved(first).zip(moved(last)))
+    }
+
+    fn compare(&self, before: Oid, after: Oid) -> Compared {
+        let text = |blob| tree::read_blob(&self.repository, blob, MAX_COMPARED_BYTES);
+        let (before, after) = (text(before)?, text(after)?);
         let mut options = DiffOptions::new();
         options.context_lines(0).force_text(true);
-        let compared = self.repository.diff_blobs(
-            Some(&before),
-            None,
-            Some(&after),
-            None,
-            Some(&mut options),
-            None,
-            None,
-            Some(&mut hunk),
-            None,
-        );
-        compared.ok()?;
-        let moved = |line: u32| u32::try_from(i64::from(line) + shift).ok();
-        Some((!is_changed).then_some(()).and_then(|()| moved(first).zip(moved(last))))
+        let patch = Patch::from_buffers(&before, None, &after, None, Some(&mut options)).ok()?;
+        let hunk = |at| {
+            let (hunk, _) = patch.hunk(at).ok()?;
+            let shift = i64::from(hunk.new_lines()) - i64::from(hunk.old_lines());
+            Some(Hunk { start: hunk.old_start(), length: hunk.old_lines(), shift })
+        };
+        (0..patch.num_hunks()).map(hunk).collect()
     }
 
     fn blob(&self, commit: Oid, path: &str) -> Option<Oid> {

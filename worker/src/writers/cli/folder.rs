@@ -130,7 +130,9 @@ impl CallFolder {
 /// A file without a name, for which limits of a file's size hold as well. Whoever writes appends: what is read meanwhile
 /// moves the place where others stand.
 fn in_memory(name: &CStr) -> io::Result<File> {
-    let file = memfd_create(name, MemfdFlags::CLOEXEC)?;
+    // kernels before 6.3 do not know that it is no program
+    let file = memfd_create(name, MemfdFlags::CLOEXEC | MemfdFlags::NOEXEC_SEAL)
+        .or_else(|_| memfd_create(name, MemfdFlags::CLOEXEC))?;
     fcntl_setfl(&file, OFlags::APPEND)?;
     Ok(file.into())
 }

@@ -18,7 +18,8 @@ use super::{
 };
 use crate::launch::{self, FileRules, Restrictions, Rules};
 
-/// Largest file that a command may write. Output is ended far below it by `process`; this holds between two looks.
+/// Largest file that a command may write. Output is ended far below it by `process`; this holds between two looks, for what
+/// it writes to its streams as well, which stands in memory.
 const FILE_BYTES: u64 = 64 << 20;
 const OPEN_FILES: u64 = 4096;
 
