@@ -1,5 +1,5 @@
-//! Fetching one commit by its id, for when it is no longer kept here. Whether a server still has it is another question:
-//! after a force push it may be gone.
+//! Fetching objects by their ids, most of all one commit that is no longer kept here. Whether a server still has it is another
+//! question: after a force push it may be gone.
 
 use std::path::Path;
 

@@ -152,19 +152,22 @@ impl Since {
 
     /// The commits that made of a file what it is, oldest first; `None` when it is not clear which.
     pub(crate) fn touches(&self, path: &str) -> Option<Vec<Touch>> {
+        // a commit is asked once for itself and once as a parent
+        let mut known: HashMap<Oid, Option<Oid>> = HashMap::new();
+        let mut blob = |commit: Oid| *known.entry(commit).or_insert_with(|| self.blob(commit, path));
         let mut touches = Vec::new();
-        let mut now = self.blob(self.base, path);
+        let mut now = blob(self.base);
         for commit in &self.commits {
-            let after = self.blob(*commit, path);
+            let after = blob(*commit);
             let parents = self.repository.find_commit(*commit).ok()?;
             // a merge that takes a file over from one side touches nothing
-            let before: Vec<Option<Oid>> = parents.parent_ids().map(|parent| self.blob(parent, path)).collect();
+            let before: Vec<Option<Oid>> = parents.parent_ids().map(&mut blob).collect();
             if before.contains(&now) && !before.contains(&after) {
                 touches.push(Touch { commit: *commit, before: now, after });
                 now = after;
             }
         }
-        (now == self.blob(self.head, path)).then_some(touches)
+        (now == blob(self.head)).then_some(touches)
     }
 
     /// What has to be fetched before [`Self::first_to_change`] knows these files.

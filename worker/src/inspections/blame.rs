@@ -1,7 +1,7 @@
 //! Which commit changed what a section stands on, as far as that is cheaply known.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -41,8 +41,8 @@ impl Blame {
     /// Counts the commits and puts into every reason the commit that is to blame.
     pub(super) async fn explain(self, place: &Place<'_>, pages: Vec<CheckedPage>) -> (Option<u32>, Vec<CheckedPage>) {
         let Self { history: Some((history, folder)), base } = self else { return (None, pages) };
-        let (read, asked) = (history.clone(), pages.clone());
-        let looked = tokio::task::spawn_blocking(move || Some(Looked::at(&asked, read.since(&base)?)));
+        let (read, paths) = (history.clone(), paths_of(&pages));
+        let looked = tokio::task::spawn_blocking(move || Some(Looked::at(paths, read.since(&base)?)));
         let Ok(Some(looked)) = looked.await else { return (None, pages) };
         let missing = &looked.missing;
         if !missing.is_empty() && missing.len() <= MAX_CONTENTS {
@@ -60,6 +60,16 @@ impl Blame {
     }
 }
 
+/// The files that changed lines are cited from.
+fn paths_of(pages: &[CheckedPage]) -> BTreeSet<String> {
+    let reasons = pages.iter().flat_map(|page| &page.sections).flat_map(|section| &section.reasons);
+    let paths = reasons.filter_map(|reason| match reason {
+        Reason::CitedLinesChanged { place, .. } | Reason::SourceGone { place, .. } => Some(place.path.clone()),
+        _ => None,
+    });
+    paths.collect()
+}
+
 /// What is known of the files that reasons are about.
 struct Looked {
     since: Since,
@@ -68,16 +78,11 @@ struct Looked {
 }
 
 impl Looked {
-    fn at(pages: &[CheckedPage], since: Since) -> Self {
+    fn at(paths: BTreeSet<String>, since: Since) -> Self {
         let started = Instant::now();
-        let mut touches: HashMap<String, Vec<Touch>> = HashMap::new();
-        let reasons = pages.iter().flat_map(|page| &page.sections).flat_map(|section| &section.reasons);
-        for reason in reasons {
-            let (Reason::CitedLinesChanged { place, .. } | Reason::SourceGone { place, .. }) = reason else { continue };
-            if !touches.contains_key(&place.path) && started.elapsed() < MAX_TIME {
-                touches.insert(place.path.clone(), since.touches(&place.path).unwrap_or_default());
-            }
-        }
+        let looked_at = paths.into_iter().take_while(|_| started.elapsed() < MAX_TIME);
+        let touches: HashMap<String, Vec<Touch>> =
+            looked_at.map(|path| (path.clone(), since.touches(&path).unwrap_or_default())).collect();
         let missing = since.missing_contents(touches.values().map(Vec::as_slice));
         Self { since, touches, missing }
     }

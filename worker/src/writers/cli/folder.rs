@@ -17,6 +17,9 @@ use tempfile::{NamedTempFile, TempDir};
 
 use super::call::{CallDirs, Launch};
 
+/// Where [`Handouts`] lie in a folder of work.
+const HANDOUTS: &str = "handouts";
+
 /// Texts that many calls of a writer are given, each kept once on disk, by content. For calls whose sandbox lets them read
 /// their data and not change it: what one changes, all get.
 #[derive(Debug, Clone)]
@@ -27,7 +30,7 @@ pub(super) struct Handouts {
 impl Handouts {
     /// Keeps them below `work_dir`, from the first one on.
     pub(super) fn new(work_dir: &Path) -> Self {
-        Self { folder: work_dir.join("handouts") }
+        Self { folder: work_dir.join(HANDOUTS) }
     }
 
     /// Makes `target` a file with this content. Where nothing can be linked it is written.
@@ -148,9 +151,8 @@ pub(super) struct Streams {
     pub(super) stderr: File,
 }
 
-/// Whether there is the folder of a call.
+/// Whether there is more than handouts.
 #[cfg(test)]
 pub(super) fn is_left_in(work_dir: &Path) -> bool {
-    let mut entries = fs::read_dir(work_dir).unwrap().flatten();
-    entries.any(|entry| entry.file_name().to_string_lossy().starts_with("call-"))
+    fs::read_dir(work_dir).unwrap().any(|entry| entry.unwrap().file_name() != HANDOUTS)
 }
